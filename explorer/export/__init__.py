@@ -1,0 +1,1 @@
+"""Checkpoint file → family and state dict → traced ONNX model, checked against torch."""

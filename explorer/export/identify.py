@@ -1,0 +1,145 @@
+"""Names and shapes of a state dict → family and sizes. The head count is the one thing that shapes do not tell."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+import torch
+
+from explorer.errors import ExplorerError
+from explorer.models.crate import Crate, Size
+from explorer.models.crate_alpha import CrateAlpha
+from explorer.models.vit import ViT
+from explorer.trace import FAMILY_LABELS, Array
+
+FAMILIES: dict[str, type[Crate] | type[ViT]] = {"crate": Crate, "crate_alpha": CrateAlpha, "vit": ViT}
+DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}
+"""Heads by width in the released models; a checkpoint of another width needs them said."""
+VIT_DEFAULT_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16}
+UNUSED = {"crate": ("head.weight", "head.bias")}
+"""Tensors that some files carry and the released forward pass never reads (the emergence notebook's demo model)."""
+
+# In this order: the first pattern that some key matches names the family.
+SIGNATURES = (
+    (r"^visual\.", "CRATE-α CLIPA"),
+    (r"\bodl\.", "nanochat-crate"),
+    (r"\bista\.weight$", "crate-lm"),
+    (r"denom_bias$", "ToST language"),
+    (r"^cls_attn_blocks\.", "ToST vision"),
+    (r"^decoder_blocks\..*qkv", "CRATE-MAE"),
+    (r"\.fn\.D$", "crate_alpha"),
+    (r"encoder\.layer\..*\.self\.qkv", "CRATE-BERT"),
+    (r"^blocks\.\d+\.attn\.qkv\.weight$", "vit"),
+    (r"^to_patch_embedding\.|^transformer\.layers\.\d+\.0\.fn\.qkv", "crate"),
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a state dict is: its family, its sizes and the tensors that the network does not read."""
+
+    family: str
+    size: Size
+    ignored: tuple[str, ...] = field(default=())
+
+
+def identify(
+    weights: dict[str, Array],
+    heads: int | None = None,
+    eta: float | tuple[float, ...] = 0.1,
+    lam: float | tuple[float, ...] = 0.1,
+) -> Identity:
+    """Family and sizes of a state dict, checked tensor by tensor against the family's network.
+
+    heads: overrides the table of released models. Raises ExplorerError that names the key or the shape.
+    """
+    family = _family(weights)
+    size = _size(family, weights, heads, eta, lam)
+    return Identity(family, size, _compare(family, size, weights))
+
+
+def _family(weights: dict[str, Array]) -> str:
+    found = next((family for pattern, family in SIGNATURES if any(re.search(pattern, key) for key in weights)), None)
+    known = ", ".join(FAMILY_LABELS.values())
+    if found is None:
+        some = ", ".join(sorted(weights)[:3])
+        raise ExplorerError(f"No known model has these keys ({some}, …): this version imports {known} classifiers.")
+    if found not in FAMILIES:
+        raise ExplorerError(f"This is a {found} checkpoint: this version imports {known} classifiers only.")
+    return found
+
+
+def _shape(weights: dict[str, Array], key: str, rank: int) -> tuple[int, ...]:
+    if key not in weights:
+        raise ExplorerError(f"The checkpoint has no tensor {key}, which every model of its family has.")
+    if len(shape := weights[key].shape) != rank:
+        raise ExplorerError(f"Tensor {key} should have {rank} dimensions, but its shape is {shape}.")
+    return shape
+
+
+def _size(family: str, weights: dict[str, Array], heads: int | None, eta, lam) -> Size:
+    vit = family == "vit"
+    positions = "pos_embed" if vit else "pos_embedding"
+    _, tokens, dim = _shape(weights, positions, 3)
+    patch = _patch(family, weights)
+    grid = math.isqrt(max(tokens - 1, 0))
+    if not grid or grid**2 != tokens - 1:
+        raise ExplorerError(f"Tensor {positions} has {tokens} positions: a CLS token and a square grid were expected.")
+    layer_key = r"^blocks\.(\d+)\." if vit else r"^transformer\.layers\.(\d+)\."
+    layers = 1 + max((int(m[1]) for key in weights if (m := re.match(layer_key, key))), default=-1)
+    if not layers:
+        raise ExplorerError("The checkpoint has no layers (transformer.layers.0.…).")
+    projected = dim if vit else _shape(weights, "transformer.layers.0.0.fn.qkv.weight", 2)[0]
+    classes = _shape(weights, "head.weight" if vit else "mlp_head.1.weight", 2)[0]
+    return Size(
+        dim=dim, layers=layers, heads=_heads(family, dim, projected, heads), patch=patch, classes=classes,
+        image_size=grid * patch, norm_eps=1e-5 if family == "crate" else 1e-6, eta=eta, lam=lam,
+        inner=None if projected == dim else projected,
+    )  # fmt: skip
+
+
+def _patch(family: str, weights: dict[str, Array]) -> int:
+    if family == "crate":
+        (pixels,) = _shape(weights, "to_patch_embedding.1.weight", 1)
+        patch = math.isqrt(pixels // 3)
+        if not patch or 3 * patch**2 != pixels:
+            raise ExplorerError(f"Tensor to_patch_embedding.1.weight has {pixels} values: 3 × patch² were expected.")
+        return patch
+    key = "patch_embed.proj.weight" if family == "vit" else "conv1.weight"
+    *_, high, wide = shape = _shape(weights, key, 4)
+    if high != wide:
+        raise ExplorerError(f"Tensor {key} has shape {shape}: square patches were expected.")
+    return wide
+
+
+def _heads(family: str, dim: int, projected: int, heads: int | None) -> int:
+    if heads is None:
+        heads = (VIT_DEFAULT_HEADS if family == "vit" else DEFAULT_HEADS).get(dim)
+    if heads is None:
+        raise ExplorerError(
+            f"The head count cannot be read from shapes, and no released model is {dim} wide: "
+            "give --heads K, or heads in the card file."
+        )
+    if heads < 1 or projected % heads:
+        raise ExplorerError(f"{heads} heads do not divide the projected width {projected}: give another --heads.")
+    return heads
+
+
+def _compare(family: str, size: Size, weights: dict[str, Array]) -> tuple[str, ...]:
+    """Every tensor of the network is there with its shape; what else the file has is known to be unused."""
+    with torch.device("meta"):
+        expected = {name: tuple(p.shape) for name, p in FAMILIES[family](size).named_parameters()}
+    for name, shape in expected.items():
+        if name not in weights:
+            raise ExplorerError(f"The checkpoint has no tensor {name} of shape {shape}.")
+        if weights[name].shape != shape:
+            raise ExplorerError(f"Tensor {name} has shape {weights[name].shape}: {shape} was expected.")
+    ignored = tuple(sorted(set(weights) - set(expected)))
+    if unknown := [name for name in ignored if name not in UNUSED.get(family, ())]:
+        raise ExplorerError(
+            f"The checkpoint has a tensor {unknown[0]} of shape {weights[unknown[0]].shape} "
+            f"that a {FAMILY_LABELS[family]} classifier does not have."
+        )
+    return ignored

@@ -1,0 +1,111 @@
+"""A checkpoint file becomes a traced ONNX model in the zoo: read, identify, build, check, install."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from explorer import zoo
+from explorer.errors import ExplorerError
+from explorer.export.card import CardFile, read_card
+from explorer.export.checkpoint import Checkpoint, read_checkpoint
+from explorer.export.families import WEIGHT_ROLES, build
+from explorer.export.identify import FAMILIES, Identity, identify
+from explorer.export.parity import check_parity
+from explorer.trace import METADATA_KEY, ModelCard
+
+Progress = Callable[[str, float], None]
+"""Called with a step in plain words and the share of the whole that is done, 0 to 1."""
+
+
+def _silent(step: str, share: float) -> None:
+    """Progress that nobody watches."""
+    del step, share
+
+
+def import_checkpoint(
+    path: Path,
+    name: str | None = None,
+    heads: int | None = None,
+    card_path: Path | None = None,
+    directory: Path | None = None,
+    progress: Progress = _silent,
+) -> ModelCard:
+    """Import an official checkpoint into the zoo and return its card.
+
+    heads and the card file set what shapes do not tell. Raises ExplorerError for whatever does not fit; then nothing
+    is installed.
+    """
+    name = zoo.check_name(name or zoo.suggest_name(path.name))
+    card_file = read_card(card_path)
+    progress("Reading the checkpoint", 0.02)
+    checkpoint = read_checkpoint(path)
+    progress("Recognising the model", 0.3)
+    identity = identify(checkpoint.weights, heads or card_file.heads, card_file.eta, card_file.lam)
+    card = describe(name, checkpoint, identity, card_file)
+    progress("Writing the ONNX graph", 0.4)
+    data = _export_checked(
+        card, checkpoint, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share)
+    )
+    progress("Installing", 0.95)
+    installed = zoo.install(data, name, directory)
+    progress("Done", 1.0)
+    return installed
+
+
+def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: CardFile) -> ModelCard:
+    """The model card from the checkpoint's shapes and the card file. Raises ExplorerError where they contradict."""
+    size, family = identity.size, identity.family
+    if card_file.labels and len(card_file.labels) != size.classes:
+        raise ExplorerError(f"The card names {len(card_file.labels)} classes, but the checkpoint has {size.classes}.")
+    if card_file.patch_size not in (None, size.patch):
+        raise ExplorerError(f"The card says patches of {card_file.patch_size}, but the checkpoint has {size.patch}.")
+    image_size = card_file.image_size or card_file.crop or size.image_size
+    if image_size % size.patch:
+        raise ExplorerError(f"The card's image size {image_size} is not a multiple of the patch size {size.patch}.")
+    ista = family != "vit"
+    try:
+        eta, lam = (size.per_layer(v) if ista else () for v in (size.eta, size.lam))
+        with torch.device("meta"):
+            laws = FAMILIES[family](size).init_laws()
+    except ValueError as error:
+        raise ExplorerError(
+            f"The card's eta and lambda should have one value for each of {size.layers} layers."
+        ) from error
+    codes = checkpoint.weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
+    used = [array for key, array in checkpoint.weights.items() if key not in identity.ignored]
+    return ModelCard(
+        name=name, family=family, modality="image", layers=size.layers, heads=size.heads, dim=size.dim,
+        head_dim=size.projected // size.heads, patch=size.patch, image_size=image_size, eta=eta, lam=lam,
+        classes=card_file.labels, preprocessing=card_file.preprocessing(image_size),
+        parameters=sum(array.size for array in used), norm_eps=size.norm_eps, codes_dim=codes,
+        weights=WEIGHT_ROLES[family], init=laws, measured=card_file.measured,
+        provenance={
+            "file": checkpoint.name, "sha256": checkpoint.sha256, "imported": datetime.now(UTC).date().isoformat(),
+            "ignored_tensors": list(identity.ignored), "trained_size": size.image_size,
+            **checkpoint.facts, **card_file.provenance,
+        },
+    )  # fmt: skip
+
+
+def _export_checked(
+    card: ModelCard, checkpoint: Checkpoint, identity: Identity, report: Callable[[float], None]
+) -> bytes:
+    """The bytes of the model, with the measured parity error in its metadata."""
+    module = FAMILIES[identity.family](identity.size).eval()
+    state = {k: torch.from_numpy(v) for k, v in checkpoint.weights.items() if k not in identity.ignored}
+    module.load_state_dict(state)
+    model = build(identity.family, identity.size, checkpoint.weights, {METADATA_KEY: card.to_metadata()})
+    data = model.SerializeToString()
+    with tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
+        path = Path(folder) / f"{card.name}.onnx"
+        path.write_bytes(data)
+        parity = check_parity(module, identity.size, zoo.read_card(path), path, report)
+    entry = next(e for e in model.metadata_props if e.key == METADATA_KEY)
+    entry.value = dataclasses.replace(card, parity=parity).to_metadata()
+    return model.SerializeToString()

@@ -1,0 +1,1 @@
+"""Bytes, files and arrays → what a model takes in."""

@@ -1,0 +1,80 @@
+"""Attention from the stored projections, and the two rules that turn it into a coarse mask.
+
+For CRATE query and key are the same array U_kᵀ LN(Z^ℓ), so attention is a function of the projections alone and is
+computed row by row: the N×N matrix is never built.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from explorer.trace import Array
+
+
+def attention_rows(query: Array, key: Array, token: int) -> Array:
+    """What one token attends to in every head: softmax over all N tokens of ⟨q_token, k_n⟩ p^{−½}.
+
+    query, key: (K,N,p), CLS in row 0; the same array for CRATE. token: row of the query, 0 = CLS.
+    Returns (K,N) float64, each row summing to 1, CLS column included.
+    Raises ValueError if the shapes differ or are not 3-D, or if token is not in 0 … N−1.
+    Source: Ma-Lab-Berkeley/CRATE, model/crate.py (logits are scaled by p^{−½}).
+    """
+    if query.ndim != 3 or query.shape != key.shape:
+        raise ValueError(f"query and key must both be (K,N,p), got {query.shape} and {key.shape}")
+    if not 0 <= token < query.shape[1]:
+        raise ValueError(f"token must be in 0 … {query.shape[1] - 1}, got {token}")
+    keys = key.astype(np.float64)
+    logits = (keys @ query[:, token, :, None].astype(np.float64))[..., 0] * query.shape[-1] ** -0.5
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def attention_map(query: Array, key: Array, token: int, grid: tuple[int, int]) -> Array:
+    """attention_rows on the patch grid: the CLS column is left out and the rest is *not* renormalised.
+
+    grid: (rows, columns) of patches, N = 1 + rows·columns. Returns (K,rows,cols); each map sums to 1 minus what goes
+    to CLS. Raises ValueError as attention_rows does, or if the grid does not fit N.
+    """
+    rows = attention_rows(query, key, token)
+    if rows.shape[1] != 1 + grid[0] * grid[1]:
+        raise ValueError(f"{rows.shape[1]} tokens do not fit CLS and a grid of {grid[0]}×{grid[1]} patches")
+    return rows[:, 1:].reshape(-1, *grid)
+
+
+def threshold_entries(values: Array, keep: float) -> Array:
+    """The paper's rule for a mask from attention: the largest `keep` share of the *entries*, 0.6 in the paper.
+
+    values: any shape, treated as one set of n entries. Returns bool of the same shape with exactly round(keep·n)
+    entries set; of equal values the first in reading order win.
+    Raises ValueError if keep is not in [0,1]. Source: arXiv 2308.16271, appendix B.1.
+    """
+    _check_share(keep)
+    order = np.argsort(-values.astype(np.float64).ravel(), kind="stable")
+    mask = np.zeros(values.size, bool)
+    mask[order[: round(keep * values.size)]] = True
+    return mask.reshape(values.shape)
+
+
+def threshold_mass(values: Array, keep: float) -> Array:
+    """DINO's rule for a mask from attention: the fewest entries that hold the share `keep` of the *mass*.
+
+    Sort ascending, scale to sum 1, cumulate, keep the entries whose cumulative sum exceeds 1 − keep.
+    values: any shape, treated as one set, not negative. Returns bool of the same shape; nothing is kept if all
+    values are zero. Of equal values the last in reading order win.
+    Raises ValueError if keep is not in [0,1] or a value is negative.
+    Source: facebookresearch/dino, visualize_attention.py.
+    """
+    _check_share(keep)
+    flat = values.astype(np.float64).ravel()
+    if (flat < 0).any():
+        raise ValueError("a share of the mass needs values that are not negative")
+    mask = np.zeros(flat.size, bool)
+    if total := flat.sum():
+        order = np.argsort(flat, kind="stable")
+        mask[order] = np.cumsum(flat[order]) / total > 1 - keep
+    return mask.reshape(values.shape)
+
+
+def _check_share(keep: float) -> None:
+    if not 0 <= keep <= 1:
+        raise ValueError(f"keep must be in [0, 1], got {keep}")

@@ -1,0 +1,82 @@
+"""What the families share: overlapping patches, interpolated positions, laws of initialisation.
+
+Nothing here has weights of its own, so that each family keeps the parameter names of its released code.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Law = dict[str, float]
+"""How a tensor is drawn at initialisation: {"uniform": bound}, {"normal": std} or {"constant": value}."""
+
+
+def patches(image: Tensor, patch: int, stride: int) -> Tensor:
+    """Cut (B,3,H,W) into (B,rows,cols,patch,patch,3); a stride below the patch size makes them overlap.
+
+    rows = 1 + ⌊(H − patch)/stride⌋, and so for cols: pixels beyond the last whole patch are not seen.
+    """
+    windows = image.unfold(2, patch, stride).unfold(3, patch, stride)
+    return windows.permute(0, 2, 3, 4, 5, 1)
+
+
+def positions(embedding: Tensor, rows: int, cols: int) -> Tensor:
+    """Learned positions (1,1+n,d), first row CLS, resized to (1,1+rows·cols,d) by bicubic interpolation.
+
+    At the trained grid they come back unchanged. The released code reaches the same sizes through a scale factor of
+    (size + 0.1)/√n, an old guard against rounding, which shifts the samples by at most 0.1 of a cell; exact sizes are
+    used here, as newer ViT code does.
+    """
+    grid = math.isqrt(embedding.shape[1] - 1)
+    if (rows, cols) == (grid, grid):
+        return embedding
+    cells = embedding[:, 1:].unflatten(1, (grid, grid)).permute(0, 3, 1, 2)
+    resized = F.interpolate(cells, size=(rows, cols), mode="bicubic", align_corners=False)
+    return torch.cat([embedding[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
+
+
+def heads_of(projected: Tensor, heads: int) -> Tensor:
+    """(B,N,K·p) → (B,K,N,p)."""
+    return projected.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, gain: Tensor | None) -> Tensor:
+    """softmax(query keyᵀ/√p) value, each head times its gain (K,); (B,K,N,p) → (B,N,K·p)."""
+    out = F.scaled_dot_product_attention(query, key, value)
+    if gain is not None:
+        out = out * gain[:, None, None]
+    return out.transpose(1, 2).flatten(2)
+
+
+def linear_laws(name: str, fan_in: int) -> dict[str, Law]:
+    """PyTorch's default for nn.Linear: weight and bias uniform in ±1/√fan_in."""
+    bound = 1 / math.sqrt(fan_in)
+    return {f"{name}.weight": {"uniform": bound}, f"{name}.bias": {"uniform": bound}}
+
+
+def kaiming_law(fan_in: int) -> Law:
+    """kaiming_uniform_ with its default slope 0: uniform in ±√(6/fan_in)."""
+    return {"uniform": math.sqrt(6 / fan_in)}
+
+
+def norm_laws(name: str) -> dict[str, Law]:
+    """LayerNorm: scale 1, shift 0."""
+    return {f"{name}.weight": {"constant": 1.0}, f"{name}.bias": {"constant": 0.0}}
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, laws: dict[str, Law], seed: int) -> None:
+    """Draw every parameter of a model from its law. Raises KeyError for a parameter without one."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        ((kind, value),) = laws[name].items()
+        if kind == "uniform":
+            parameter.uniform_(-value, value, generator=generator)
+        elif kind == "normal":
+            parameter.normal_(0.0, value, generator=generator)
+        else:
+            parameter.fill_(value)

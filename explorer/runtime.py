@@ -1,0 +1,229 @@
+"""The only door to ONNX Runtime: which provider, one session per model, a run → a Trace.
+
+On a GPU the trace stays on the device; a point is copied when it is first looked at. Attention over N tokens takes
+memory linear in N (export.families), so a run's cost is known before it starts: see estimate.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from explorer.errors import ExplorerError
+from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace, patch_grid, read_only, trace_points
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+MEMORY_VARIABLE, PROVIDER_VARIABLE = "CRATE_EXPLORER_MEMORY_GB", "CRATE_EXPLORER_PROVIDER"
+DEFAULT_MEMORY_GB = 3.0
+FLOAT_BYTES = 4
+MAX_PARALLEL_RUNS = 2
+_running = threading.BoundedSemaphore(MAX_PARALLEL_RUNS)
+
+
+def choose_provider(available: Iterable[str], wanted: str | None, cuda_problem: str | None) -> tuple[str, str]:
+    """(provider, reason). Pure: available providers of the package, the user's wish, what a CUDA trial said.
+
+    wanted: "cpu", "cuda" or None for the best. cuda_problem: None when a CUDA session could be opened.
+    """
+    if wanted == "cpu":
+        return CPU, f"CPU, as {PROVIDER_VARIABLE}=cpu asks"
+    if CUDA not in available:
+        return CPU, "CPU: the installed ONNX Runtime has no CUDA support"
+    if cuda_problem:
+        return CPU, f"CPU: CUDA is not usable here ({cuda_problem})"
+    return CUDA, "CUDA GPU"
+
+
+@cache
+def provider() -> tuple[str, str]:
+    """The provider of this machine and the reason, found once by a trial session."""
+    wanted = (os.environ.get(PROVIDER_VARIABLE) or "").lower() or None
+    available = ort.get_available_providers()
+    problem = _cuda_problem() if CUDA in available and wanted != "cpu" else None
+    return choose_provider(available, wanted, problem)
+
+
+def _cuda_problem() -> str | None:
+    """Why CUDA cannot be used, or None; ONNX Runtime itself falls back silently."""
+    if not os.path.exists("/proc/driver/nvidia/version") and os.name != "nt":
+        return "no NVIDIA driver"
+    ort.set_default_logger_severity(4)  # the trial's failure is reported by its reason, not by log lines
+    try:
+        ort.preload_dlls()
+        session = ort.InferenceSession(_identity_model(), providers=[CUDA])
+        if session.get_providers()[0] != CUDA:
+            return "its libraries (CUDA, cuDNN) were not found"
+        session.run(None, {"x": np.zeros(1, np.float32)})
+    except (RuntimeError, OSError) as error:  # ONNX Runtime's own exceptions are RuntimeErrors
+        return str(error).splitlines()[0][:160]
+    finally:
+        ort.set_default_logger_severity(2)
+    return None
+
+
+def _identity_model() -> bytes:
+    from onnx import TensorProto, helper
+
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "trial", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+
+
+@dataclass(frozen=True)
+class Model:
+    """An open model: its card, the session, the provider really in use and why."""
+
+    card: ModelCard
+    session: ort.InferenceSession
+    provider: str
+    reason: str
+
+
+def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> Model:
+    """Open a session. weights: tensors that replace the file's own (the random-init control).
+
+    Raises ExplorerError when ONNX Runtime refuses the file.
+    """
+    wanted, reason = provider()
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    kept = [ort.OrtValue.ortvalue_from_numpy(array) for array in (weights or {}).values()]
+    for name, value in zip(weights or {}, kept, strict=True):
+        options.add_initializer(name, value)
+    providers = [CPU] if wanted == CPU else [wanted, CPU]
+    try:
+        session = ort.InferenceSession(card.path, options, providers=providers)
+    except (RuntimeError, OSError) as error:
+        detail = str(error).splitlines()[0][:160]
+        raise ExplorerError(f"ONNX Runtime cannot open {card.path.name}: {detail}") from error
+    used = session.get_providers()[0]
+    return Model(card, session, used, reason if used == wanted else f"CPU: {wanted} refused this model")
+
+
+def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, knobs: Knobs | None = None) -> Trace:
+    """Run a model and return its trace.
+
+    want: names of trace points, beside the logits, that must be there; None for all of them.
+    Raises ExplorerError for points the model lacks, knobs that do not fit and runs that would not fit into memory.
+    """
+    card, knobs = model.card, knobs or Knobs()
+    stride = check_knobs(card, knobs)
+    _check_input(card, prepared)
+    names = ["logits", *(trace_points(card) if want is None else want)]
+    if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
+        raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
+    check_memory(card, len(prepared.data), prepared.height, prepared.width, stride)
+    binding = model.session.io_binding()
+    for name, value in {"image": prepared.data, **knobs.feeds()}.items():
+        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
+    device = "cuda" if model.provider == CUDA else "cpu"
+    for name in names:
+        binding.bind_output(name, "cpu" if name == "logits" else device)
+    options = ort.RunOptions()
+    options.only_execute_path_to_fetches = True
+    with _running:
+        model.session.run_with_iobinding(binding, options)
+    points = _Points(dict(zip(names, binding.get_outputs(), strict=True)))
+    return Trace(card, points, patch_grid(prepared.height, prepared.width, card.patch, stride), stride)
+
+
+class _Points(Mapping[str, Array]):
+    """Trace points by name, each copied from the device when first asked for; read-only arrays."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+        self._copied: dict[str, Array] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> Array:
+        with self._lock:
+            if name not in self._copied:
+                if name not in self._values:
+                    raise KeyError(f"{name} was not asked for in this run")
+                self._copied[name] = read_only(self._values[name].numpy())
+                self._values[name] = None  # the device's copy is no longer needed
+            return self._copied[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def check_knobs(card: ModelCard, knobs: Knobs) -> int:
+    """The stride that a run will use. Raises ExplorerError for knobs that this model does not have."""
+    stride = card.patch if knobs.stride is None else knobs.stride
+    if not 1 <= stride <= card.patch:
+        raise ExplorerError(f"Stride {stride} does not fit {card.name}: it takes 1 to {card.patch}, its patch size.")
+    shapes = {"mssa_gain": card.heads, "ista_lambda": None, "ista_eta": None}
+    for name, value in knobs.feeds().items():
+        if name == "stride":
+            continue
+        if name != "mssa_gain" and not card.has_ista:
+            raise ExplorerError(
+                f"{card.name} is a {card.family_label} and has no {name}: only its head gains can be set."
+            )
+        last = (shapes[name],) if shapes[name] else ()
+        if value.shape[1:] != last or not len(value) or len(value) % card.layers:
+            expected = (card.layers, *last)
+            raise ExplorerError(f"{name} of {card.name} should have shape {expected}, but has {value.shape}.")
+        if not np.isfinite(value).all():
+            raise ExplorerError(f"{name} should be finite numbers, but holds {value[~np.isfinite(value)][0]}.")
+    return stride
+
+
+def _check_input(card: ModelCard, prepared: Prepared) -> None:
+    if card.modality != "image":
+        raise ExplorerError(f"{card.name} reads {card.modality}, not pictures: choose an image model.")
+    if min(prepared.height, prepared.width) < card.patch:
+        size = f"{prepared.height}×{prepared.width}"
+        raise ExplorerError(f"The input has {size} pixels, less than one patch of {card.patch}: use a larger size.")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes: tokens of one image, bytes of the whole trace and its working memory, multiply-adds."""
+
+    tokens: int
+    memory_bytes: int
+    operations: float
+
+
+def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
+    """Cost of a run with all trace points, from the shapes alone.
+
+    Memory: each layer keeps z, z_half and the projections (query and key for a ViT) and codes; about eight more
+    arrays of the widest kind are at work. Operations: 4d² (CRATE) per token and layer for the matrices, 2Nd for
+    attention.
+    """
+    rows, cols = patch_grid(height, width, card.patch, stride)
+    tokens, d = 1 + rows * cols, card.dim
+    inner = card.heads * card.head_dim
+    widest = max(card.codes_dim, 4 * d if card.family == "vit" else d, inner)
+    kept = card.layers * (2 * d + inner * (1 if card.has_subspaces else 2) + card.codes_dim) + d
+    matrices = 4 * d * d + 12 * d * card.codes_dim if card.has_subspaces else 12 * d * d
+    operations = float(batch * tokens * card.layers * (matrices + 2 * tokens * inner))
+    return Cost(tokens, batch * tokens * (kept + 8 * widest) * FLOAT_BYTES, operations)
+
+
+def check_memory(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
+    """The cost of a run. Raises ExplorerError, with the numbers and a setting that fits, when it is over the budget."""
+    budget = float(os.environ.get(MEMORY_VARIABLE) or DEFAULT_MEMORY_GB) * 1e9
+    cost = estimate(card, batch, height, width, stride)
+    if cost.memory_bytes <= budget:
+        return cost
+    fits = [s for s in range(stride, card.patch + 1) if estimate(card, batch, height, width, s).memory_bytes <= budget]
+    mend = f"stride {fits[0]} would fit" if fits else "use a smaller size or fewer images"
+    raise ExplorerError(
+        f"{batch} image(s) of {height}×{width} at stride {stride} are {cost.tokens:,} tokens and need about "
+        f"{cost.memory_bytes / 1e9:.1f} GB, more than the {budget / 1e9:.1f} GB allowed ({MEMORY_VARIABLE}): {mend}."
+    )

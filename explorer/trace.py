@@ -1,0 +1,261 @@
+"""The vocabulary that every room shares: the model card, the prepared input, the knobs and the trace.
+
+Tokens are rows here (the papers use columns). Layers count from 1. Row 0 is the CLS token.
+Axes: L layers, K heads (subspaces), N tokens, d width, p head width, B batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+
+Array = np.ndarray
+
+SCHEMA = 1
+METADATA_KEY = "crate_explorer"
+FAMILY_LABELS = {"crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT"}
+
+GLOSSARY: dict[str, str] = {
+    "Z^ℓ": "the tokens that enter layer ℓ, one row each (N × d)",
+    "Z^{ℓ+½}": "the tokens after the compression step (MSSA) of layer ℓ",
+    "U_k": "the k-th learned subspace of a layer: p directions in the d-dimensional token space",
+    "U_kᵀZ": "the tokens projected into subspace k; query, key and value of head k at once",
+    "D": "the learned dictionary of a layer, in which the tokens should become sparse",
+    "MSSA": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
+    "ISTA": "one shrinkage-thresholding step: sparsifies the tokens against D",
+    "R": "coding rate: nats needed to encode all tokens up to the distortion ε",
+    "R^c": "coding rate of the tokens in the K subspaces, summed; compression lowers it",
+    "‖Z‖₀": "number of entries that are not zero; sparsification lowers it",
+    "ε²": "squared distortion allowed for each token in the rates",
+    "η, λ": "step size and threshold weight of the ISTA step",
+}
+
+
+def read_only(array: Array) -> Array:
+    """The same array, locked against writing, so that it can be shared between users and caches."""
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photo becomes the model's input: resize the shorter side, crop the centre, subtract mean, divide by std.
+
+    mean, std: per RGB channel, of values in [0, 1]. resize, crop: pixels at the size the model was trained on.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    resize: int = 256
+    crop: int = 224
+    interpolation: str = "bilinear"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is: read from the metadata of its ONNX file, never from its name.
+
+    image_size: side of the square input in pixels that the model opens with. norm_eps: epsilon of the block norms.
+    eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none).
+    weights: role → name of the tensor in the file, with {l} for the layer index from 0.
+    init: tensor → law of the official initialisation, from which the random-init control is drawn.
+    """
+
+    name: str
+    family: str
+    modality: str
+    layers: int
+    heads: int
+    dim: int
+    head_dim: int
+    patch: int
+    image_size: int
+    eta: tuple[float, ...]
+    lam: tuple[float, ...]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    parameters: int = 0
+    norm_eps: float = 1e-5
+    codes_dim: int = 0
+    weights: Mapping[str, str] = field(default_factory=dict)
+    init: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    path: Path = Path()
+    sha256: str = ""
+    size_bytes: int = 0
+
+    @property
+    def family_label(self) -> str:
+        return FAMILY_LABELS.get(self.family, self.family)
+
+    @property
+    def has_subspaces(self) -> bool:
+        """True for the CRATE families, whose query, key and value are one projection U_kᵀZ."""
+        return self.family != "vit"
+
+    @property
+    def has_ista(self) -> bool:
+        """True where the layer's second half is a thresholding step with η and λ."""
+        return bool(self.eta)
+
+    def to_metadata(self) -> str:
+        """The card as the JSON text of the metadata key; path, digest and size belong to the file, not to the card."""
+        values = dataclasses.asdict(self)
+        for own in ("path", "sha256", "size_bytes"):
+            del values[own]
+        return json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False)
+
+    @classmethod
+    def from_metadata(cls, text: str, path: Path, sha256: str, size_bytes: int) -> ModelCard:
+        """Read a card back. Raises ExplorerError for another schema or for fields that do not fit."""
+        hint = "import the checkpoint again with `crate-explorer import`."
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ExplorerError(f"{path.name}: its {METADATA_KEY} metadata is not JSON: {hint}") from error
+        if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
+            raise ExplorerError(f"{path.name}: this version reads metadata schema {SCHEMA} only: {hint}")
+        try:
+            values["preprocessing"] = Preprocessing(**{k: _tuple(v) for k, v in values["preprocessing"].items()})
+            for key in ("eta", "lam", "classes"):
+                values[key] = tuple(values[key])
+            card = cls(**values, path=path, sha256=sha256, size_bytes=size_bytes)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ExplorerError(f"{path.name}: its model card does not fit this version ({error}): {hint}") from error
+        card._check()
+        return card
+
+    def _check(self) -> None:
+        sizes = {f: getattr(self, f) for f in ("layers", "heads", "dim", "head_dim", "patch", "image_size")}
+        bad = [f"{f}={v!r}" for f, v in sizes.items() if not isinstance(v, int) or not 1 <= v <= 1 << 16]
+        bad += [
+            f"{f}={getattr(self, f)!r}" for f in ("name", "family", "modality") if not isinstance(getattr(self, f), str)
+        ]
+        if bad:
+            raise ExplorerError(f"{self.path.name}: its model card has impossible values: {', '.join(bad)}.")
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model's input and what the user sees of it.
+
+    data: float32 (B,3,H,W), normalised. picture: uint8 (H,W,3), the pixels that data was made from (None for arrays
+    that came ready). digest: SHA-256 of the source's bytes and of every parameter, the key for caches.
+    """
+
+    data: Array
+    picture: Array | None
+    digest: str
+    label: str = ""
+
+    @property
+    def height(self) -> int:
+        return self.data.shape[-2]
+
+    @property
+    def width(self) -> int:
+        return self.data.shape[-1]
+
+
+def patch_grid(height: int, width: int, patch: int, stride: int) -> tuple[int, int]:
+    """Rows and columns of patches that a stride fits into an image: 1 + ⌊(size − patch)/stride⌋ each."""
+    return 1 + (height - patch) // stride, 1 + (width - patch) // stride
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What the user turned; None means as trained.
+
+    mssa_gain: (L,K), scales head k's update in layer ℓ (1 = as trained, 0 = off). ista_lambda, ista_eta: (L,).
+    stride: pixels between neighbouring patches; smaller than the patch, they overlap.
+    """
+
+    mssa_gain: Array | None = None
+    ista_lambda: Array | None = None
+    ista_eta: Array | None = None
+    stride: int | None = None
+
+    def feeds(self) -> dict[str, Array]:
+        """The ONNX inputs that differ from the trained values."""
+        turned: dict[str, Array] = {
+            name: np.asarray(value, np.float32)
+            for name in ("mssa_gain", "ista_lambda", "ista_eta")
+            if (value := getattr(self, name)) is not None
+        }
+        if self.stride is not None:
+            turned["stride"] = np.asarray(self.stride, np.int64)
+        return turned
+
+    def digest(self) -> str:
+        """SHA-256 over every turned value, for cache keys."""
+        sha = hashlib.sha256()
+        for name, value in sorted(self.feeds().items()):
+            sha.update(f"{name}{value.shape}".encode() + value.tobytes())
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every step of one run. points maps the names of the ONNX contract to arrays with the batch axis.
+
+    On a GPU, points copies an array from the device when it is first asked for.
+    Attention is never stored: it is a function of the projections (measures.attention).
+    """
+
+    card: ModelCard
+    points: Mapping[str, Array]
+    grid: tuple[int, int]
+    stride: int
+
+    def z(self, layer: int, image: int = 0) -> Array:
+        """Z^ℓ (N,d), the tokens that enter layer ℓ, before its norm; layer L+1 is the output of the last layer."""
+        return self.points[f"z.{layer}"][image]
+
+    def z_half(self, layer: int, image: int = 0) -> Array:
+        """Z^{ℓ+½} (N,d), the tokens after MSSA and its residual, before the second norm."""
+        return self.points[f"z_half.{layer}"][image]
+
+    def projections(self, layer: int, image: int = 0) -> Array:
+        """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) for CRATE families, the keys for a ViT."""
+        return self.points[f"subspace.{layer}" if self.card.has_subspaces else f"key.{layer}"][image]
+
+    def query_key(self, layer: int, image: int = 0) -> tuple[Array, Array]:
+        """Query and key (K,N,p) of layer ℓ; for CRATE families they are the same array."""
+        if self.card.has_subspaces:
+            return (projected := self.projections(layer, image)), projected
+        return self.points[f"query.{layer}"][image], self.points[f"key.{layer}"][image]
+
+    def codes(self, layer: int, image: int = 0) -> Array:
+        """What the sparsifying step leaves (N,m): the codes A₂ where the dictionary is overcomplete, else Z^{ℓ+1}."""
+        return self.points[f"codes.{layer}"][image] if self.card.codes_dim else self.z(layer + 1, image)
+
+    @property
+    def logits(self) -> Array:
+        """(B,C) scores of the classes before the softmax."""
+        return self.points["logits"]
+
+
+def trace_points(card: ModelCard) -> Iterator[str]:
+    """Names of all trace points of a model, in the order of the network."""
+    for layer in range(1, card.layers + 1):
+        yield f"z.{layer}"
+        yield from (f"{n}.{layer}" for n in (("subspace",) if card.has_subspaces else ("query", "key")))
+        yield f"z_half.{layer}"
+        if card.codes_dim:
+            yield f"codes.{layer}"
+    yield f"z.{card.layers + 1}"

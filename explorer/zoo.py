@@ -1,0 +1,209 @@
+"""exported_models/ → model cards: list, inspect, install in one atomic step, remove, fetch from the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.trace import METADATA_KEY, Array, ModelCard
+
+MODELS_VARIABLE = "CRATE_EXPLORER_MODELS"
+DEFAULT_DIRECTORY = Path(__file__).parents[1] / "exported_models"
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_BYTES = 1 << 30
+FIRST_MODEL = "crate_objects112_e9"
+"""Opens first when it is there."""
+
+ALLOWED_OPERATORS = {
+    "": {
+        "Add", "Concat", "Div", "Expand", "Gather", "Gelu", "LayerNormalization", "MatMul", "Max", "Mul", "Range",
+        "Relu", "Reshape", "Resize", "Shape", "Slice", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+    },
+    "com.microsoft": {"MultiHeadAttention"},
+}  # fmt: skip
+"""What our own exporter writes; a graph with anything else is not ours and is never opened."""
+
+
+def models_directory() -> Path:
+    """The folder of the zoo: $CRATE_EXPLORER_MODELS, or exported_models/ of the project."""
+    return Path(os.environ.get(MODELS_VARIABLE) or DEFAULT_DIRECTORY)
+
+
+def check_name(name: str) -> str:
+    """The name itself if it can be a model's; nothing else ever becomes a path. Raises ExplorerError."""
+    if not NAME_PATTERN.fullmatch(name) or ".." in name:
+        raise ExplorerError(
+            f"{name!r} cannot be a model's name: use 1–64 of a–z, 0–9, dot, dash and underscore, "
+            "beginning with a letter or digit."
+        )
+    return name
+
+
+def suggest_name(file_name: str) -> str:
+    """A valid model name from a file name: crate_S.pth.tar → crate_s."""
+    stem = re.sub(r"(\.pth|\.pt|\.tar|\.ckpt|\.bin|\.safetensors|\.onnx)+$", "", Path(file_name).name.lower())
+    return re.sub(r"\.{2,}", ".", re.sub(r"[^a-z0-9._-]+", "-", stem)).strip("-._")[:64] or "model"
+
+
+def list_models(directory: Path | None = None) -> list[ModelCard]:
+    """Cards of every model in the zoo, by name; files that are not ours are left out (inspect says why)."""
+    cards = []
+    for path in sorted((directory or models_directory()).glob("*.onnx")):
+        try:
+            cards.append(read_card(path))
+        except ExplorerError:
+            continue
+    return cards
+
+
+def find_model(name_or_path: str, directory: Path | None = None) -> ModelCard:
+    """The card of a model by zoo name or by path of an .onnx file. Raises ExplorerError that lists the zoo."""
+    if name_or_path.endswith(".onnx") or os.sep in name_or_path:
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ExplorerError(f"{name_or_path} is not a file: give a model of the zoo or the path of an .onnx file.")
+        return read_card(path)
+    path = (directory or models_directory()) / f"{check_name(name_or_path)}.onnx"
+    if not path.is_file():
+        names = ", ".join(card.name for card in list_models(directory)) or "none yet"
+        raise ExplorerError(f"The zoo has no model {name_or_path}: it has {names}.")
+    return read_card(path)
+
+
+def read_card(path: Path) -> ModelCard:
+    """Inspect an .onnx file and read its card. Raises ExplorerError for what is not ours or not safe to open."""
+    stat = path.stat()
+    return _read_card(path.resolve(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_card(path: Path, modified_ns: int, size: int) -> ModelCard:
+    del modified_ns  # part of the key: a replaced file is read again
+    if size > MAX_BYTES:
+        raise ExplorerError(
+            f"{path.name} has {size / 1e9:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB that are read."
+        )
+    return inspect(path.read_bytes(), path)
+
+
+def inspect(data: bytes, path: Path) -> ModelCard:
+    """The card of an ONNX file's bytes, after checking that the graph is one that our exporter could have written.
+
+    Refused: anything but ONNX with our metadata, external data (it reads other files), functions, subgraphs, and
+    operators that our exporter does not use. Raises ExplorerError with the reason.
+    """
+    import onnx  # 0.3 s, and only the zoo needs it
+    from google.protobuf.message import DecodeError
+
+    if not data:
+        raise ExplorerError(f"{path.name} is empty: an .onnx file was expected.")
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise ExplorerError(f"{path.name} is not a whole ONNX file: it cannot be parsed.") from error
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if METADATA_KEY not in metadata:
+        raise ExplorerError(
+            f"{path.name} was not exported by CRATE Explorer (it has no {METADATA_KEY} metadata): "
+            "import the original checkpoint instead."
+        )
+    if problem := _unsafe(model):
+        raise ExplorerError(f"{path.name} is refused: {problem}.")
+    card = ModelCard.from_metadata(metadata[METADATA_KEY], path, hashlib.sha256(data).hexdigest(), len(data))
+    outputs = {value.name for value in model.graph.output}
+    for point in ("logits", f"z.{card.layers + 1}"):
+        if point not in outputs:
+            raise ExplorerError(f"{path.name} has no output {point}: export it again with `crate-explorer import`.")
+    return card
+
+
+def _unsafe(model) -> str | None:
+    """Why a parsed model must not be opened, or None."""
+    if model.functions:
+        return f"it defines a local function ({model.functions[0].name})"
+    if model.training_info or model.graph.sparse_initializer:
+        return "it has training or sparse parts, which our exporter never writes"
+    for tensor in model.graph.initializer:
+        if tensor.external_data or tensor.data_location == tensor.EXTERNAL:
+            return f"its tensor {tensor.name} lies in another file (external data)"
+    for node in model.graph.node:
+        if node.op_type not in ALLOWED_OPERATORS.get(node.domain, ()):
+            operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+            return f"it uses the operator {operator}, which our exporter never writes"
+        if any(a.HasField("g") or a.graphs or a.HasField("t") or a.HasField("sparse_tensor") for a in node.attribute):
+            return f"its operator {node.op_type} carries a subgraph or a tensor, which our exporter never writes"
+    return None
+
+
+def install(data: bytes, name: str, directory: Path | None = None) -> ModelCard:
+    """Put a checked model into the zoo under a name, in one atomic step; one of the same name is replaced."""
+    directory = directory or models_directory()
+    target = directory / f"{check_name(name)}.onnx"
+    inspect(data, target)
+    directory.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=directory)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return read_card(target)
+
+
+def remove(name: str, directory: Path | None = None) -> None:
+    """Delete a model from the zoo. Raises ExplorerError if there is none of that name."""
+    path = (directory or models_directory()) / f"{check_name(name)}.onnx"
+    if not path.is_file():
+        raise ExplorerError(f"The zoo has no model {name}: nothing was removed.")
+    path.unlink()
+
+
+def load_weights(card: ModelCard, names: Iterable[str]) -> dict[str, Array]:
+    """Tensors of a model file by name, read-only float32. Raises ExplorerError for a name that the file lacks."""
+    import onnx
+    from onnx import numpy_helper
+
+    wanted = set(names)
+    graph = onnx.load(card.path, load_external_data=False).graph
+    found = {t.name: numpy_helper.to_array(t) for t in graph.initializer if t.name in wanted}
+    if missing := sorted(wanted - set(found)):
+        raise ExplorerError(
+            f"{card.path.name} has no weights {missing[0]}: export it again with `crate-explorer import`."
+        )
+    for array in found.values():
+        array.flags.writeable = False
+    return found
+
+
+def draw_control(card: ModelCard, seed: int = 0) -> dict[str, Array]:
+    """Weights of the random-init control: every tensor drawn from its law of initialisation, as float32 arrays.
+
+    The laws stand in the model's card: uniform in ±bound, normal with a std, or a constant.
+    """
+    import onnx
+
+    rng = np.random.default_rng(seed)
+    graph = onnx.load(card.path, load_external_data=False).graph
+    shapes = {t.name: tuple(t.dims) for t in graph.initializer}
+    return {name: _draw(rng, law, shapes[name]) for name, law in card.init.items() if name in shapes}
+
+
+def _draw(rng: np.random.Generator, law: dict[str, float], shape: tuple[int, ...]) -> Array:
+    ((kind, value),) = law.items()
+    if kind == "uniform":
+        return rng.uniform(-value, value, shape).astype(np.float32)
+    if kind == "normal":
+        return (value * rng.standard_normal(shape)).astype(np.float32)
+    return np.full(shape, value, np.float32)
