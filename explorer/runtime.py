@@ -95,17 +95,26 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
-    kept = [ort.OrtValue.ortvalue_from_numpy(array) for array in (weights or {}).values()]
-    for name, value in zip(weights or {}, kept, strict=True):
-        options.add_initializer(name, value)
     providers = [CPU] if wanted == CPU else [wanted, CPU]
     try:
-        session = ort.InferenceSession(card.path, options, providers=providers)
+        source = _with_weights(card, weights) if weights else card.path
+        session = ort.InferenceSession(source, options, providers=providers)
     except (RuntimeError, OSError) as error:
         detail = str(error).splitlines()[0][:160]
         raise ExplorerError(f"ONNX Runtime cannot open {card.path.name}: {detail}") from error
     used = session.get_providers()[0]
     return Model(card, session, used, reason if used == wanted else f"CPU: {wanted} refused this model")
+
+
+def _with_weights(card: ModelCard, weights: Mapping[str, Array]) -> bytes:
+    """The model file with some tensors replaced. (SessionOptions.add_initializer left them as they were.)"""
+    import onnx
+
+    model = onnx.load(card.path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(weights[tensor.name], tensor.name))
+    return model.SerializeToString()
 
 
 def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, knobs: Knobs | None = None) -> Trace:

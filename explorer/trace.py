@@ -250,6 +250,26 @@ class Trace:
         return self.points["logits"]
 
 
+@dataclass(frozen=True)
+class LayerWeights:
+    """The weights of one layer that the measures need.
+
+    subspaces: (K·p,d), rows kp…(k+1)p are U_kᵀ (a ViT's key matrix). bias: (K·p,) or None. norm: scale and shift (d,)
+    of the norm in front of them, eps its epsilon. dictionary: D, (d,d), or (d,m) where it is overcomplete; None where
+    the family has none. ista_norm: scale and shift of the norm in front of D. eta, lam: step size and threshold.
+    """
+
+    subspaces: Array
+    bias: Array | None
+    norm: tuple[Array, Array]
+    eps: float
+    heads: int
+    dictionary: Array | None = None
+    ista_norm: tuple[Array, Array] | None = None
+    eta: float = 0.0
+    lam: float = 0.0
+
+
 def trace_points(card: ModelCard) -> Iterator[str]:
     """Names of all trace points of a model, in the order of the network."""
     for layer in range(1, card.layers + 1):

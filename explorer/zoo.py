@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from explorer.errors import ExplorerError
-from explorer.trace import METADATA_KEY, Array, ModelCard
+from explorer.trace import METADATA_KEY, Array, LayerWeights, ModelCard
 
 MODELS_VARIABLE = "CRATE_EXPLORER_MODELS"
 DEFAULT_DIRECTORY = Path(__file__).parents[1] / "exported_models"
@@ -185,6 +185,37 @@ def load_weights(card: ModelCard, names: Iterable[str]) -> dict[str, Array]:
     for array in found.values():
         array.flags.writeable = False
     return found
+
+
+def layer_weights(card: ModelCard, arrays: dict[str, Array] | None = None) -> tuple[LayerWeights, ...]:
+    """The measured weights of every layer; arrays: other weights under the file's names (the random-init control)."""
+    if arrays is None:
+        names = [_names(card, layer) for layer in range(card.layers)]
+        arrays = load_weights(card, {name for of_layer in names for group in of_layer.values() for name in group})
+    return tuple(_layer_weights(card, arrays, layer) for layer in range(card.layers))
+
+
+def _names(card: ModelCard, layer: int) -> dict[str, list[str]]:
+    """The tensors of a layer (from 0) that the measures need, by role."""
+    roles = {role: pattern.format(l=layer) for role, pattern in card.weights.items()}
+    names = {"norm": [f"{roles['mssa_norm']}.{part}" for part in ("weight", "bias")]}
+    if not card.has_subspaces:
+        return {**names, "subspaces": [roles["qkv"], roles["qkv"].replace(".weight", ".bias")]}
+    ista_norm = [f"{roles['ista_norm']}.{part}" for part in ("weight", "bias")]
+    return {**names, "subspaces": [roles["subspaces"]], "ista_norm": ista_norm, "dictionary": [roles["dictionary"]]}
+
+
+def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> LayerWeights:
+    found = {role: [arrays[name] for name in group] for role, group in _names(card, layer).items()}
+    norm = (found["norm"][0], found["norm"][1])
+    if not card.has_subspaces:  # the rows of a ViT's qkv are query, key, value: a key plays the part of U_kᵀz
+        weight, bias = (array[card.dim : 2 * card.dim] for array in found["subspaces"])
+        return LayerWeights(weight, bias, norm, card.norm_eps, card.heads)
+    ista_norm = (found["ista_norm"][0], found["ista_norm"][1])
+    return LayerWeights(
+        found["subspaces"][0], None, norm, card.norm_eps, card.heads,
+        found["dictionary"][0], ista_norm, card.eta[layer], card.lam[layer],
+    )  # fmt: skip
 
 
 def draw_control(card: ModelCard, seed: int = 0) -> dict[str, Array]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,6 +21,8 @@ from explorer.export.identify import FAMILIES, Identity, identify
 from explorer.export.parity import check_parity
 from explorer.trace import METADATA_KEY, ModelCard
 
+PROBE_LIMIT_S = 60
+ROOT = Path(__file__).parents[2]
 Progress = Callable[[str, float], None]
 """Called with a step in plain words and the share of the whole that is done, 0 to 1."""
 
@@ -56,6 +60,43 @@ def import_checkpoint(
     installed = zoo.install(data, name, directory)
     progress("Done", 1.0)
     return installed
+
+
+def import_file(
+    path: Path,
+    name: str | None = None,
+    heads: int | None = None,
+    card_path: Path | None = None,
+    directory: Path | None = None,
+    progress: Progress = _silent,
+) -> ModelCard:
+    """Import a checkpoint, or install an .onnx file that CRATE Explorer exported elsewhere."""
+    if path.suffix.lower() != ".onnx":
+        return import_checkpoint(path, name, heads, card_path, directory, progress)
+    if heads or card_path:
+        raise ExplorerError(f"{path.name} is an exported model, whose card is inside: leave --heads and --card out.")
+    if not path.is_file():
+        raise ExplorerError(f"{path} is not a file: give the path of a checkpoint or of an .onnx file.")
+    progress("Inspecting the graph", 0.1)
+    zoo.read_card(path)
+    progress("Opening it in a child process", 0.4)
+    _probe(path)
+    progress("Installing", 0.9)
+    installed = zoo.install(path.read_bytes(), name or zoo.suggest_name(path.name), directory)
+    progress("Done", 1.0)
+    return installed
+
+
+def _probe(path: Path) -> None:
+    """Open and run an uploaded graph in a child process first. Raises ExplorerError if that fails, hangs or crashes."""
+    command = [sys.executable, "-m", "explorer.export.probe", str(path.resolve())]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_LIMIT_S, cwd=ROOT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ExplorerError(f"{path.name} is refused: a first run took more than {PROBE_LIMIT_S} s.") from error
+    if done.returncode:
+        detail = (done.stderr.strip().splitlines() or ["it crashed"])[-1][:160]
+        raise ExplorerError(f"{path.name} is refused: a first run of it failed ({detail}).")
 
 
 def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: CardFile) -> ModelCard:

@@ -1,1 +1,18 @@
 """Bytes, files and arrays → what a model takes in."""
+
+from explorer.inputs.array import load_array, prepare_array
+from explorer.inputs.file import prepare_input
+from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
+from explorer.inputs.image import prepare_mask, prepare_photo, read_photo
+
+__all__ = [
+    "GalleryPhoto",
+    "gallery",
+    "gallery_photo",
+    "load_array",
+    "prepare_array",
+    "prepare_input",
+    "prepare_mask",
+    "prepare_photo",
+    "read_photo",
+]

@@ -6,26 +6,21 @@ is wrong becomes an ExplorerError that names the file. Colour profiles (ICC) are
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import math
 import struct
-import tokenize
 import zlib
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from explorer.errors import ExplorerError
-from explorer.trace import Prepared, Preprocessing, read_only
+from explorer.inputs.common import digest, too_large
+from explorer.trace import Array, Prepared, Preprocessing, read_only
 
-Array = np.ndarray
 Size = tuple[int, int]  # width, height, as in PIL
 
 MAX_BYTES = 32 << 20  # of a picture file
-MAX_ARRAY_BYTES = 256 << 20  # of a .npy file
 MAX_PIXELS = 40_000_000  # of a decoded or resized picture
 MAX_ASPECT = 50  # longer side over shorter side
 MAX_SIDE = 1024  # pixels of the model's square input
@@ -52,7 +47,6 @@ DAMAGE = (
     OverflowError,
     MemoryError,
 )
-HEADER_DAMAGE = (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError)
 
 
 def read_photo(data: bytes, name: str = "the upload") -> Image.Image:
@@ -86,8 +80,8 @@ def prepare_photo(
     picture = np.array(photo)
     pixels = np.array(picture.transpose(2, 0, 1)[None], np.float32, order="C") / np.float32(255)
     mean, std = (np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
-    digest = _digest("photo", data, size, framing, patch, *vars(preprocessing).values())
-    return Prepared(read_only((pixels - mean) / std), read_only(picture), digest, name)
+    made_from = digest("photo", data, size, framing, patch, *vars(preprocessing).values())
+    return Prepared(read_only((pixels - mean) / std), read_only(picture), made_from, name)
 
 
 def prepare_mask(
@@ -122,91 +116,12 @@ def prepare_mask(
     return read_only(np.array(_frame(foreground, preprocessing, patch, size, framing, nearest, name, photo_size)) > 0)
 
 
-def prepare_array(array: Array, patch: int, name: str = "the array") -> Prepared:
-    """An array that is fed as it is: float32 (B,3,H,W), finite, already normalised, H and W multiples of the patch.
-
-    Raises ExplorerError that names what does not fit. There is no picture to show.
-    """
-    if array.dtype != np.float32:
-        raise ExplorerError(f"{name} holds {array.dtype}: expected float32: convert it with astype('float32').")
-    if array.ndim != 4 or array.shape[1] != 3 or not array.shape[0]:
-        raise ExplorerError(f"{name} has the shape {array.shape}: expected (batch, 3, height, width): transpose it.")
-    height, width = array.shape[2:]
-    if not height or not width or height % patch or width % patch:
-        raise ExplorerError(
-            f"{name} is {height} × {width} pixels: expected multiples of the model's patch, {patch}: crop or resize it."
-        )
-    if not np.isfinite(array).all():
-        raise ExplorerError(f"{name} holds values that are NaN or infinite: expected finite numbers: replace them.")
-    array = np.array(array, order="C")
-    return Prepared(read_only(array), None, _digest("array", array.tobytes(), *array.shape, patch), name)
-
-
-def load_array(data: bytes, name: str = "the array") -> Array:
-    """The array of a .npy file, never unpickled; a header that claims more than the file holds allocates nothing.
-
-    Raises ExplorerError for anything but a plain numeric .npy file of at most 256 MiB.
-    """
-    if len(data) > MAX_ARRAY_BYTES:
-        raise ExplorerError(_too_large(name, len(data), MAX_ARRAY_BYTES, "save a smaller batch"))
-    stream, save_again = io.BytesIO(data), "write it again with numpy.save"
-    try:
-        version = np.lib.format.read_magic(stream)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in readers:
-            raise ExplorerError(f"{name} has .npy version {version}: expected (1, 0) or (2, 0): {save_again}.")
-        shape, fortran_order, dtype = readers[version](stream)
-    except HEADER_DAMAGE as error:
-        raise ExplorerError(f"{name} is not a .npy file or its header is damaged: {save_again}.") from error
-    if dtype.kind not in "biufc":
-        raise ExplorerError(f"{name} holds {dtype}: expected numbers; pickled objects are never loaded: {save_again}.")
-    body = memoryview(data)[stream.tell() :]
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(body):
-        raise ExplorerError(
-            f"{name} holds {len(body)} bytes of values, which does not fit its header's {dtype} of shape {shape}: "
-            f"it is damaged or cut off: {save_again}."
-        )
-    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran_order else "C")
-
-
-def prepare_input(
-    path: Path, preprocessing: Preprocessing, patch: int, size: int | None = None, framing: str = "crop"
-) -> Prepared:
-    """A file as the model's input: .npy is fed as it is (size must be None), anything else is read as a photo.
-
-    Raises ExplorerError for a path that is no readable file, and as prepare_array and prepare_photo do.
-    """
-    is_array = path.suffix.lower() == ".npy"
-    if is_array and size is not None:
-        raise ExplorerError(f"{path.name} is fed as it is: a size of {size} cannot be applied: leave the size out.")
-    data = _read(path, MAX_ARRAY_BYTES if is_array else MAX_BYTES)
-    if is_array:
-        return prepare_array(load_array(data, path.name), patch, path.name)
-    return prepare_photo(data, preprocessing, patch, size, framing, path.name)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    if not path.is_file():
-        kind = "is a directory" if path.is_dir() else "does not exist"
-        raise ExplorerError(f"{path} {kind}: expected a picture or a .npy file: check the path.")
-    try:
-        if (size := path.stat().st_size) > limit:
-            raise ExplorerError(_too_large(path.name, size, limit, "choose a smaller file"))
-        return path.read_bytes()
-    except OSError as error:
-        raise ExplorerError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-
-
-def _too_large(name: str, size: int, limit: int, advice: str) -> str:
-    return f"{name} has {size / (1 << 20):.1f} MiB: expected at most {limit >> 20} MiB: {advice}."
-
-
 def _decode(data: bytes, name: str) -> Image.Image:
     """The first frame, upright, in the mode of the file. Everything is checked before pixels are decoded."""
     if not data:
         raise ExplorerError(f"{name} is empty: expected a picture: choose another file.")
     if len(data) > MAX_BYTES:
-        raise ExplorerError(_too_large(name, len(data), MAX_BYTES, "save the picture smaller"))
+        raise ExplorerError(too_large(name, len(data), MAX_BYTES, "save the picture smaller"))
     if not data.startswith(SIGNATURES) and not (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
         raise ExplorerError(
             f"{name} is not a PNG, JPEG, WebP, GIF, BMP or TIFF picture but {_kind(data)}: save it as PNG or JPEG."
@@ -366,8 +281,3 @@ def _frame(
         return resized
     left, top = (round((side - size) / 2.0) for side in resized.size)  # ties to even, as torchvision does
     return resized.crop((left, top, left + size, top + size))
-
-
-def _digest(kind: str, data: bytes, *parameters: object) -> str:
-    """SHA-256 of the bytes and of every parameter that shaped the result."""
-    return hashlib.sha256(hashlib.sha256(data).digest() + json.dumps([kind, *parameters]).encode()).hexdigest()

@@ -5,7 +5,9 @@ use columns), CLS is row 0, rates are in nats.
 """
 
 from explorer.measures.attention import attention_map, attention_rows, threshold_entries, threshold_mass
+from explorer.measures.layers import LayerMeasures, before_threshold, measure_layers, project
 from explorer.measures.maskcut import MaskCutResult, affinity, maskcut, second_eigenvector
+from explorer.measures.methods import METHODS, RULES, Segments, default_layer, segment_trace, trace_attention
 from explorer.measures.projection import (
     PcaRgb,
     kmeans_segments,
@@ -28,14 +30,20 @@ from explorer.measures.segmentation import best_overlap, iou, upsample, upsample
 from explorer.measures.sparsity import l0, l1, l1_mean, nonzero_fraction
 
 __all__ = [
+    "METHODS",
     "OFFICIAL_EPS_SQUARED",
+    "RULES",
+    "LayerMeasures",
     "MaskCutResult",
     "PcaRgb",
+    "Segments",
     "affinity",
     "attention_map",
     "attention_rows",
+    "before_threshold",
     "best_overlap",
     "coding_rate",
+    "default_layer",
     "effective_rank",
     "iou",
     "kmeans_segments",
@@ -43,12 +51,15 @@ __all__ = [
     "l1",
     "l1_mean",
     "maskcut",
+    "measure_layers",
     "nonzero_fraction",
     "patch_features",
     "pca_coordinates",
     "pca_rgb",
+    "project",
     "rate_bounds",
     "second_eigenvector",
+    "segment_trace",
     "strongest_subspace",
     "subspace_coding_rate",
     "subspace_coding_rate_official",
@@ -56,6 +67,7 @@ __all__ = [
     "threshold_entries",
     "threshold_mass",
     "token_rates",
+    "trace_attention",
     "upsample",
     "upsample_smooth",
 ]

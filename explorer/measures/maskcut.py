@@ -7,6 +7,7 @@ that arXiv 2308.16271 uses for CRATE: the concatenated projections u_k.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -140,12 +141,16 @@ def _inverse_lanczos(laplacian: Array, kernel: Array) -> tuple[float, Array]:
 
     kernel = kernel * (2.0 / np.linalg.norm(kernel))
     factor = cho_factor(laplacian + np.outer(kernel, kernel), overwrite_a=True, check_finite=False)
-    inverse = LinearOperator(
-        laplacian.shape, matvec=lambda x: cho_solve(factor, x, check_finite=False), dtype=laplacian.dtype
+    # SciPy carries no types, and its defaults (tol=0, LinearOperator's own __new__) mislead the checker
+    inverse = LinearOperator(  # pyright: ignore[reportCallIssue]
+        laplacian.shape,
+        matvec=lambda x: cho_solve(factor, x, check_finite=False),  # pyright: ignore[reportCallIssue]
+        dtype=laplacian.dtype,  # pyright: ignore[reportCallIssue]
     )
     start = np.random.default_rng(0).standard_normal(len(laplacian))
+    tolerance: Any = 1e-12
     try:
-        values, vectors = eigsh(inverse, k=1, which="LA", v0=start, ncv=16, tol=1e-12, maxiter=30)
+        values, vectors = eigsh(inverse, k=1, which="LA", v0=start, ncv=16, tol=tolerance, maxiter=30)
     except ArpackNoConvergence:
         return _dense(laplacian, kernel)
     return 1.0 / float(values[0]), vectors[:, 0]
@@ -159,5 +164,6 @@ def _salient(vector: Array) -> tuple[Array, Array]:
     corners = front[[0, 0, -1, -1], [0, -1, 0, -1]]
     if np.count_nonzero(corners) >= 3 or not front.flat[np.argmax(np.abs(vector))]:
         front, vector = ~front, -vector
-    parts, _ = label(front)
+    parts = np.empty(front.shape, np.int32)
+    label(front, output=parts)
     return parts == parts.flat[np.argmax(vector)], vector

@@ -6,6 +6,7 @@ The feature of a patch is all its projections u_k = U_kᵀ LN(z) side by side; C
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,8 @@ def kmeans_segments(projections: Array, grid: tuple[int, int], clusters: int = 6
 
     features = unit_rows(patch_features(projections, grid))
     clusters = min(clusters, len(np.unique(features, axis=0)))
-    labels = KMeans(clusters, n_init=3, random_state=seed).fit_predict(features)
+    restarts: Any = 3  # annotated by scikit-learn as str, from its default
+    labels = KMeans(clusters, n_init=restarts, random_state=seed).fit_predict(features)
     largest_first = np.argsort(-np.bincount(labels, minlength=clusters), kind="stable")
     return np.argsort(largest_first)[labels].reshape(grid)
 

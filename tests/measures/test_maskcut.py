@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh
 from scipy.ndimage import gaussian_filter, label
+from scipy.sparse.linalg import ArpackNoConvergence
 
 from explorer import measures
 from explorer.errors import ExplorerError
@@ -151,6 +152,19 @@ def test_eigenvector_of_noise_agrees_with_the_dense_solver():
     features = np.random.default_rng(0).standard_normal((300, 40))
     vector, _ = measures.second_eigenvector(measures.affinity(features, 0.15))
     np.testing.assert_allclose(vector, dense_second_eigenvector(features, 0.15), rtol=1e-6, atol=1e-9)
+
+
+def test_eigenvector_falls_back_to_the_dense_solver(monkeypatch):
+    def never(*_args, **_kwargs):
+        raise ArpackNoConvergence("no convergence", np.zeros(0), np.zeros((0, 0)))
+
+    features = measures.patch_features(smooth_scene(3), GRID)
+    weights = measures.affinity(features, 0.15)
+    expected, value = measures.second_eigenvector(weights)
+    monkeypatch.setattr("scipy.sparse.linalg.eigsh", never)
+    vector, dense_value = measures.second_eigenvector(weights)
+    np.testing.assert_allclose(vector, expected, rtol=1e-6, atol=1e-9)
+    assert dense_value == pytest.approx(value, rel=1e-9)
 
 
 def test_eigenvector_survives_a_tiny_eigengap():

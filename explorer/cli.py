@@ -1,0 +1,288 @@
+"""`crate-explorer …`: the headless twin of the pages. Exit 0, or 2 with one line for what a user can fix."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from explorer import hub, runtime, summary, zoo
+from explorer.errors import ExplorerError
+from explorer.inputs import prepare_input
+from explorer.measures import METHODS, segment_trace
+from explorer.trace import Array, Knobs, ModelCard, trace_points
+
+app = typer.Typer(
+    name="crate-explorer", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+console = Console()
+
+ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")]
+InputArgument = Annotated[Path, typer.Argument(help="A picture, or a .npy of float32 (B,3,H,W), fed as it is.")]
+SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
+StrideOption = Annotated[int | None, typer.Option(help="Pixels between patches; below the patch size they overlap.")]
+FramingOption = Annotated[str, typer.Option(help="crop: the centre, as in training. whole: the whole photo.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+GainOption = Annotated[
+    list[str] | None, typer.Option("--mssa-gain", metavar="L:K=V", help="Gain V of head K in layer L (from 1).")
+]
+StepOption = Annotated[list[str] | None, typer.Option(metavar="[L=]V", help="For all layers, or for layer L.")]
+
+
+def main() -> None:
+    """Run the command line; what a user can fix is one line on the standard error and exit code 2."""
+    try:
+        app()
+    except ExplorerError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """The models of the zoo."""
+    cards = zoo.list_models()
+    if as_json:
+        _print_json({"models": [summary.card_values(card) for card in cards]})
+        return
+    table = Table("name", "family", "layers", "heads", "width", "patch", "pixels", "classes", "parameters", "parity")
+    for card in cards:
+        sizes = (card.layers, card.heads, card.dim, card.patch, card.image_size, len(card.classes) or "–")
+        error = card.parity.get("max_abs_error")
+        parity = "–" if error is None else f"{error:.1e}"
+        table.add_row(card.name, card.family_label, *map(str, sizes), f"{card.parameters / 1e6:.2f} M", parity)
+    console.print(table)
+
+
+@app.command(name="import")
+def import_command(
+    checkpoint: Annotated[
+        str, typer.Argument(help="A .pth, .pth.tar, .safetensors or .onnx file, or hub:OWNER/NAME/PATH.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name in the zoo; by default from the file's name.")] = None,
+    heads: Annotated[int | None, typer.Option(min=1, help="Number of heads, where the width does not tell.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="JSON file with heads, classes, mean, std, sizes, eta, lambda.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to install into; by default the zoo.")] = None,
+    progress_json: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Import a checkpoint into the zoo as a traced ONNX model, checked against torch."""
+    from explorer.export.importer import import_file  # torch takes seconds to import
+
+    path = hub.download(hub.find_file(checkpoint)) if checkpoint.startswith(hub.PREFIX) else Path(checkpoint)
+    if progress_json:
+        installed = import_file(path, name, heads, card, out, _print_progress)
+        _print_json({"installed": installed.name})
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Starting", total=1.0)
+
+        def show(step: str, share: float) -> None:
+            progress.update(task, description=step, completed=share)
+
+        installed = import_file(path, name, heads, card, out, show)
+    error = installed.parity.get("max_abs_error", float("nan"))
+    console.print(
+        f"{installed.path} ({installed.family_label}, {installed.parameters / 1e6:.2f} M parameters,", end=" "
+    )
+    console.print(f"largest difference from torch {error:.1e})")
+
+
+@app.command()
+def trace(
+    model: ModelArgument,
+    source: InputArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],
+    points: Annotated[str, typer.Option(help="Trace points, separated by commas, or all.")] = "all",
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+    mssa_gain: GainOption = None,
+    ista_lambda: StepOption = None,
+    ista_eta: StepOption = None,
+) -> None:
+    """Write trace points as arrays with the batch axis, and the logits, to an .npz file."""
+    card = zoo.find_model(model)
+    knobs = Knobs(
+        _gains(card, mssa_gain or []),
+        _steps(card, "ista_lambda", ista_lambda),
+        _steps(card, "ista_eta", ista_eta),
+        stride,
+    )
+    want = list(trace_points(card)) if points == "all" else [p for p in map(str.strip, points.split(",")) if p]
+    want = [point for point in want if point != "logits"]
+    prepared = prepare_input(source, card.preprocessing, card.patch, size, framing)
+    traced = runtime.run(runtime.open_model(card), prepared, want, knobs)
+    arrays = {name: traced.points[name] for name in ["logits", *want]}
+    _write(output, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+@app.command()
+def measure(
+    model: ModelArgument,
+    source: InputArgument,
+    as_json: JsonOption = False,
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+    control: Annotated[bool, typer.Option(help="Measure the random-init control as well.")] = True,
+) -> None:
+    """Coding rates and sparsity of every layer, beside the random-init control of the same architecture."""
+    card = zoo.find_model(model)
+    prepared = prepare_input(source, card.preprocessing, card.patch, size, framing)
+    values = summary.measure(card, prepared, Knobs(stride=stride), control)
+    if as_json:
+        _print_json(values)
+        return
+    table = Table("layer", "R(Zℓ)", "R^c", "R^c at ℓ+½", "R^c official", "control", "non-zeros", "control", "‖Z‖₁")
+    keys = ("coding_rate", "subspace_coding_rate", "subspace_coding_rate_half", "subspace_coding_rate_official")
+    for i, row in enumerate(values["layers"]):
+        other = values["control"][i] if control else {}
+        table.add_row(
+            str(row["layer"]),
+            *(f"{row[key]:.1f}" for key in keys),
+            f"{other['subspace_coding_rate_official']:.1f}" if other else "–",
+            f"{row['nonzero_fraction']:.3f}",
+            f"{other['nonzero_fraction']:.3f}" if other else "–",
+            f"{row['l1']:.0f}",
+        )
+    console.print(table)
+
+
+@app.command()
+def segment(
+    model: ModelArgument,
+    image: InputArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .png to write.")],
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "attention",
+    layer: Annotated[
+        int | None, typer.Option(help="From 1; by default the last for attention, else the one before.")
+    ] = None,
+    head: Annotated[int | None, typer.Option(help="From 1; by default the mean over heads.")] = None,
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+    rule: Annotated[
+        str, typer.Option(help="entries: a share of the patches. mass: a share of the attention.")
+    ] = "mass",
+    keep: Annotated[float, typer.Option(help="The share that a rule keeps.")] = 0.6,
+    objects: Annotated[int, typer.Option(min=1, max=10, help="Most objects that MaskCut looks for.")] = 3,
+    overlay: Annotated[bool, typer.Option(help="Draw on the photo instead of a label image.")] = False,
+) -> None:
+    """Segment a picture into a label image: 0 is background (black), 1, 2, … are objects or segments, each in a colour.
+
+    The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
+    """
+    card = zoo.find_model(model)
+    prepared = prepare_input(image, card.preprocessing, card.patch, size, framing)
+    traced = runtime.run(runtime.open_model(card), prepared, None, Knobs(stride=stride))
+    result = segment_trace(traced, prepared.height, prepared.width, method, layer, head, rule, keep, objects)
+    picture = summary.segment_picture(result, prepared, overlay)
+    _write(output, lambda file: picture.save(file, format="PNG"))
+
+
+@app.command()
+def bench(
+    model: ModelArgument,
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Time traced against plain ONNX Runtime and against eager PyTorch with hooks, as ratios from one run."""
+    from explorer.export.bench import bench as run_bench
+
+    card = zoo.find_model(model)
+    strides = [stride] if stride else [card.patch, max(card.patch // 2, 1)]
+    results = [run_bench(card, size, one) for one in strides]
+    if as_json:
+        _print_json({"model": card.name, "benches": [dataclasses.asdict(result) for result in results]})
+        return
+    table = Table("stride", "tokens", "way", "median ms", "fastest ms", "ratio to plain", title=card.name)
+    for result in results:
+        for timing in result.timings:
+            numbers = (f"{timing.median_ms:.1f}", f"{timing.fastest_ms:.1f}", f"{timing.ratio:.2f}")
+            table.add_row(str(result.stride), str(result.tokens), timing.name, *numbers)
+    console.print(table)
+
+
+def _gains(card: ModelCard, settings: list[str]) -> Array | None:
+    """L:K=V … → (L,K), None if nothing is set."""
+    if not settings:
+        return None
+    gains = np.ones((card.layers, card.heads), np.float32)
+    for setting in settings:
+        try:
+            place, value = setting.split("=")
+            layer, head = (int(part) for part in place.split(":"))
+            number = float(value)
+        except ValueError as error:
+            raise ExplorerError(f"--mssa-gain {setting} should be L:K=V, such as 3:2=0.5.") from error
+        if not (1 <= layer <= card.layers and 1 <= head <= card.heads):
+            raise ExplorerError(f"--mssa-gain {setting}: {card.name} has layers 1–{card.layers}, heads 1–{card.heads}.")
+        gains[layer - 1, head - 1] = number
+    return gains
+
+
+def _steps(card: ModelCard, name: str, settings: list[str] | None) -> Array | None:
+    """[L=]V … → (L,), None if nothing is set."""
+    if not settings:
+        return None
+    option = "--" + name.replace("_", "-")
+    if not card.has_ista:
+        raise ExplorerError(f"{card.name} is a {card.family_label} and has no {name}: leave {option} out.")
+    values = np.array(card.lam if name == "ista_lambda" else card.eta, np.float32)
+    for setting in settings:
+        layer, _, value = setting.rpartition("=")
+        try:
+            number, index = float(value), int(layer) if layer else None
+        except ValueError as error:
+            raise ExplorerError(f"{option} {setting} should be a number, or L=V for layer L.") from error
+        if index is None:
+            values[:] = number
+        elif 1 <= index <= card.layers:
+            values[index - 1] = number
+        else:
+            raise ExplorerError(f"{option} {setting}: {card.name} has layers 1–{card.layers}.")
+    return values
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file whole or not at all. Raises ExplorerError when the folder cannot be written."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise ExplorerError(f"{path} cannot be written ({error.strerror}): choose a folder that exists.") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ExplorerError(f"{path} cannot be written ({error.strerror}).") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _print_progress(step: str, share: float) -> None:
+    _print_json({"step": step, "share": share})
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The child process that opens an uploaded ONNX model for the first time: `python -m explorer.export.probe FILE`.
+
+ONNX Runtime has crashed on hostile graphs; here a crash ends this process and not the app. Exit 0: it opened and ran.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from explorer import runtime, zoo
+from explorer.trace import Prepared
+
+
+def main(path: Path) -> None:
+    card = zoo.read_card(path)
+    side = 2 * card.patch
+    image = np.zeros((1, 3, side, side), np.float32)
+    trace = runtime.run(runtime.open_model(card), Prepared(image, None, ""), None)
+    if not all(np.isfinite(points).all() for points in trace.points.values()):
+        sys.exit("its outputs are not finite numbers")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,200 @@
+"""Quantities over layers, and histograms of what a step did."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from explorer.figures import style
+from explorer.figures.checks import alike, finite
+from explorer.trace import Array
+
+MAX_BINS = 80
+
+
+def layer_curve(
+    values: Array,
+    control: Array | None = None,
+    *,
+    label: str,
+    title: str = "",
+    color: str | None = None,
+    selected: int | None = None,
+    spread: Array | None = None,
+    control_spread: Array | None = None,
+    bounds: tuple[float, float] | None = None,
+    name: str = "trained",
+) -> go.Figure:
+    """A quantity at every layer, trained against the random-init control.
+
+    values, control: (L,), entry 0 is layer 1. label: axis label with the unit, one of style's; it chooses the colour
+    unless color is given. selected: layer, from 1, marked by a line and a larger marker. spread, control_spread:
+    (L,), half the height of the bands. bounds: (floor, ceiling) of the quantity, drawn as dotted lines.
+    Raises ValueError for NaN, for shapes that differ, or if selected is no layer.
+    """
+    values = finite(values, 1, "values")
+    control, spread = alike(control, values, "control"), alike(spread, values, "spread")
+    control_spread = alike(control_spread, values, "control_spread")
+    if selected is not None and not 1 <= selected <= len(values):
+        raise ValueError(f"selected must be a layer in 1 … {len(values)}, got {selected}")
+    look = style.quantity(label)
+    color = color or look.color
+    figure = go.Figure()
+    _band(figure, control, control_spread, style.CONTROL_COLOR)
+    _band(figure, values, spread, color)
+    if control is not None:
+        figure.add_trace(_curve(control, look, style.CONTROL_NAME, style.CONTROL_COLOR, "dash", None))
+    figure.add_trace(_curve(values, look, name, color, "solid", selected))
+    for edge, text in zip(bounds or (), ("floor", "ceiling"), strict=False):
+        figure.add_hline(y=edge, line={"dash": "dot", "width": 1.2, "color": style.CONTROL_COLOR})
+        figure.add_annotation(
+            text=text, x=1, xref="paper", y=edge, showarrow=False, xanchor="right", yanchor=_inside(text), opacity=0.75
+        )
+    _layer_axis(figure, len(values), selected)
+    figure.update_yaxes(title=label, tickformat=style.tick_format(look))
+    figure.update_layout(legend={"traceorder": "reversed", "itemsizing": "constant"})
+    return style.finish(figure, title, style.CURVE_HEIGHT, legend=control is not None)
+
+
+def stacked_heads(
+    per_head: Array,
+    *,
+    label: str = style.RATE_LABEL,
+    title: str = "",
+    selected: int | None = None,
+) -> go.Figure:
+    """What each head adds to the sum at every layer. per_head: (L,K), not negative; entry [0,0] is layer 1, head 1.
+
+    Raises ValueError for NaN, negative entries or other shapes.
+    """
+    per_head = finite(per_head, 2, "per_head")
+    if (per_head < 0).any():
+        raise ValueError("shares of a stack must not be negative")
+    look, layers = style.quantity(label), np.arange(1, len(per_head) + 1)
+    figure = go.Figure()
+    for head, column in enumerate(per_head.T):
+        figure.add_bar(
+            x=layers,
+            y=column,
+            name=f"head {head + 1}",
+            marker={"color": style.head_color(head), "line": {"width": 0}},
+            hovertemplate=f"layer %{{x}}, head {head + 1}: {style.hover('y', look)}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=layers,
+        y=per_head.sum(axis=1),
+        name="sum of all heads",
+        mode="markers",
+        marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": style.CONTROL_COLOR}},
+        hovertemplate=f"layer %{{x}}, all heads: {style.hover('y', look)}<extra></extra>",
+    )
+    _layer_axis(figure, len(layers), selected)
+    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
+    style.finish(figure, title, style.CURVE_HEIGHT + 40, legend=True)
+    return figure.update_layout(
+        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=40 if title else 8
+    )
+
+
+def histogram_before_after(
+    before: Array,
+    after: Array,
+    threshold: float | None = None,
+    title: str = "",
+    *,
+    label: str = style.ENTRY_LABEL,
+    names: tuple[str, str] = ("before", "after"),
+    log: bool = True,
+) -> go.Figure:
+    """How a step moved the entries: two step histograms on the same bins, at most 80 of them, 0 always an edge.
+
+    before, after: samples, any 1-D length; only counts reach the figure. threshold: where a line is drawn.
+    names: for the legend, which adds the share of exact zeros. log: counts on a logarithmic axis.
+    Raises ValueError for NaN or empty arrays.
+    """
+    samples = finite(before, 1, "before"), finite(after, 1, "after")
+    edges = shared_edges(*samples)
+    middles, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    figure = go.Figure()
+    colors = (style.CONTROL_COLOR, style.QUANTITIES[style.NONZERO_LABEL].color)
+    for values, name, color in zip(samples, names, colors, strict=True):
+        zeros = np.count_nonzero(values == 0) / values.size
+        figure.add_bar(
+            x=middles,
+            y=np.histogram(values, edges)[0],
+            width=widths,
+            name=f"{name} ({zeros:.1%} exactly 0)",
+            marker={"color": style.rgba(color, 0.55), "line": {"width": 0}},
+            customdata=np.stack([edges[:-1], edges[1:]], axis=1),
+            hovertemplate=(
+                f"{name}: %{{y:,}} entries<br>%{{customdata[0]:.3~g}} … %{{customdata[1]:.3~g}}<extra></extra>"
+            ),
+        )
+    if threshold is not None:
+        figure.add_vline(
+            x=threshold,
+            line={"dash": "dot", "width": 1.5, "color": style.SELECTED_COLOR},
+            annotation={"text": f"threshold {threshold:.3g}", "xanchor": "left", "yanchor": "top"},
+        )
+    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_xaxes(title=label)
+    figure.update_yaxes(title="entries (count)")
+    if log:
+        figure.update_yaxes(type="log", dtick=1, exponentformat="power")
+    return style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
+
+
+def shared_edges(*samples: Array) -> Array:
+    """Edges of at most 80 bins of one width that hold every sample and have 0 as an edge if it lies within."""
+    low, high = min(float(s.min()) for s in samples), max(float(s.max()) for s in samples)
+    width = (high - low) / (MAX_BINS - 2)
+    if width <= np.spacing(max(abs(low), abs(high))):
+        return np.array([low - 0.5, high + 0.5])
+    edges = np.arange(np.floor(low / width), np.ceil(high / width) + 1) * width
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+    return edges
+
+
+def _curve(values: Array, look: style.Quantity, name: str, color: str, dash: str, selected: int | None) -> go.Scatter:
+    layers = np.arange(1, len(values) + 1)
+    return go.Scatter(
+        x=layers,
+        y=values,
+        name=name,
+        mode="lines+markers",
+        line={"color": color, "dash": dash, "width": 2.5 if dash == "solid" else 2},
+        marker={"color": color, "opacity": 1.0, "size": np.where(layers == selected, 13, 7 if dash == "solid" else 5)},
+        hovertemplate=f"layer %{{x}}: {style.hover('y', look)}<extra>{name}</extra>",
+    )
+
+
+def _band(figure: go.Figure, values: Array | None, spread: Array | None, color: str) -> None:
+    if values is None or spread is None:
+        return
+    layers = np.arange(1, len(values) + 1)
+    figure.add_scatter(
+        x=np.concatenate([layers, layers[::-1]]),
+        y=np.concatenate([values + spread, (values - spread)[::-1]]),
+        fill="toself",
+        fillcolor=style.rgba(color, 0.18),
+        line={"width": 0},
+        mode="lines",
+        name="± spread",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _layer_axis(figure: go.Figure, layers: int, selected: int | None) -> None:
+    every = 1 if layers <= 14 else 2
+    figure.update_xaxes(title=style.LAYER_LABEL, tick0=1, dtick=every, range=[0.4, layers + 0.6], showgrid=False)
+    if selected is not None:
+        figure.add_vline(
+            x=selected, line={"dash": "dot", "width": 1.5, "color": style.SELECTED_COLOR}, layer="below", opacity=0.8
+        )
+
+
+def _inside(edge: str) -> str:
+    """Where a bound's name stands, so that it lies between the two lines."""
+    return "bottom" if edge == "floor" else "top"

@@ -1,0 +1,192 @@
+"""Pictures in, pictures out: uint8 (H,W,3) with heat, masks and labels laid over them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from explorer.figures import style
+from explorer.figures.checks import finite, picture_of, share
+from explorer.trace import Array
+
+ROBUST_PERCENTILES = (1.0, 99.0)
+BAND_COLOR, BAND_TEXT = (58, 62, 71), (240, 241, 244)
+"""A grey that stands out neither on white nor on the dark theme, and the text on it (contrast 9)."""
+LABEL_PIXELS, BAND_PIXELS = 14, 22
+THICK_OUTLINE_FROM = 160
+"""Shorter side in pixels from which an outline is 2 px wide."""
+
+
+def heat_overlay(
+    picture: Array,
+    heat: Array,
+    alpha: float = 0.6,
+    scale: style.Scale | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+) -> Array:
+    """A picture with heat (H,W) over it: (1 − alpha)·picture + alpha·colour. alpha 0 is the picture itself.
+
+    scale: one of style's, the one for attention by default. limits: heat at the two ends of the scale, the same for
+    pictures that are compared; by default the 1st and 99th percentile of this heat.
+    """
+    picture, heat = picture_of(picture), finite(heat, 2, "heat")
+    _same_size(picture, heat)
+    return _blend(picture, style.lookup(scale or style.HEAT_SCALE)[_levels(heat, limits)], alpha)
+
+
+def heat_picture(
+    heat: Array,
+    size: tuple[int, int] | None = None,
+    scale: style.Scale | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+) -> Array:
+    """Heat (rows,cols) as a picture of its own, enlarged to size (H,W) without smoothing. limits: as heat_overlay."""
+    colored = style.lookup(scale or style.HEAT_SCALE)[_levels(finite(heat, 2, "heat"), limits)]
+    if size is None:
+        return colored
+    return np.asarray(Image.fromarray(colored).resize((size[1], size[0]), Image.Resampling.NEAREST))
+
+
+def mask_overlay(picture: Array, masks: Array, alpha: float = 0.5) -> Array:
+    """Objects in their colours with an outline inside their border. masks: bool (M,H,W), M may be 0.
+
+    Pixels outside every mask are untouched; of masks that overlap the last one wins.
+    """
+    picture, masks = picture_of(picture), np.asarray(masks)
+    if masks.ndim != 3 or masks.dtype != bool or masks.shape[1:] != picture.shape[:2]:
+        raise ValueError(
+            f"masks must be bool (M,{picture.shape[0]},{picture.shape[1]}), got {masks.dtype} {masks.shape}"
+        )
+    colors = style.colors_array(style.OBJECT_COLORS)
+    result = picture.copy()
+    for k, mask in enumerate(masks):
+        color = colors[k % len(colors)]
+        result[mask] = _blend(picture[mask], color, alpha)
+        result[outline(mask)] = color
+    return result
+
+
+def label_overlay(picture: Array, labels: Array, alpha: float = 0.6) -> Array:
+    """Segments in the colours of the palette. labels: int (H,W); a negative one leaves its pixels untouched."""
+    picture, labels = picture_of(picture), np.asarray(labels)
+    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integers (H,W), got {labels.dtype} {labels.shape}")
+    _same_size(picture, labels)
+    colors = style.colors_array(style.HEAD_COLORS)
+    return np.where((labels >= 0)[..., None], _blend(picture, colors[labels % len(colors)], alpha), picture)
+
+
+def threshold_overlay(picture: Array, mask: Array, alpha: float = 0.7) -> Array:
+    """What a threshold keeps: the rest of the picture goes dark by alpha, and the mask (H,W) gets an outline."""
+    picture, mask = picture_of(picture), np.asarray(mask)
+    if mask.dtype != bool:
+        raise ValueError(f"mask must be bool, got {mask.dtype}")
+    _same_size(picture, mask)
+    result = np.where(mask[..., None], picture, _blend(picture, np.zeros(3, np.uint8), alpha))
+    result[outline(mask)] = style.colors_array(style.OBJECT_COLORS)[0]
+    return result
+
+
+def rgb_overlay(picture: Array, rgb: Array, foreground: Array, alpha: float = 0.75) -> Array:
+    """Three components as colours on the foreground (H,W); the background goes dark. rgb: (H,W,3), clipped to [0,1]."""
+    picture, rgb, foreground = picture_of(picture), finite(rgb, 3, "rgb"), np.asarray(foreground)
+    if rgb.shape != picture.shape or foreground.dtype != bool:
+        raise ValueError(f"rgb must be {picture.shape} and foreground bool, got {rgb.shape} and {foreground.dtype}")
+    _same_size(picture, foreground)
+    colors = np.where(foreground[..., None], np.clip(rgb, 0, 1) * 255, 0)
+    return _blend(picture, colors, alpha)
+
+
+def strip(pictures: Sequence[Array], labels: Sequence[str], columns: int | None = None, gap: int = 4) -> Array:
+    """One contact sheet: pictures of one size in rows, each with its label above. The last row may be short.
+
+    Labels are drawn in Pillow's own font, which has Latin letters only; too long ones end with an ellipsis.
+    Raises ValueError if nothing is given, sizes differ or labels do not fit.
+    """
+    sheets = [picture_of(picture) for picture in pictures]
+    if not sheets or len(sheets) != len(labels) or len({sheet.shape for sheet in sheets}) > 1:
+        raise ValueError("a strip needs at least one picture, all of one size, and a label for each")
+    if columns is not None and columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+    height, width = sheets[0].shape[:2]
+    columns = min(columns or len(sheets), len(sheets))
+    cell = (width + gap, BAND_PIXELS + height + gap)
+    rows = -(-len(sheets) // columns)
+    canvas = Image.new("RGB", (columns * cell[0] + gap, rows * cell[1] + gap), BAND_COLOR)
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(LABEL_PIXELS)
+    for k, (sheet, label) in enumerate(zip(sheets, labels, strict=True)):
+        left, top = gap + k % columns * cell[0], gap + k // columns * cell[1]
+        text = _shortened(label, width - 4, font)
+        draw.text((left + 2, top + BAND_PIXELS / 2), text, fill=BAND_TEXT, font=font, anchor="lm")
+        canvas.paste(Image.fromarray(sheet), (left, top + BAND_PIXELS))
+    return np.asarray(canvas)
+
+
+def enlarge(picture: Array, side: int = 448, smooth: bool = True) -> Array:
+    """A small picture with its longer side at `side` pixels, bicubic or in crisp squares; larger ones stay."""
+    picture = picture_of(picture)
+    factor = side / max(picture.shape[:2])
+    if factor <= 1:
+        return picture
+    size = round(picture.shape[1] * factor), round(picture.shape[0] * factor)
+    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(picture).resize(size, how))
+
+
+def png_bytes(picture: Array) -> bytes:
+    """The picture as a PNG file."""
+    return _encoded(picture, "PNG")
+
+
+def jpeg_bytes(picture: Array, quality: int = 92) -> bytes:
+    """The picture as a JPEG file, its colours at full resolution."""
+    return _encoded(picture, "JPEG", quality=quality, subsampling=0)
+
+
+def outline(mask: Array) -> Array:
+    """The pixels of a mask (H,W) within 1 px of its border, 2 px in large pictures; the picture's edge is a border."""
+    inner = mask
+    for _ in range(2 if min(mask.shape) >= THICK_OUTLINE_FROM else 1):
+        padded = np.pad(inner, 1)
+        inner = inner & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inner
+
+
+def _levels(heat: Array, limits: tuple[float, float] | None) -> Array:
+    """Heat as levels 0 … 255 between its limits; constant heat is level 0 everywhere."""
+    low, high = limits or np.percentile(heat, ROBUST_PERCENTILES)
+    if high <= low and limits is None:
+        low, high = heat.min(), heat.max()
+    if high <= low:
+        return np.zeros(heat.shape, np.uint8)
+    return (np.clip((heat - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)
+
+
+def _blend(picture: Array, colors: Array, alpha: float) -> Array:
+    weight = share(alpha)
+    mixed = (1 - weight) * picture.astype(np.float32) + weight * colors.astype(np.float32)
+    return mixed.round().astype(np.uint8)
+
+
+def _same_size(picture: Array, plane: Array) -> None:
+    if plane.shape != picture.shape[:2]:
+        raise ValueError(f"the picture is {picture.shape[:2]}, what is laid over it {plane.shape}: enlarge it first")
+
+
+def _shortened(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    if font.getlength(label) <= width:
+        return label
+    while label and font.getlength(label + "…") > width:
+        label = label[:-1]
+    return label + "…"
+
+
+def _encoded(picture: Array, form: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture_of(picture)).save(buffer, form, **options)
+    return buffer.getvalue()

@@ -1,0 +1,161 @@
+"""The look, in one place: a quantity has the same colour, label, unit and number format on every page.
+
+Text and grid colours are left to the page's theme, so that the figures read in light and dark. The fixed colours
+keep a contrast of at least 1.7 to white and 3 to the dark background, and stay apart for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import diverging, sequential
+
+from explorer.trace import Array
+
+RATE_LABEL = "R<sup>c</sup> (nats)"
+WHOLE_RATE_LABEL = "R (nats)"
+REDUCTION_LABEL = "R − R<sup>c</sup> (nats)"
+NONZERO_LABEL = "non-zero entries (share)"
+TOKEN_RATE_LABEL = "rate per token (nats)"
+NORM_LABEL = "norm of a token"
+RANK_LABEL = "effective rank (directions)"
+ATTENTION_LABEL = "attention (share)"
+ENTRY_LABEL = "entry of a token"
+CHANGE_LABEL = "change of a token (norm)"
+LAYER_LABEL = "layer"
+HEAD_LABEL = "head (subspace)"
+
+CONTROL_NAME = "random-init control"
+CONTROL_COLOR = "#8a8f99"
+SELECTED_COLOR = "#d2459b"
+
+CURVE_HEIGHT = 340
+MAP_HEIGHT = 360
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How one quantity looks. number: a d3 format. unit: follows the number; empty where there is none."""
+
+    label: str
+    color: str
+    number: str = ",.4~g"
+    unit: str = ""
+
+
+QUANTITIES = {
+    quantity.label: quantity
+    for quantity in (
+        Quantity(RATE_LABEL, "#2d87d2", ",.1f", "nats"),
+        Quantity(WHOLE_RATE_LABEL, "#14a085", ",.1f", "nats"),
+        Quantity(REDUCTION_LABEL, "#9669c5", ",.1f", "nats"),
+        Quantity(NONZERO_LABEL, "#e0730d", ".1%"),
+        Quantity(TOKEN_RATE_LABEL, "#2d87d2", ",.2f", "nats"),
+        Quantity(NORM_LABEL, "#b4557f", ",.3~g"),
+        Quantity(RANK_LABEL, "#a0782c", ",.1f", "directions"),
+        Quantity(ATTENTION_LABEL, "#e0730d", ".2%"),
+        Quantity(ENTRY_LABEL, "#2d5ac3", ".3~g"),
+        Quantity(CHANGE_LABEL, "#b4557f", ",.3~g"),
+    )
+}
+
+# The order keeps neighbours far apart, also under simulated deuteranopia, protanopia and tritanopia.
+HEAD_COLORS = (
+    "#2d87d2", "#e1b02d", "#964b9a", "#00b39f", "#c33c00", "#78c8f0", "#b46978", "#1e8a3c",
+    "#8aa4ff", "#ff7a1f", "#2d5ac3", "#a5c878", "#d2459b", "#3ca5c3", "#9a7b4f", "#9678ff",
+)  # fmt: skip
+OBJECT_COLORS = ("#ff7a1f", "#2fb5ff", "#f2d13c", "#d05cc4", "#35c98a", "#f0566f")
+
+Scale = list[list[float | str]]
+
+
+def _scale(colors: list[str]) -> Scale:
+    return [[k / (len(colors) - 1), color] for k, color in enumerate(colors)]
+
+
+HEAT_SCALE = _scale(sequential.Inferno)
+"""Attention and other heat laid over photos."""
+RATE_SCALE = _scale(sequential.Viridis)
+"""Rates and norms of patches."""
+SIGNED_SCALE = _scale(diverging.RdBu_r)
+"""Signed values, centred on zero."""
+ENTRY_SCALE = _scale(diverging.RdBu_r[len(diverging.RdBu_r) // 2 :])
+"""Token entries that are not negative: the upper half of SIGNED_SCALE, so that a value keeps its colour."""
+
+
+def quantity(label: str) -> Quantity:
+    """The look of a labelled quantity; an unknown label gets the first colour and the unit in its parentheses."""
+    if label in QUANTITIES:
+        return QUANTITIES[label]
+    unit = label.rsplit("(", 1)[1].rstrip(")") if label.endswith(")") and "(" in label else ""
+    return Quantity(label, HEAD_COLORS[0], unit=unit)
+
+
+def head_color(head: int) -> str:
+    """Colour of head `head`, counted from 0; the palette starts again after 16."""
+    return HEAD_COLORS[head % len(HEAD_COLORS)]
+
+
+def hover(reference: str, look: Quantity) -> str:
+    """A number in a hover text with its unit: hover("y", …) → "%{y:,.1f} nats"."""
+    return f"%{{{reference}:{look.number}}}{' ' + look.unit if look.unit else ''}"
+
+
+def rgba(color: str, alpha: float) -> str:
+    """#rrggbb with an opacity, as CSS."""
+    red, green, blue = _channels(color)
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def colors_array(colors: tuple[str, ...]) -> Array:
+    """Colours #rrggbb as uint8 (len, 3)."""
+    return np.array([_channels(color) for color in colors], np.uint8)
+
+
+def lookup(scale: Scale) -> Array:
+    """A scale as a table of 256 colours, uint8 (256,3); interpolated like Plotly does."""
+    stops = np.array([float(stop) for stop, _ in scale])
+    channels = np.array([_channels(str(color)) for _, color in scale], np.float64)
+    at = np.linspace(0, 1, 256)
+    return np.stack([np.interp(at, stops, channel) for channel in channels.T], axis=1).round().astype(np.uint8)
+
+
+def _channels(color: str) -> tuple[int, int, int]:
+    if color.startswith("rgb("):
+        red, green, blue = (int(part) for part in color[4:-1].split(","))
+        return red, green, blue
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def colorbar(look: Quantity) -> dict[str, object]:
+    """The colour bar of a quantity: its label with unit along the side."""
+    return {
+        "title": {"text": look.label, "side": "right"},
+        "thickness": 12,
+        "outlinewidth": 0,
+        "tickformat": tick_format(look),
+    }
+
+
+def tick_format(look: Quantity) -> str | None:
+    """Shares are ticked in per cent; for the rest Plotly's own choice is best."""
+    return ".3~p" if look.number.endswith("%") else None
+
+
+def finish(figure: go.Figure, title: str, height: int, *, legend: bool = False) -> go.Figure:
+    """Title, margins, legend and transparent background, the same for every figure."""
+    figure.update_layout(
+        title={"text": title, "x": 0, "xref": "container", "y": 1, "yanchor": "top", "pad": {"t": 8, "l": 4}},
+        height=height,
+        margin={"l": 8, "r": 12, "t": (40 if title else 8) + (26 if legend else 0), "b": 8},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "title": {"text": ""}},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hoverlabel={"align": "left", "namelength": -1},
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure

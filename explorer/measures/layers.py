@@ -1,0 +1,116 @@
+"""The numbers of every layer of a trace: what compression and sparsification did, at which position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from explorer.measures.rate import (
+    OFFICIAL_EPS_SQUARED,
+    coding_rate,
+    subspace_coding_rate,
+    subspace_coding_rate_official,
+)
+from explorer.measures.sparsity import l0, l1, nonzero_fraction
+from explorer.trace import Array, LayerWeights, Trace
+
+
+@dataclass(frozen=True)
+class LayerMeasures:
+    """Numbers of one layer ℓ (from 1); rates in nats, per_head arrays (K,) add up to R^c.
+
+    coding_rate, coding_rate_half: R of Z^ℓ and of Z^{ℓ+½}, tokens as given.
+    per_head, per_head_half: R^c of U_kᵀ LN(Z^ℓ), what MSSA reads, and of U_kᵀ LN(Z^{ℓ+½}), what it made of it, under
+    the same norm and subspaces. *_official: the same with every token scaled to length 1 within each head.
+    nonzero_fraction, l0, l1: of what the sparsifying step leaves, Z^{ℓ+1} (or the codes where the dictionary is
+    overcomplete), CLS included; l1 is the sum of absolute entries.
+    """
+
+    layer: int
+    coding_rate: float
+    coding_rate_half: float
+    per_head: Array
+    per_head_half: Array
+    per_head_official: Array
+    per_head_half_official: Array
+    nonzero_fraction: float
+    l0: int
+    l1: float
+
+    @property
+    def subspace_coding_rate(self) -> float:
+        return float(self.per_head.sum())
+
+    @property
+    def subspace_coding_rate_half(self) -> float:
+        return float(self.per_head_half.sum())
+
+    @property
+    def subspace_coding_rate_official(self) -> float:
+        return float(self.per_head_official.sum())
+
+    @property
+    def subspace_coding_rate_half_official(self) -> float:
+        return float(self.per_head_half_official.sum())
+
+
+def project(z: Array, weights: LayerWeights) -> Array:
+    """U_kᵀ LN(z) for tokens z (N,d) → (K,N,p), with the norm and the subspaces of a layer.
+
+    Equals the trace point subspace.ℓ when z is Z^ℓ. Source: the released code's PreNorm(Attention).
+    """
+    flat = _layer_norm(z, weights.norm, weights.eps) @ weights.subspaces.T
+    flat = flat if weights.bias is None else flat + weights.bias
+    return flat.reshape(len(z), weights.heads, -1).transpose(1, 0, 2)
+
+
+def before_threshold(z_half: Array, weights: LayerWeights) -> tuple[Array, float]:
+    """What the last ReLU of a layer's sparsifying step thresholds, and the threshold ηλ.
+
+    z_half: (N,d). Square D: x + η Dᵀ(x − Dx) with x = LN(Z^{ℓ+½}), (N,d), and ReLU(that − ηλ) is Z^{ℓ+1}.
+    Overcomplete D: A₁ − η Dᵀ(DA₁ − x), (N,m), and ReLU(that − ηλ) are the codes.
+    Raises ValueError for a family without a dictionary. Source: the released FeedForward (CRATE)
+    and OvercompleteISTABlock (CRATE-α).
+    """
+    if weights.dictionary is None or weights.ista_norm is None:
+        raise ValueError("this layer has no dictionary, so nothing is thresholded")
+    x, D = _layer_norm(z_half, weights.ista_norm, weights.eps), weights.dictionary
+    threshold = weights.eta * weights.lam
+    if D.shape[0] == D.shape[1]:
+        return x + weights.eta * (x - x @ D.T) @ D, threshold
+    first = np.maximum(weights.eta * x @ D - threshold, 0)
+    return first - weights.eta * (first @ D.T - x) @ D, threshold
+
+
+def _layer_norm(z: Array, scale_shift: tuple[Array, Array], eps: float) -> Array:
+    centred = z - z.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt(z.var(axis=-1, keepdims=True) + eps) * scale_shift[0] + scale_shift[1]
+
+
+def measure_layers(
+    trace: Trace, weights: Sequence[LayerWeights], image: int = 0, eps_squared: float = OFFICIAL_EPS_SQUARED
+) -> list[LayerMeasures]:
+    """Measure every layer of one image of a trace. weights: those of the model that the trace came from."""
+    return [
+        _measure(trace, layer, layer_weights, image, eps_squared)
+        for layer, layer_weights in enumerate(weights, start=1)
+    ]
+
+
+def _measure(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_squared: float) -> LayerMeasures:
+    before, after = trace.projections(layer, image), project(trace.z_half(layer, image), weights)
+    sparse = trace.codes(layer, image)
+    return LayerMeasures(
+        layer=layer,
+        coding_rate=coding_rate(trace.z(layer, image), eps_squared),
+        coding_rate_half=coding_rate(trace.z_half(layer, image), eps_squared),
+        per_head=subspace_coding_rate(before, eps_squared),
+        per_head_half=subspace_coding_rate(after, eps_squared),
+        per_head_official=subspace_coding_rate_official(before),
+        per_head_half_official=subspace_coding_rate_official(after),
+        nonzero_fraction=nonzero_fraction(sparse),
+        l0=l0(sparse),
+        l1=l1(sparse),
+    )

@@ -1,0 +1,104 @@
+"""One door to every way of segmenting a photo from a trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.measures.attention import attention_map, threshold_entries, threshold_mass
+from explorer.measures.maskcut import maskcut
+from explorer.measures.projection import kmeans_segments, pca_rgb, strongest_subspace
+from explorer.measures.segmentation import upsample
+from explorer.trace import Array, Trace
+
+METHODS = ("attention", "maskcut", "pca", "kmeans", "subspace")
+RULES = {"entries": threshold_entries, "mass": threshold_mass}
+
+
+@dataclass(frozen=True)
+class Segments:
+    """A segmentation in the pixels of the model's input.
+
+    labels: int (H,W), 0 = background, 1, 2, … = objects or segments. colours: float (H,W,3) in [0,1] for PCA-RGB, else
+    None. layer, head: where it was read (head None = all).
+    """
+
+    method: str
+    layer: int
+    head: int | None
+    labels: Array
+    colours: Array | None = None
+
+
+def default_layer(layers: int, method: str) -> int:
+    """The last layer for attention, as the papers show it; the one before it for what reads the projections."""
+    return layers if method == "attention" else max(layers - 1, 1)
+
+
+def segment_trace(
+    trace: Trace,
+    height: int,
+    width: int,
+    method: str,
+    layer: int | None = None,
+    head: int | None = None,
+    rule: str = "mass",
+    keep: float = 0.6,
+    objects: int = 3,
+    token: int = 0,
+    scale: int = 1,
+) -> Segments:
+    """Segment the first image of a trace on its own pixels (height, width), enlarged scale times.
+
+    layer and head count from 1; head None takes all (the mean of their attention, their features side by side).
+    rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, 0 = CLS.
+    Raises ExplorerError for a method, rule, layer, head or share that there is not.
+    """
+    layer = default_layer(trace.card.layers, method) if layer is None else layer
+    _check(trace, method, layer, head, rule, keep)
+
+    def pixels(grid_map: Array) -> Array:
+        return upsample(grid_map, scale * height, scale * width, scale * trace.card.patch, scale * trace.stride)
+
+    if method == "pca":
+        rgb = pca_rgb(_features(trace, layer, head), trace.grid)
+        labels = pixels(rgb.foreground.astype(int))
+        colours = np.stack([pixels(rgb.rgb[..., channel]) for channel in range(3)], axis=-1)
+        return Segments(method, layer, head, labels, colours * (labels > 0)[..., None])
+    if method == "attention":
+        labels = RULES[rule](trace_attention(trace, layer, head, token), keep).astype(int)
+    elif method == "maskcut":
+        found = maskcut(_features(trace, layer, head), trace.grid, objects).masks
+        labels = sum(((i + 1) * mask for i, mask in enumerate(found)), np.zeros(trace.grid, int))
+    elif method == "kmeans":
+        labels = 1 + kmeans_segments(_features(trace, layer, head), trace.grid)
+    else:
+        labels = 1 + strongest_subspace(trace.projections(layer), trace.grid)
+    return Segments(method, layer, head, pixels(labels))
+
+
+def trace_attention(trace: Trace, layer: int, head: int | None = None, token: int = 0) -> Array:
+    """Attention of a token (0 = CLS) to the patches (rows,cols) in one head (from 1), or the mean over heads."""
+    heads = attention_map(*trace.query_key(layer), token, trace.grid)
+    return heads.mean(axis=0) if head is None else heads[head - 1]
+
+
+def _features(trace: Trace, layer: int, head: int | None) -> Array:
+    projections = trace.projections(layer)
+    return projections if head is None else projections[head - 1 : head]
+
+
+def _check(trace: Trace, method: str, layer: int, head: int | None, rule: str, keep: float) -> None:
+    card = trace.card
+    if method not in METHODS:
+        raise ExplorerError(f"There is no method {method}: choose {', '.join(METHODS)}.")
+    if rule not in RULES:
+        raise ExplorerError(f"There is no rule {rule}: choose {' or '.join(RULES)}.")
+    if not 1 <= layer <= card.layers:
+        raise ExplorerError(f"{card.name} has no layer {layer}: choose 1 to {card.layers}.")
+    if head is not None and not 1 <= head <= card.heads:
+        raise ExplorerError(f"{card.name} has no head {head}: choose 1 to {card.heads}.")
+    if not 0 < keep < 1:
+        raise ExplorerError(f"The share to keep should lie between 0 and 1, but is {keep}.")

@@ -1,0 +1,107 @@
+"""Small pieces that several pages share: headings, captioned pictures, settings that the URL remembers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer import runtime
+from explorer.errors import ExplorerError
+from explorer.measures import Segments, segment_trace, upsample_smooth
+from explorer.trace import GLOSSARY, Array
+from explorer.ui.gallery import pick_photo
+from explorer.ui.view import View
+
+PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+_STYLE = """
+<style>
+.block-container { padding-top: 3.2rem; padding-bottom: 3rem; max-width: 1720px; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+[data-testid="stMain"] h1 { padding-top: 0; }
+</style>
+"""
+
+
+def style() -> None:
+    """Tighter margins than Streamlit's, on every page."""
+    st.html(_STYLE)
+
+
+def show_problem(problem: ExplorerError) -> None:
+    """Say what the user can fix, and leave the rest of the app in place."""
+    st.error(str(problem), icon=":material/error:")
+
+
+def heading(title: str, explanation: str = "") -> None:
+    """A section's title with one line below it."""
+    st.markdown(f"##### {title}")
+    if explanation:
+        st.caption(explanation)
+
+
+def picture(title: str, pixels: Array, caption: str) -> None:
+    """A titled picture with its caption; the title and caption are its text alternative too."""
+    st.markdown(f"##### {title}")
+    st.image(pixels, width="stretch", alt=f"{title}: {caption}", output_format="PNG")
+    st.caption(caption)
+
+
+def provider_line() -> None:
+    """Where the models run and why."""
+    provider, reason = runtime.provider()
+    icon = ":material/bolt:" if provider == runtime.CUDA else ":material/memory:"
+    st.markdown(f"{icon} Models run on **{reason}**.")
+
+
+def glossary() -> None:
+    """Every symbol in plain words."""
+    st.markdown("\n".join(f"- **{symbol}**: {meaning}" for symbol, meaning in GLOSSARY.items()))
+
+
+def top_line(view: View) -> str:
+    """The most probable class, or what the model is when it has no class names."""
+    names, probabilities = view.top_classes(1)
+    return f"“{names[0]}”, says the model, with {probabilities[0]:.0%}"
+
+
+def choose_photo(page: str) -> None:
+    """The gallery; a click puts the photo into view and opens a page with it."""
+    chosen = pick_photo(st.session_state.get("photo"), key="gallery_grid")
+    if chosen:
+        st.session_state["next_photo"] = chosen
+        st.switch_page(page)
+
+
+def enlarge_map(view: View, grid_map: Array) -> Array:
+    """A value for each patch → a smooth map on the shown picture's pixels."""
+    card, scale = view.card, view.scale
+    height, width = view.picture.shape[:2]
+    return upsample_smooth(grid_map, height, width, scale * card.patch, scale * view.trace.stride)
+
+
+def segments(view: View, method: str, layer: int, head: int | None = None, **options) -> Segments:
+    """A segmentation on the shown picture's pixels, computed once."""
+    return view.measured(
+        segment_trace, height=view.prepared.height, width=view.prepared.width, method=method, layer=layer, head=head,
+        scale=view.scale, **options,
+    )  # fmt: skip
+
+
+def parts(view: View, layer: int) -> tuple[Array, Array]:
+    """PCA-RGB on the shown picture's pixels: colours (H,W,3) in [0,1] and the foreground (H,W)."""
+    found = segments(view, "pca", layer)
+    assert found.colours is not None  # PCA always has them
+    return found.colours, found.labels > 0
+
+
+def layer_slider(view: View) -> int:
+    """The layer in view, shared by all pages and the URL; it starts at the one before the last."""
+    layers = view.card.layers
+    if layers == 1:
+        return 1
+    if st.session_state.get("layer", 1) > layers:
+        st.session_state["layer"] = layers
+    return st.slider(
+        "Layer ℓ", 1, layers, max(layers - 1, 1), key="layer", bind="query-params", persist_state="session",
+        help="Layers count from 1, as in the papers.",
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""Importing a checkpoint beside the app: the command line in a child process, with its progress, and a way to stop it.
+
+The app itself never imports torch, and a hostile or huge file can only end the child.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from explorer.zoo import DEFAULT_DIRECTORY
+
+
+@dataclass
+class ImportJob:
+    """A running or ended import. share: 0 to 1; error: the sentence for the user; installed: the model's name."""
+
+    label: str
+    step: str = "Starting"
+    share: float = 0.0
+    error: str | None = None
+    installed: str | None = None
+    _process: subprocess.Popen[str] | None = None
+    _folder: Path | None = None
+    _errors: list[str] = field(default_factory=list)
+
+    @property
+    def running(self) -> bool:
+        return self.error is None and self.installed is None
+
+    def cancel(self) -> None:
+        """Stop the child; what it had not finished is not installed."""
+        self.error = "Import cancelled: nothing was installed."
+        if self._process:
+            self._process.terminate()
+
+
+def start_import(
+    source: str | tuple[str, bytes], name: str | None, heads: int | None, card: bytes | None = None
+) -> ImportJob:
+    """Import a path, a hub reference or an upload (file name and bytes) in a child process; returns at once."""
+    folder = Path(tempfile.mkdtemp(prefix="crate-explorer-"))
+    if isinstance(source, tuple):
+        target = folder / Path(source[0]).name
+        target.write_bytes(source[1])
+        label, argument = source[0], str(target)
+    else:
+        label = argument = source
+    command = [sys.executable, "-m", "explorer.cli", "import", "--progress-json"]
+    command += ["--name", name] if name else []
+    command += ["--heads", str(heads)] if heads else []
+    if card is not None:
+        (folder / "card.json").write_bytes(card)
+        command += ["--card", str(folder / "card.json")]
+    process = subprocess.Popen(
+        [*command, "--", argument],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=DEFAULT_DIRECTORY.parent,
+    )
+    job = ImportJob(label, _process=process, _folder=folder)
+    threading.Thread(target=_follow, args=(job,), daemon=True).start()
+    return job
+
+
+def _follow(job: ImportJob) -> None:
+    process = job._process
+    assert process and process.stdout and process.stderr
+    errors = threading.Thread(target=lambda: job._errors.extend(process.stderr or []), daemon=True)
+    errors.start()
+    installed = None
+    for line in process.stdout:
+        message = json.loads(line)
+        installed = message.get("installed", installed)
+        job.step, job.share = message.get("step", job.step), message.get("share", job.share)
+    code = process.wait()
+    errors.join()
+    if job.error is None and (code or not installed):
+        last = (job._errors or ["the import process ended without a word"])[-1].strip()
+        job.error = last.removeprefix("error: ")
+    if job.error is None:
+        job.installed = installed
+    if job._folder:
+        shutil.rmtree(job._folder, ignore_errors=True)

@@ -1,0 +1,211 @@
+"""Widgets of the Segment page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, measures, summary
+from explorer.inputs.image import prepare_mask, read_photo
+from explorer.measures import Segments, attention_map
+from explorer.trace import Array
+from explorer.ui.common import enlarge_map, layer_slider, segments
+from explorer.ui.photo import pick_patch
+from explorer.ui.view import View
+
+HEADS_IN_A_ROW = 8
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What the page's controls say. head: from 1, None = mean of all. token: whose attention, 0 = CLS."""
+
+    layer: int
+    head: int | None
+    token: int
+    rule: str
+    keep: float
+    objects: int
+    alpha: float
+
+    @property
+    def attention(self) -> dict[str, object]:
+        """The options of the thresholded attention."""
+        return {"rule": self.rule, "keep": self.keep, "token": self.token}
+
+    @property
+    def rule_name(self) -> str:
+        what = "of the attention" if self.rule == "mass" else "of the patches"
+        return f"the top {self.keep:.0%} {what}"
+
+
+def segment_settings(view: View) -> SegmentSettings:
+    """The page's controls in one row; the rarer ones behind a button."""
+    tokens = 1 + view.trace.grid[0] * view.trace.grid[1]
+    if st.session_state.get("token", 0) >= tokens:
+        st.session_state["token"] = 0
+    if st.session_state.get("head", 0) > view.card.heads:
+        st.session_state["head"] = 0
+    left, middle, right, more = st.columns([5, 5, 3, 3], vertical_alignment="bottom")
+    with left:
+        layer = layer_slider(view)
+    with middle:
+        head = st.selectbox(
+            "Head", range(view.card.heads + 1), format_func=lambda k: head_name(k or None).capitalize(), key="head",
+            bind="query-params", persist_state="session",
+        )  # fmt: skip
+    with right:
+        token = st.number_input(
+            "Query token", 0, tokens - 1, 0, key="token", bind="query-params", persist_state="session",
+            help="Whose attention is shown: 0 is CLS, then the patches row by row. Or click a patch on the photo.",
+        )  # fmt: skip
+    with more.popover("Threshold and overlay", icon=":material/tune:", width="stretch"):
+        rule = st.segmented_control(
+            "Attention is kept by", list(measures.RULES), default="mass", required=True, key="rule",
+            format_func={"mass": "Share of attention", "entries": "Share of patches"}.__getitem__,
+            bind="query-params", persist_state="session",
+            help="Share of attention: the fewest patches that hold it (DINO's script). Share of patches: the top "
+            "patches (the CRATE paper's text).",
+        )  # fmt: skip
+        keep = st.slider("Share kept", 0.05, 0.95, 0.6, 0.05, key="keep", bind="query-params", persist_state="session")
+        objects = st.slider(
+            "Most objects (MaskCut)", 1, 6, 3, key="objects", bind="query-params", persist_state="session"
+        )
+        alpha = st.slider(
+            "Overlay opacity", 0.0, 1.0, 0.65, 0.05, key="alpha", bind="query-params", persist_state="session"
+        )
+    return SegmentSettings(layer, int(head) or None, int(token), rule or "mass", keep, objects, alpha)
+
+
+def head_name(head: int | None) -> str:
+    return f"head {head}" if head else "mean of all heads"
+
+
+def token_name(view: View, token: int) -> str:
+    """CLS, or the row and column of a patch, from 1."""
+    if token == 0:
+        return "CLS"
+    row, col = divmod(token - 1, view.trace.grid[1])
+    return f"the patch in row {row + 1}, column {col + 1}"
+
+
+def object_count(found: Segments) -> str:
+    count = int(found.labels.max())
+    return "no object found" if not count else "1 object" if count == 1 else f"{count} objects"
+
+
+def masks(found: Segments) -> Array:
+    """The objects of a segmentation as bool (M,H,W)."""
+    labels = found.labels
+    return np.stack([labels == i for i in range(1, int(labels.max()) + 1)] or [np.zeros_like(labels, bool)])
+
+
+def pick_token(view: View, token: int) -> None:
+    """The photo; clicking a patch makes it the query token."""
+    card, scale = view.card, view.scale
+    pick_patch(
+        view.picture, *view.trace.grid, scale * card.patch, scale * view.trace.stride, token or None,
+        key="photo_picker", alt=f"{view.photo.name}, {token_name(view, token)} selected",
+        on_pick=lambda picked: st.session_state.update(token=picked or 0),
+    )  # fmt: skip
+
+
+def head_strip(view: View, layer: int, token: int, alpha: float) -> None:
+    """The attention of every head as a row of pictures."""
+    heads = view.measured(_all_heads, layer=layer, token=token)
+    for start in range(0, len(heads), HEADS_IN_A_ROW):
+        row = range(start, min(start + HEADS_IN_A_ROW, len(heads)))
+        for column, k in zip(st.columns(max(len(row), 6)), row, strict=False):
+            overlay = figures.heat_overlay(view.picture, enlarge_map(view, heads[k]), alpha)
+            column.image(overlay, caption=f"head {k + 1}", width="stretch", alt=f"Attention of head {k + 1}")
+
+
+def _all_heads(trace, layer: int, token: int) -> Array:
+    return attention_map(*trace.query_key(layer), token, trace.grid)
+
+
+def mask_comparison(view: View, settings: SegmentSettings) -> None:
+    """Upload a mask; every method is compared with it."""
+    with st.expander("Compare with your own mask", icon=":material/compare:"):
+        file = st.file_uploader(
+            "A mask of this photo (white or labelled = object, black = background)", type=["png", "jpg", "webp", "bmp", "tif"],
+            key="mask_file",
+        )  # fmt: skip
+        if file is None:
+            return
+        card, size = view.card, min(view.prepared.height, view.prepared.width)
+        whole = read_photo(view.photo.data, view.photo.name)
+        framing = "crop" if view.prepared.height == view.prepared.width else "whole"
+        mask = prepare_mask(
+            file.getvalue(), card.preprocessing, card.patch, size, framing, name=file.name, photo_size=whole.size
+        )
+        rows = overlaps(view, settings, mask)
+        left, right = st.columns([1, 3])
+        shown = mask.repeat(view.scale, axis=0).repeat(view.scale, axis=1)
+        left.image(
+            figures.threshold_overlay(view.picture, shown, settings.alpha), caption="Your mask, framed as the photo"
+        )
+        right.dataframe(rows, hide_index=True, width="stretch")
+        right.caption(
+            "IoU: area of the overlap over area of the union, on the pixels that the model sees; 1 is a perfect match. "
+            "For methods with several segments, the one that overlaps best."
+        )
+        right.download_button("Overlaps (CSV)", summary.csv_text(rows), "overlaps.csv", "text/csv")
+
+
+def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
+    """IoU with the mask for every method: of the whole foreground and of the best single segment."""
+    rows = []
+    for method in measures.METHODS:
+        options = settings.attention if method == "attention" else {}
+        head = settings.head if method == "attention" else None
+        found = view.measured(
+            measures.segment_trace, height=view.prepared.height, width=view.prepared.width, method=method,
+            layer=settings.layer, head=head, **options,
+        )  # fmt: skip
+        best, label = measures.best_overlap(found.labels, mask)
+        whole = method in ("attention", "maskcut", "pca")
+        rows.append(
+            {
+                "method": method,
+                "layer": found.layer,
+                "IoU of the foreground": round(measures.iou(found.labels > 0, mask), 3) if whole else None,
+                "best segment": label,
+                "its IoU": round(best, 3),
+            }
+        )
+    return rows
+
+
+def segment_downloads(view: View, settings: SegmentSettings, overlay: Array) -> None:
+    """The overlay, the masks and the numbers as files."""
+    name = f"{view.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{view.card.name}_layer{settings.layer}"
+    found = segments(view, "maskcut", settings.layer, objects=settings.objects)
+    kept = segments(view, "attention", settings.layer, settings.head, **settings.attention)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Attention overlay (PNG)",
+            figures.png_bytes(overlay),
+            f"{name}_attention.png",
+            "image/png",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Attention mask (PNG)", summary.label_png(kept.labels), f"{name}_attention_mask.png", "image/png",
+            icon=":material/download:",
+        )  # fmt: skip
+        st.download_button(
+            "Object masks (PNG)",
+            summary.label_png(found.labels),
+            f"{name}_objects.png",
+            "image/png",
+            icon=":material/download:",
+        )
+        rows = summary.segment_rows(
+            view.card, view.photo.name, view.top_classes(), settings.layer, {"attention": kept, "maskcut": found}
+        )
+        st.download_button(
+            "Numbers (CSV)", summary.csv_text(rows), f"{name}.csv", "text/csv", icon=":material/download:"
+        )

@@ -1,0 +1,173 @@
+"""The sidebar: which model looks at which photo, how finely. The URL and every page share its settings."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer import runtime
+from explorer.errors import ExplorerError
+from explorer.inputs.gallery import gallery, gallery_photo
+from explorer.inputs.image import MAX_BYTES
+from explorer.trace import ModelCard, patch_grid
+from explorer.ui import caches
+from explorer.zoo import FIRST_MODEL
+
+SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
+FRAMINGS = {"crop": "Centre crop, as in training", "whole": "Whole photo"}
+SOURCES = {"gallery": "Gallery", "upload": "Upload", "camera": "Camera"}
+FIRST_PHOTO = "kangaroo"
+UPLOADS = "uploads"
+"""Session state: the uploaded photos by name, kept when the page changes."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture that the user chose: its name, its bytes and their SHA-256."""
+
+    name: str
+    data: bytes
+    sha256: str
+    credit: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the sidebar says; size None = as trained, stride in pixels."""
+
+    card: ModelCard | None
+    photo: Photo | None
+    size: int | None
+    stride: int | None
+    framing: str
+
+
+def draw() -> None:
+    """Draw the sidebar and keep its choice for the page."""
+    for key in ("model", "photo"):  # what a page asked for in its last run, before the widget of that name existed
+        if (wanted := st.session_state.pop(f"next_{key}", None)) is not None:
+            st.session_state[key] = wanted
+            if key == "photo":
+                st.session_state["source"] = "gallery"
+    with st.sidebar:
+        card = _model()
+        photo = _photo()
+        size, stride, framing = _resolution(card) if card else (None, None, "crop")
+        st.session_state["choice"] = Choice(card, photo, size, stride, framing)
+        st.caption(f":material/memory: {runtime.provider()[1]}")
+
+
+def choice() -> Choice:
+    """What the sidebar was set to in this rerun."""
+    return st.session_state["choice"]
+
+
+def keep_valid(key: str, options: list | tuple) -> None:
+    """Forget a remembered setting that the present model or photo no longer offers."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
+
+
+def _model() -> ModelCard | None:
+    cards = {card.name: card for card in caches.cards()}
+    if not cards:
+        st.info("The zoo is empty: import a checkpoint on the Models page.")
+        return None
+    names = list(cards)
+    keep_valid("model", names)
+    first = names.index(FIRST_MODEL) if FIRST_MODEL in names else 0
+    name = st.selectbox(
+        "Model", names, first, key="model", bind="query-params", persist_state="session",
+        help="The models of the zoo; the Models page says where each comes from and imports others.",
+    )  # fmt: skip
+    card = cards[name or names[first]]
+    st.caption(
+        f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
+    )
+    return card
+
+
+def _photo() -> Photo | None:
+    source = st.segmented_control(
+        "Photo", list(SOURCES), format_func=SOURCES.__getitem__, default="gallery", required=True, key="source",
+        bind="query-params", persist_state="session", width="stretch",
+    )  # fmt: skip
+    photo = {"gallery": _from_gallery, "upload": _from_upload, "camera": _from_camera}[source or "gallery"]()
+    if photo is not None and photo.credit:
+        st.caption(f":material/copyright: {photo.credit}")
+    return photo
+
+
+def _from_gallery() -> Photo:
+    names = [photo.name for photo in gallery()]
+    keep_valid("photo", names)
+    name = st.selectbox(
+        "Gallery photo", names, names.index(FIRST_PHOTO), format_func=lambda n: n.replace("_", " "), key="photo",
+        bind="query-params", persist_state="session", label_visibility="collapsed",
+    )  # fmt: skip
+    chosen = gallery_photo(name or FIRST_PHOTO)
+    data = chosen.path.read_bytes()
+    return Photo(chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), f"{chosen.source}, {chosen.licence}")
+
+
+def _from_upload() -> Photo | None:
+    files = st.file_uploader(
+        "Photos", type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"], accept_multiple_files=True,
+        key="uploader", label_visibility="collapsed", max_upload_size=MAX_BYTES >> 20,
+    )  # fmt: skip
+    kept: dict[str, bytes] = st.session_state.setdefault(UPLOADS, {})
+    for file in files or []:
+        kept[file.name] = file.getvalue()
+    if not kept:
+        st.caption("Drop one or several photos here. They stay on this machine and in this session.")
+        return None
+    names = list(reversed(kept))
+    keep_valid("upload", names)
+    name = names[0] if len(names) == 1 else st.selectbox("Uploaded photo", names, key="upload", persist_state="session")
+    return Photo(name, kept[name], hashlib.sha256(kept[name]).hexdigest())
+
+
+def _from_camera() -> Photo | None:
+    shot = st.camera_input("Take a photo", label_visibility="collapsed")
+    if shot is not None:
+        st.session_state["shot"] = shot.getvalue()
+    data: bytes | None = st.session_state.get("shot")
+    return Photo("camera", data, hashlib.sha256(data).hexdigest()) if data else None
+
+
+def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
+    """(size, stride, framing); a finer stride gives finer maps from the same weights."""
+    trained = card.preprocessing.crop
+    sizes = [0, *(size for size in SIZES if size % card.patch == 0 and size != trained)]
+    strides = [card.patch // part for part in (1, 2, 4, 8) if card.patch % part == 0 and card.patch // part > 0]
+    keep_valid("size", sizes)
+    keep_valid("stride", strides)
+    left, right = st.columns(2)
+    size = left.selectbox(
+        "Size (pixels)", sizes, format_func=lambda s: f"{s}" if s else f"{trained}, as trained", key="size",
+        bind="query-params", persist_state="session", help="Side of the square that the model sees.",
+    )  # fmt: skip
+    stride = right.selectbox(
+        "Stride (pixels)", strides, min(1, len(strides) - 1), key="stride", bind="query-params",
+        format_func=lambda s: f"{s}, as trained" if s == card.patch else f"{s}", persist_state="session",
+        help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}. Below {card.patch} they overlap: "
+        "finer maps from the same weights, at a higher cost.",
+    )  # fmt: skip
+    framing = st.selectbox(
+        "Framing", list(FRAMINGS), format_func=FRAMINGS.__getitem__, key="framing", bind="query-params",
+        persist_state="session",
+    )  # fmt: skip
+    stride = stride or card.patch
+    rows, cols = patch_grid(size or trained, size or trained, card.patch, stride)
+    if framing == "crop":
+        st.caption(f"{rows} × {cols} = {rows * cols:,} patches")
+    return size or None, stride, framing or "crop"
+
+
+def guarded_card() -> ModelCard:
+    """The chosen model's card. Raises ExplorerError when the zoo is empty."""
+    if (card := choice().card) is None:
+        raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
+    return card

@@ -1,0 +1,122 @@
+"""Tiny models that every test can afford: L=2 layers, K=2 heads, d=8, patches of 4 pixels, 3 classes, N=10 tokens."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from explorer import runtime
+from explorer.export import checkpoint, reader
+from explorer.export.identify import FAMILIES
+from explorer.export.importer import import_checkpoint
+from explorer.models.crate import Size
+from explorer.models.parts import initialise
+from explorer.trace import ModelCard, Prepared
+
+os.environ.setdefault(runtime.PROVIDER_VARIABLE, "cpu")  # the tested path; set it to cuda to try the same on a GPU
+
+TINY = Size(dim=8, layers=2, heads=2, patch=4, classes=3, image_size=12)
+SIZES = {
+    "crate": TINY,
+    "crate_alpha": dataclasses.replace(TINY, norm_eps=1e-6),
+    "vit": dataclasses.replace(TINY, norm_eps=1e-6),
+}
+
+
+def draw(family: str, size: Size | None = None, seed: int = 0) -> nn.Module:
+    """A model drawn from its laws of initialisation, plus noise, so that no norm, bias or small weight is trivial."""
+    module = FAMILIES[family](size or SIZES[family]).eval()
+    initialise(module, module.init_laws(), seed)
+    noise = torch.Generator().manual_seed(seed + 1000)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.2 * torch.randn(parameter.shape, generator=noise)
+    return module.requires_grad_(False)
+
+
+def state_of(module: nn.Module) -> dict[str, np.ndarray]:
+    """The state dict as float32 arrays under the official names."""
+    return {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def pixels(batch: int = 2, height: int = 12, width: int = 12, seed: int = 0) -> np.ndarray:
+    """Normalised random pictures (B,3,H,W), float32."""
+    return np.random.default_rng(seed).standard_normal((batch, 3, height, width)).astype(np.float32)
+
+
+def prepared(data: np.ndarray) -> Prepared:
+    return Prepared(data, None, "digest of the test")
+
+
+def torch_points(module: nn.Module, image: np.ndarray, **knobs) -> dict[str, np.ndarray]:
+    """Every output of the torch module as arrays; knobs as arrays or a whole-number stride."""
+    feeds = {name: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for name, v in knobs.items()}
+    with torch.inference_mode():
+        return {name: value.numpy() for name, value in module(torch.from_numpy(image), **feeds).items()}
+
+
+def read_in_process(path: Path, target: Path) -> dict:
+    """What the reader's child process does, without the 2 s that a child needs to import torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_limit_memory", lambda file_bytes: None)
+        return reader.main(path, target)
+
+
+@pytest.fixture()
+def quick_reader(monkeypatch):
+    """Read checkpoints in this process: for tests whose subject is not the child process."""
+    monkeypatch.setattr(checkpoint, "_run_reader", read_in_process)
+
+
+@pytest.fixture(scope="session")
+def modules() -> dict[str, nn.Module]:
+    """The tiny torch models by family."""
+    return {family: draw(family) for family in SIZES}
+
+
+@pytest.fixture(scope="session")
+def checkpoints(modules, tmp_path_factory) -> dict[str, Path]:
+    """Official file forms of the tiny models by a short name."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    crate = modules["crate"].state_dict()
+    training = {
+        "epoch": 7, "arch": "CRATE_tiny", "best_acc1": torch.tensor(66.7),
+        "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-3, "params": [0]}]},
+        "scheduler": {"last_epoch": 7, "base_lrs": [1e-3]},
+    }  # fmt: skip
+    demo = crate | {"head.weight": torch.ones(5, 8), "head.bias": torch.ones(5)}
+    contents = {
+        "crate.pth.tar": training | {"state_dict": {f"module.{k}": v for k, v in crate.items()}},
+        "crate-one-gpu.pth.tar": training | {"state_dict": crate},
+        "crate-demo.pth": {"model": demo},
+        "alpha.pth": modules["crate_alpha"].state_dict(),
+        "vit.pth": {"model": modules["vit"].state_dict()},
+    }
+    for name, content in contents.items():
+        torch.save(content, folder / name)
+    safetensors.torch.save_file(crate, folder / "crate.safetensors")
+    return {name: folder / name for name in (*contents, "crate.safetensors")}
+
+
+@pytest.fixture(scope="session")
+def cards(checkpoints, tmp_path_factory) -> dict[str, ModelCard]:
+    """The tiny models, imported into a zoo of their own, by family."""
+    zoo_folder = tmp_path_factory.mktemp("zoo")
+    files = {"crate": "crate.pth.tar", "crate_alpha": "alpha.pth", "vit": "vit.pth"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_run_reader", read_in_process)
+        return {
+            family: import_checkpoint(checkpoints[file], name=family, heads=2, directory=zoo_folder)
+            for family, file in files.items()
+        }
+
+
+@pytest.fixture(scope="session")
+def opened(cards) -> dict[str, runtime.Model]:
+    """Sessions of the imported tiny models by family."""
+    return {family: runtime.open_model(card) for family, card in cards.items()}
