@@ -6,14 +6,7 @@ from explorer import ui
 from explorer.errors import ExplorerError
 
 st.set_page_config(page_title="CRATE Explorer", page_icon=":material/blur_on:", layout="wide")
-page = st.navigation(
-    [
-        st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
-        st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
-        st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
-        st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
-    ]
-)
+page = ui.navigation()
 ui.style()
 ui.warm_up()
 try:

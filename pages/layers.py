@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import figures, ui
 
-st.title("Layers", anchor=False)
+ui.title("Layers")
 view = ui.current_view()
 layer = ui.layer_player(view)
 rows, control = view.layer_measures(), view.layer_measures(control=True)
@@ -29,12 +29,15 @@ with heads:
 with histogram:
     ui.threshold_histogram(view, layer)
 
-ui.heading(f"The tokens of layer {layer} on the photo", "Exact per-token rate, and the length of each token.")
-before, after, rate, norm = st.columns(4)
-with before:
-    st.plotly_chart(ui.token_figure(view, layer, half=False), key="tokens_in", config=ui.PLOT_CONFIG)
-with after:
-    st.plotly_chart(ui.token_figure(view, layer, half=True), key="tokens_out", config=ui.PLOT_CONFIG)
+ui.heading(f"The tokens of layer {layer}", "A sample of tokens (rows) and dimensions, compressed and then sparsified.")
+compressed, sparsified = st.columns(2)
+with compressed:
+    st.plotly_chart(ui.token_figure(view, layer, half=True), key="tokens_half", config=ui.PLOT_CONFIG)
+with sparsified:
+    st.plotly_chart(ui.token_figure(view, layer, half=False), key="tokens_next", config=ui.PLOT_CONFIG)
+
+ui.heading("The same tokens on the photo", "What each patch adds to the rate, exactly, and how long its token is.")
+rate, norm = st.columns(2)
 with rate:
     st.plotly_chart(ui.token_rate_figure(view, layer), key="token_rate", config=ui.PLOT_CONFIG)
 with norm:

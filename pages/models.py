@@ -1,10 +1,8 @@
 """Which models are there, where do they come from, and how is another one brought in?"""
 
-import streamlit as st
-
 from explorer import ui
 
-st.title("Models", anchor=False)
+ui.title("Models")
 ui.provider_line()
 ui.zoo_table()
 ui.heading(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import figures, measures, ui
 
-st.title("Segment", anchor=False)
+ui.title("Segment")
 view = ui.current_view()
 settings = ui.segment_settings(view)
 layer, head, token = settings.layer, settings.head, settings.token
@@ -16,8 +16,9 @@ objects = ui.segments(view, "maskcut", layer, objects=settings.objects)
 
 columns = st.columns(4)
 with columns[0]:
-    ui.heading("Photo", "Click a patch to see its attention; click it again, or press Escape, for CLS.")
+    ui.heading("Photo")
     ui.pick_token(view, token)
+    st.caption("Click a patch to see its attention; click it again, or press Escape, for CLS.")
 with columns[1]:
     ui.picture("Attention", overlay, f"layer {layer}, {ui.head_name(head)}, of {ui.token_name(view, token)}")
 with columns[2]:
@@ -34,11 +35,12 @@ ui.head_strip(view, layer, token, settings.alpha)
 
 predictions, thresholded, clusters, strongest = st.columns(4)
 with predictions:
-    ui.heading("Prediction", "Softmax of the logits, the five most probable classes.")
+    ui.heading("Prediction")
     st.plotly_chart(figures.prediction_bars(*view.top_classes()), key="predictions", config=ui.PLOT_CONFIG)
+    st.caption("the five most probable classes, softmax of the logits")
 with thresholded:
     drawn = figures.threshold_overlay(view.picture, kept.labels > 0, settings.alpha)
-    ui.picture("Thresholded attention", drawn, settings.rule_name)
+    ui.picture("Kept attention", drawn, settings.rule_name)
 with clusters:
     drawn = figures.label_overlay(view.picture, ui.segments(view, "kmeans", layer).labels, settings.alpha)
     ui.picture("Clusters (k-means)", drawn, f"six clusters of the projections, layer {layer}")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import figures, measures, ui
 
-st.title("Look inside a white-box transformer", anchor=False)
+ui.title("Look inside a white-box transformer")
 st.markdown(
     "**CRATE** is a transformer derived from an objective. Each of its layers first **compresses** the tokens of a "
     "photo towards a few learned subspaces, then **sparsifies** them against a learned dictionary. So every number "
@@ -19,16 +19,16 @@ with photo:
 with attention:
     heat = view.measured(measures.trace_attention, layer=last)
     overlay = figures.heat_overlay(view.picture, ui.enlarge_map(view, heat), alpha=0.65)
-    ui.picture("What the network attends to", overlay, f"CLS attention of layer {last}, mean of the heads")
+    ui.picture("Its attention", overlay, f"what the network attends to: CLS attention of layer {last}, mean of the heads")
 with objects:
     found = ui.segments(view, "maskcut", before_last)
     overlay = figures.mask_overlay(view.picture, ui.masks(found), alpha=0.5)
     ui.picture(
-        "The objects that it separates", overlay, f"MaskCut on the projections of layer {before_last}, no labels used"
+        "Its objects", overlay, f"what it separates, without any mask in training: MaskCut on layer {before_last}"
     )
 with features:
     overlay = figures.rgb_overlay(view.picture, *ui.parts(view, before_last), alpha=0.75)
-    ui.picture("The parts that it knows", overlay, f"three principal components, layer {before_last}, as colours")
+    ui.picture("Its parts", overlay, f"what it tells apart: three principal components of layer {before_last} as colours")
 
 compression, sparsity = st.columns(2)
 compression.plotly_chart(ui.rate_figure(view), key="start_rate", config=ui.PLOT_CONFIG)

@@ -95,7 +95,7 @@ def prediction_bars(
             hovertemplate="%{customdata}: %{x:.2%}<extra></extra>",
         )
     )
-    room = 1.5 if deltas is not None else 1.25
+    room = 1.9 if deltas is not None else 1.45
     figure.update_xaxes(range=[0, max(float(probabilities.max()), 0.02) * room], visible=False)
     figure.update_yaxes(
         tickvals=rows,

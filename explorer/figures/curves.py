@@ -52,7 +52,7 @@ def layer_curve(
         )
     _layer_axis(figure, len(values), selected)
     figure.update_yaxes(title=label, tickformat=style.tick_format(look))
-    figure.update_layout(legend={"traceorder": "reversed", "itemsizing": "constant"})
+    figure.update_layout(legend_traceorder="reversed")  # the trained curve is drawn last, on top, and named first
     return style.finish(figure, title, style.CURVE_HEIGHT, legend=control is not None)
 
 

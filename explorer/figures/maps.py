@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,11 @@ import plotly.graph_objects as go
 
 from explorer.figures import style
 from explorer.figures.checks import finite
+from explorer.figures.pictures import jpeg_bytes
 from explorer.trace import Array
 
 MAX_TOKENS, MAX_DIMENSIONS = 64, 192
+DRAWN_OPACITY = 0.7
 
 
 def token_heatmap(
@@ -62,11 +65,12 @@ def patch_map(
     scale: style.Scale | None = None,
     *,
     limits: tuple[float, float] | None = None,
+    picture: Array | None = None,
 ) -> go.Figure:
     """A quantity on the patch grid, row 0 on top, with its colour bar.
 
     values: (rows,cols). scale: style's, the one for rates by default. limits: ends of the scale, the same for maps
-    that are compared. Raises ValueError for NaN or other shapes.
+    that are compared. picture: uint8 (H,W,3), the photo to draw it on. Raises ValueError for NaN or other shapes.
     """
     values = finite(values, 2, "values")
     look = style.quantity(label)
@@ -83,6 +87,12 @@ def patch_map(
             y=np.arange(1, values.shape[0] + 1),
         )
     )
+    if picture is not None:
+        rows, cols = values.shape
+        encoded = base64.b64encode(jpeg_bytes(picture)).decode()
+        place = {"x": 0.5, "y": 0.5, "sizex": cols, "sizey": rows, "xref": "x", "yref": "y", "sizing": "stretch"}
+        figure.add_layout_image(source=f"data:image/jpeg;base64,{encoded}", layer="below", **place)
+        figure.update_traces(opacity=DRAWN_OPACITY)
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
     return style.finish(figure, title, style.MAP_HEIGHT)

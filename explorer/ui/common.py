@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.measures import Segments, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
+from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
 from explorer.ui.view import View
 
@@ -25,6 +27,30 @@ _STYLE = """
 def style() -> None:
     """Tighter margins than Streamlit's, on every page."""
     st.html(_STYLE)
+
+
+def navigation() -> StreamlitPage:
+    """The menu; returns the page to run."""
+    return st.navigation(
+        [
+            st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+            st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
+            st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
+            st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
+        ]
+    )
+
+
+def title(text: str) -> None:
+    """A page's title.
+
+    The very first visitor of a server may come by a page's own address. Streamlit then runs that page as an old-style
+    page, without streamlit_app.py, until st.navigation has been called once: call it, and start again.
+    """
+    if not sidebar.is_drawn():
+        navigation()
+        st.rerun()
+    st.title(text, anchor=False)
 
 
 def show_problem(problem: ExplorerError) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import struct
 from functools import cache
 from pathlib import Path
 
@@ -41,8 +43,14 @@ def _component():
     )
 
 
+def pack(header: dict, body: bytes) -> bytes:
+    """JSON and raw bytes as one run of bytes, since a component's data is either; its JavaScript has the inverse."""
+    text = json.dumps(header).encode()
+    return struct.pack("<I", len(text)) + text + body
+
+
 def pick_photo(selected: str | None, key: str) -> str | None:
     """Show the gallery; returns the name of the photo that was clicked in this rerun, or None."""
     pictures, photos = _thumbnails()
-    data = {"pictures": pictures, "photos": photos, "selected": selected}
+    data = pack({"photos": photos, "selected": selected}, pictures)
     return _component()(data=data, key=key, on_chosen_change=lambda: None).chosen

@@ -34,17 +34,16 @@ class RatePosition:
         return np.array([self.per_head(row).sum() for row in rows])
 
 
-_SCALED = "Every token is scaled to length 1 within each head, as in the official code, with ε² = 0.01."
-_PLAIN = "Tokens as they are, with ε² = 0.01, so longer tokens cost more."
+_SCALED = "Every token is scaled to length 1 within each head, as in the official code; ε² = 0.01."
+_PLAIN = "Tokens as they are, so longer tokens cost more; ε² = 0.01."
+_BEFORE = r"$R^c$ of $U_k^\top \mathrm{LN}(Z^\ell)$, the tokens that MSSA reads."
+_AFTER = r"$R^c$ of $U_k^\top \mathrm{LN}(Z^{\ell+1/2})$, the same subspaces after the compression step."
 POSITIONS = (
-    RatePosition("per_head_official", "Official", f"R^c of U_kᵀ LN(Z^ℓ), the tokens that MSSA reads. {_SCALED}"),
-    RatePosition(
-        "per_head_half_official", "Official, after MSSA",
-        f"R^c of U_kᵀ LN(Z^{{ℓ+½}}), the same subspaces after the compression step. {_SCALED}",
-    ),
-    RatePosition("per_head", "Plain", f"R^c of U_kᵀ LN(Z^ℓ), the tokens that MSSA reads. {_PLAIN}"),
-    RatePosition("per_head_half", "Plain, after MSSA", f"R^c of U_kᵀ LN(Z^{{ℓ+½}}), after the compression step. {_PLAIN}"),
-)  # fmt: skip
+    RatePosition("per_head_official", "Official, ℓ", f"{_BEFORE} {_SCALED}"),
+    RatePosition("per_head_half_official", "Official, ℓ+½", f"{_AFTER} {_SCALED}"),
+    RatePosition("per_head", "Plain, ℓ", f"{_BEFORE} {_PLAIN}"),
+    RatePosition("per_head_half", "Plain, ℓ+½", f"{_AFTER} {_PLAIN}"),
+)
 
 
 def rate_position() -> RatePosition:
@@ -86,21 +85,23 @@ def equations(view: View, row: LayerMeasures) -> None:
     """The layer's equations with the measured numbers under their symbols."""
     card, layer = view.card, row.layer
     before, after = row.subspace_coding_rate_official, row.subspace_coding_rate_half_official
+    first = (
+        rf"\mathrm{{MSSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}} \mid "
+        rf"\underbrace{{U_{{[{card.heads}]}}}}_{{{card.heads} \times {card.head_dim}}}\big)"
+        if card.has_subspaces
+        else rf"\mathrm{{MHSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}}\big)"
+    )
+    names = ("Compress" if card.has_subspaces else "Attend", "Sparsify" if card.has_ista else "Transform")
+    formulas = (
+        rf"\underbrace{{Z^{{{layer}+\frac12}}}}_{{R^c = {after:.1f}}} = "
+        rf"\underbrace{{Z^{{{layer}}}}}_{{R^c = {before:.1f}}} + {first}",
+        _second_half(card, row),
+    )
     with st.container(border=True):
-        left, right = st.columns(2)
-        left.markdown(f"**{'Compress' if card.has_subspaces else 'Attend'}**")
-        left.latex(
-            rf"\underbrace{{Z^{{{layer}+\frac12}}}}_{{R^c = {after:.1f}}} = "
-            rf"\underbrace{{Z^{{{layer}}}}}_{{R^c = {before:.1f}}} + "
-            + (
-                rf"\mathrm{{MSSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}} \mid "
-                rf"\underbrace{{U_{{[{card.heads}]}}}}_{{{card.heads} \times {card.head_dim}}}\big)"
-                if card.has_subspaces
-                else rf"\mathrm{{MHSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}}\big)"
-            )
-        )
-        right.markdown(f"**{'Sparsify' if card.has_ista else 'Transform'}**")
-        right.latex(_second_half(card, row))
+        for name, formula in zip(names, formulas, strict=True):
+            label, equation = st.columns([1, 6], vertical_alignment="center")
+            label.markdown(f"**{name}**")
+            equation.latex(formula)
 
 
 def _second_half(card: ModelCard, row: LayerMeasures) -> str:
@@ -127,10 +128,9 @@ def _second_half(card: ModelCard, row: LayerMeasures) -> str:
 def rate_figure(view: View, layer: int | None = None, position: RatePosition = POSITIONS[0]) -> go.Figure:
     """R^c against the layer, beside the random-init control."""
     rows, control = view.layer_measures(), view.layer_measures(control=True)
-    bounds = measures.rate_bounds(view.card.heads, view.card.head_dim) if "official" in position.key else None
     return figures.layer_curve(
         position.curve(rows), position.curve(control), label=figures.RATE_LABEL,
-        title="Compression: R<sup>c</sup> of the tokens in the subspaces", selected=layer, bounds=bounds if layer else None,
+        title="Compression: R<sup>c</sup> of the tokens in the subspaces", selected=layer,
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def sparsity_figure(view: View, layer: int | None = None) -> go.Figure:
 
 
 def sparsity_caption(card: ModelCard) -> str:
-    what = "the codes A₂" if card.codes_dim else "Z^{ℓ+1}"
+    what = "the codes $A_2$" if card.codes_dim else r"$Z^{\ell+1}$"
     return (
         f"Exact non-zeros of {what} over its size, CLS included. A random network gets sparser at first, too: only what "
         "goes beyond the control was learned."
@@ -158,7 +158,7 @@ def threshold_histogram(view: View, layer: int) -> None:
     figure = caches.once(view.key, _histogram, view, layer=layer)
     st.plotly_chart(figure, key="histogram", config=PLOT)
     st.caption(
-        "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold ηλ becomes exactly zero."
+        "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold $\\eta\\lambda$ becomes exactly zero."
     )
 
 
@@ -194,14 +194,15 @@ def token_rate_figure(view: View, layer: int) -> go.Figure:
 def _token_rates(view: View, layer: int) -> go.Figure:
     rates = measures.subspace_token_rates(view.trace.projections(layer)).sum(axis=0)[1:]
     title = f"Rate of each token in U<sub>[{view.card.heads}]</sub>"
-    return figures.patch_map(rates.reshape(view.trace.grid), title=title)
+    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=view.picture)
 
 
 def token_norm_figure(view: View, layer: int) -> go.Figure:
     """Euclidean length of every patch token of Z^{ℓ+1}."""
     norms = np.linalg.norm(view.trace.z(layer + 1)[1:], axis=1)
     return figures.patch_map(
-        norms.reshape(view.trace.grid), title=f"Length of Z<sup>{layer + 1}</sup>", label=figures.NORM_LABEL
+        norms.reshape(view.trace.grid), title=f"Length of each token of Z<sup>{layer + 1}</sup>",
+        label=figures.NORM_LABEL, picture=view.picture
     )
 
 

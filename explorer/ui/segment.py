@@ -61,7 +61,7 @@ def segment_settings(view: View) -> SegmentSettings:
             "Query token", 0, tokens - 1, 0, key="token", bind="query-params", persist_state="session",
             help="Whose attention is shown: 0 is CLS, then the patches row by row. Or click a patch on the photo.",
         )  # fmt: skip
-    with more.popover("Threshold and overlay", icon=":material/tune:", width="stretch"):
+    with more.popover("Options", icon=":material/tune:", width="stretch"):
         rule = st.segmented_control(
             "Attention is kept by", list(measures.RULES), default="mass", required=True, key="rule",
             format_func={"mass": "Share of attention", "entries": "Share of patches"}.__getitem__,

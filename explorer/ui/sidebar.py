@@ -64,6 +64,11 @@ def choice() -> Choice:
     return st.session_state["choice"]
 
 
+def is_drawn() -> bool:
+    """Whether streamlit_app.py has drawn the sidebar in this session."""
+    return "choice" in st.session_state
+
+
 def keep_valid(key: str, options: list | tuple) -> None:
     """Forget a remembered setting that the present model or photo no longer offers."""
     if key in st.session_state and st.session_state[key] not in options:

@@ -1,16 +1,17 @@
 // A grid of photos, each a button; a click tells the page which one. Names arrive as data and become text only.
 export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
+  const { parentElement, setTriggerValue } = component;
+  const { header, body } = unpack(component.data);
   const grid = parentElement.querySelector(".gallery");
   const urls = [];
   grid.replaceChildren(
-    ...data.photos.map((photo, i) => {
+    ...header.photos.map((photo) => {
       const button = document.createElement("button");
       button.type = "button";
       button.title = photo.title;
-      button.setAttribute("aria-pressed", String(photo.name === data.selected));
+      button.setAttribute("aria-pressed", String(photo.name === header.selected));
       const image = document.createElement("img");
-      const url = URL.createObjectURL(new Blob([data.pictures.slice(photo.start, photo.end)], { type: "image/jpeg" }));
+      const url = URL.createObjectURL(new Blob([body.subarray(photo.start, photo.end)], { type: "image/jpeg" }));
       urls.push(url);
       image.src = url;
       image.alt = "";
@@ -22,4 +23,11 @@ export default function (component) {
     }),
   );
   return () => urls.forEach((url) => URL.revokeObjectURL(url));
+}
+
+// The inverse of pack() in gallery.py: length of the JSON header (4 bytes, little-endian), header, raw bytes.
+function unpack(bytes) {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  return { header, body: bytes.subarray(4 + length) };
 }
