@@ -87,7 +87,8 @@ def import_command(
         _print_json({"installed": installed.name})
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("Starting", total=1.0)
 
         def show(step: str, share: float) -> None:

@@ -130,6 +130,7 @@ class ModelCard:
             values["preprocessing"] = Preprocessing(**{k: _tuple(v) for k, v in values["preprocessing"].items()})
             for key in ("eta", "lam", "classes"):
                 values[key] = tuple(values[key])
+            values["name"] = path.stem  # a model's name is its file's, whatever it was called when it was exported
             card = cls(**values, path=path, sha256=sha256, size_bytes=size_bytes)
         except (TypeError, KeyError, AttributeError) as error:
             raise ExplorerError(f"{path.name}: its model card does not fit this version ({error}): {hint}") from error

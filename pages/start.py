@@ -19,7 +19,9 @@ with photo:
 with attention:
     heat = view.measured(measures.trace_attention, layer=last)
     overlay = figures.heat_overlay(view.picture, ui.enlarge_map(view, heat), alpha=0.65)
-    ui.picture("Its attention", overlay, f"what the network attends to: CLS attention of layer {last}, mean of the heads")
+    ui.picture(
+        "Its attention", overlay, f"what the network attends to: CLS attention of layer {last}, mean of the heads"
+    )
 with objects:
     found = ui.segments(view, "maskcut", before_last)
     overlay = figures.mask_overlay(view.picture, ui.masks(found), alpha=0.5)
@@ -28,7 +30,9 @@ with objects:
     )
 with features:
     overlay = figures.rgb_overlay(view.picture, *ui.parts(view, before_last), alpha=0.75)
-    ui.picture("Its parts", overlay, f"what it tells apart: three principal components of layer {before_last} as colours")
+    ui.picture(
+        "Its parts", overlay, f"what it tells apart: three principal components of layer {before_last} as colours"
+    )
 
 compression, sparsity = st.columns(2)
 compression.plotly_chart(ui.rate_figure(view), key="start_rate", config=ui.PLOT_CONFIG)

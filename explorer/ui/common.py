@@ -47,7 +47,7 @@ def title(text: str) -> None:
     The very first visitor of a server may come by a page's own address. Streamlit then runs that page as an old-style
     page, without streamlit_app.py, until st.navigation has been called once: call it, and start again.
     """
-    if not sidebar.is_drawn():
+    if not sidebar.was_drawn():
         navigation()
         st.rerun()
     st.title(text, anchor=False)

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 from PIL import Image
-
 from streamlit.components.v2 import component
 
 from explorer.inputs.gallery import gallery

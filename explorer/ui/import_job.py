@@ -72,7 +72,9 @@ def start_import(
 
 def _follow(job: ImportJob) -> None:
     process = job._process
-    assert process and process.stdout and process.stderr
+    assert process
+    assert process.stdout
+    assert process.stderr
     errors = threading.Thread(target=lambda: job._errors.extend(process.stderr or []), daemon=True)
     errors.start()
     installed = None

@@ -145,8 +145,8 @@ def sparsity_figure(view: View, layer: int | None = None) -> go.Figure:
 def sparsity_caption(card: ModelCard) -> str:
     what = "the codes $A_2$" if card.codes_dim else r"$Z^{\ell+1}$"
     return (
-        f"Exact non-zeros of {what} over its size, CLS included. A random network gets sparser at first, too: only what "
-        "goes beyond the control was learned."
+        f"Exact non-zeros of {what} over its size, CLS included. A random network gets sparser at first, too: only "
+        "what goes beyond the control was learned."
     )
 
 
@@ -158,7 +158,8 @@ def threshold_histogram(view: View, layer: int) -> None:
     figure = caches.once(view.key, _histogram, view, layer=layer)
     st.plotly_chart(figure, key="histogram", config=PLOT)
     st.caption(
-        "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold $\\eta\\lambda$ becomes exactly zero."
+        "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold $\\eta\\lambda$ becomes "
+        "exactly zero."
     )
 
 
@@ -201,8 +202,10 @@ def token_norm_figure(view: View, layer: int) -> go.Figure:
     """Euclidean length of every patch token of Z^{ℓ+1}."""
     norms = np.linalg.norm(view.trace.z(layer + 1)[1:], axis=1)
     return figures.patch_map(
-        norms.reshape(view.trace.grid), title=f"Length of each token of Z<sup>{layer + 1}</sup>",
-        label=figures.NORM_LABEL, picture=view.picture
+        norms.reshape(view.trace.grid),
+        title=f"Length of each token of Z<sup>{layer + 1}</sup>",
+        label=figures.NORM_LABEL,
+        picture=view.picture,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer import hub, zoo
-from explorer.errors import ExplorerError
 from explorer.trace import ModelCard
 from explorer.ui import caches
 from explorer.ui.import_job import ImportJob, start_import
@@ -27,7 +26,7 @@ def zoo_table() -> None:
             "parameters": st.column_config.NumberColumn(format="%.2f M"),
             "file": st.column_config.NumberColumn(format="%.1f MB"),
             "parity": st.column_config.NumberColumn(format="%.1e", help="Largest difference of any output from torch."),
-            "top-1": st.column_config.NumberColumn(format="percent", help="As the card file says, on its own validation set."),
+            "top-1": st.column_config.NumberColumn(format="percent", help="From the card file, on its validation set."),
         },
     )  # fmt: skip
     chosen = event["selection"]["rows"]
@@ -144,17 +143,8 @@ def remove_form() -> None:
     name = left.selectbox(
         "Model to remove", names, None, placeholder="choose one", label_visibility="collapsed", key="remove"
     )
-    if right.button("Remove…", disabled=name is None, width="stretch") and name:
-        _confirm_removal(name)
-
-
-@st.dialog("Remove a model")
-def _confirm_removal(name: str) -> None:
-    st.write(f"Delete **{name}** from the zoo? This cannot be undone.")
-    if st.button("Delete", type="primary"):
-        try:
+    with right.popover("Remove…", disabled=name is None, width="stretch"):
+        st.write(f"Delete **{name}** from the zoo? This cannot be undone.")
+        if st.button("Delete", type="primary", key="remove_confirmed") and name:
             zoo.remove(name)
-        except ExplorerError as problem:
-            st.error(str(problem))
-            return
-        st.rerun()
+            st.rerun()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import functools
 import io
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.components.v2 import component
 
 from explorer.trace import Array
 
@@ -30,24 +32,30 @@ def pick_patch(
     overlay: Array | None = None,
     *,
     crisp: bool = True,
+    on_pick: Callable[[int | None], None] | None = None,
 ) -> int | None:
     """Show a picture on which the user picks a patch with mouse, touch or arrow keys; return the token.
 
     The caller holds the choice: pass in `selected`, store what comes back. In the rerun that a pick causes, the pick
-    is returned; in every other one, `selected`. Where patches overlap, the one with the nearest centre is picked.
+    is returned; in every other one, `selected`. With on_pick, the pick goes there instead, before the script runs, so
+    that it may set the state of any widget. Where patches overlap, the one with the nearest centre is picked.
 
     picture: uint8 (H,W,3), shown as wide as the column. rows, cols: the patch grid. patch, stride: in pixels of the
     picture. selected: 1 + row·cols + col, or None for the CLS token, which Escape or a second click picks. key: names
     the component. alt: says what the picture shows. overlay: uint8 (h,w,4) of any size, stretched over the picture.
-    crisp: enlarge the pixels as squares, else smoothly.
+    crisp: from 2× on, enlarge pixels as squares.
     Raises ValueError if an array has another type, the grid does not fit or selected is not on it.
     """
     _check(picture, rows, cols, patch, stride, selected, overlay)
-    picked = _last_pick(key, rows * cols)
-    handled = f"{key}.handled"  # the browser sends its last pick again with every rerun: act on each once
-    if picked is not None and picked["at"] != st.session_state.get(handled):
-        st.session_state[handled] = picked["at"]
-        selected = picked["token"] or None
+    patches = rows * cols
+
+    def report() -> None:
+        if on_pick is not None and (fresh := _fresh_pick(key, patches)) is not None:
+            on_pick(fresh["token"] or None)
+
+    if (fresh := _fresh_pick(key, patches)) is not None:
+        selected = fresh["token"] or None
+    last = _last_pick(key, patches)
     height, width = picture.shape[:2]
     grid = {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
     data = {
@@ -55,11 +63,11 @@ def pick_patch(
         "overlay": "" if overlay is None else _data_url(overlay),
         "grid": grid,
         "selected": selected or 0,
-        "at": 0 if picked is None else picked["at"],
+        "at": 0 if last is None else last["at"],
         "alt": alt,
         "crisp": crisp,
     }
-    _component()(key=key, data=data, on_pick_change=lambda: None)
+    _component()(key=key, data=data, on_pick_change=report)
     return selected
 
 
@@ -68,7 +76,16 @@ def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
     files = resources.files("explorer.ui") / "component"
     html, css, js = ((files / f"photo.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-    return st.components.v2.component("crate_explorer_photo", html=html, css=css, js=js)
+    return component("crate_explorer_photo", html=html, css=css, js=js)
+
+
+def _fresh_pick(key: str, patches: int) -> dict[str, int] | None:
+    """The last pick, once: the browser sends it again with every rerun."""
+    picked, handled = _last_pick(key, patches), f"{key}.handled"
+    if picked is None or picked["at"] == st.session_state.get(handled):
+        return None
+    st.session_state[handled] = picked["at"]
+    return picked
 
 
 def _last_pick(key: str, patches: int) -> dict[str, int] | None:

@@ -53,7 +53,7 @@ def segment_settings(view: View) -> SegmentSettings:
         layer = layer_slider(view)
     with middle:
         head = st.selectbox(
-            "Head", range(view.card.heads + 1), format_func=lambda k: head_name(k or None).capitalize(), key="head",
+            "Head", range(view.card.heads + 1), format_func=lambda k: str(k) if k else "mean of all heads", key="head",
             bind="query-params", persist_state="session",
         )  # fmt: skip
     with right:
@@ -130,7 +130,8 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
     """Upload a mask; every method is compared with it."""
     with st.expander("Compare with your own mask", icon=":material/compare:"):
         file = st.file_uploader(
-            "A mask of this photo (white or labelled = object, black = background)", type=["png", "jpg", "webp", "bmp", "tif"],
+            "A mask of this photo (white or labelled = object, black = background)",
+            type=["png", "jpg", "webp", "bmp", "tif"],
             key="mask_file",
         )  # fmt: skip
         if file is None:

@@ -56,6 +56,7 @@ def draw() -> None:
         photo = _photo()
         size, stride, framing = _resolution(card) if card else (None, None, "crop")
         st.session_state["choice"] = Choice(card, photo, size, stride, framing)
+        st.session_state["sidebar_drawn"] = True
         st.caption(f":material/memory: {runtime.provider()[1]}")
 
 
@@ -64,9 +65,9 @@ def choice() -> Choice:
     return st.session_state["choice"]
 
 
-def is_drawn() -> bool:
-    """Whether streamlit_app.py has drawn the sidebar in this session."""
-    return "choice" in st.session_state
+def was_drawn() -> bool:
+    """Whether streamlit_app.py has drawn the sidebar in this run; to be asked once a run."""
+    return st.session_state.pop("sidebar_drawn", False)
 
 
 def keep_valid(key: str, options: list | tuple) -> None:
@@ -114,7 +115,9 @@ def _from_gallery() -> Photo:
     )  # fmt: skip
     chosen = gallery_photo(name or FIRST_PHOTO)
     data = chosen.path.read_bytes()
-    return Photo(chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), f"{chosen.source}, {chosen.licence}")
+    return Photo(
+        chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), f"{chosen.source}, {chosen.licence}"
+    )
 
 
 def _from_upload() -> Photo | None:
@@ -151,14 +154,14 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
     keep_valid("stride", strides)
     left, right = st.columns(2)
     size = left.selectbox(
-        "Size (pixels)", sizes, format_func=lambda s: f"{s}" if s else f"{trained}, as trained", key="size",
+        "Size (pixels)", sizes, format_func=lambda s: f"{s}" if s else f"{trained} (trained)", key="size",
         bind="query-params", persist_state="session", help="Side of the square that the model sees.",
     )  # fmt: skip
     stride = right.selectbox(
         "Stride (pixels)", strides, min(1, len(strides) - 1), key="stride", bind="query-params",
-        format_func=lambda s: f"{s}, as trained" if s == card.patch else f"{s}", persist_state="session",
-        help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}. Below {card.patch} they overlap: "
-        "finer maps from the same weights, at a higher cost.",
+        persist_state="session",
+        help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}; {card.patch} is as trained. Below, they "
+        "overlap: finer maps from the same weights, at a higher cost.",
     )  # fmt: skip
     framing = st.selectbox(
         "Framing", list(FRAMINGS), format_func=FRAMINGS.__getitem__, key="framing", bind="query-params",

@@ -1,4 +1,4 @@
-"""Two photos to pick from: `plain` has a 3×4 grid of 16 px patches, `dense` the same patches at stride 8."""
+"""Photos to pick from: `plain` has 3×4 patches of 16 px, `dense` the same at stride 8, `told` sets a widget."""
 
 import numpy as np
 import streamlit as st
@@ -16,7 +16,7 @@ if st.button("choose 12"):
     st.session_state.plain = 12
 st.button("rerun")
 
-left, right = st.columns(2)
+left, right, told = st.columns(3)
 with left:
     st.session_state.plain = pick_patch(
         photo, 3, 4, 16, 16, st.session_state.get("plain"), "plain photo", 'stripes & "squares" <b>', red
@@ -27,3 +27,10 @@ with right:
         photo, 5, 7, 16, 8, st.session_state.get("dense"), "dense photo", "the same", crisp=False
     )
     st.text(f"dense is {st.session_state.dense}")
+with told:
+    wanted = st.number_input("wanted", 0, 12, key="wanted")
+    pick_patch(
+        photo, 3, 4, 16, 16, wanted or None, "told photo", "told",
+        on_pick=lambda token: st.session_state.update(wanted=token or 0),
+    )  # fmt: skip
+    st.text(f"wanted is {wanted}")

@@ -162,13 +162,38 @@ def test_names_for_screen_readers_and_the_focus_ring(page: Page, plain: Locator)
     assert said.get_attribute("aria-live") == "polite"
     plain.click(position=at(plain, 60, 20))
     expect(said).to_have_text("patch row 2, column 4")
-    assert plain.evaluate("photo => getComputedStyle(photo).outlineStyle") == "none"
+    ring = "photo => getComputedStyle(photo).outlineStyle"
+    assert plain.evaluate(ring) == "none"  # a mouse needs none
     page.keyboard.press("ArrowLeft")
-    plain.evaluate("photo => photo.blur()")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Shift+Tab")
-    plain.focus()
-    assert plain.evaluate("photo => getComputedStyle(photo).outlineStyle") == "solid"
+    expect(said).to_have_text("patch row 2, column 3")
+    assert plain.evaluate(ring) == "solid"
+
+
+@pytest.mark.browser
+def test_on_pick_may_set_a_widget_made_before_the_photo(page: Page, plain: Locator):
+    told = page.locator(".photo").nth(2)
+    told.click(position=at(told, 40, 20))
+    says(page, "wanted is 7")
+    expect(page.get_by_label("wanted")).to_have_value("7")
+    page.get_by_label("wanted").fill("12")
+    page.get_by_label("wanted").press("Enter")
+    says(page, "wanted is 12")
+    assert patch_box(told, ".selected") == [48, 32, 16, 16]
+    told.click(position=at(told, 40, 20))  # the same patch as at first
+    says(page, "wanted is 7")
+    told.press("Escape")
+    says(page, "wanted is 0")
+
+
+@pytest.mark.browser
+def test_pixels_are_squares_only_when_enlarged_enough(page: Page, plain: Locator):
+    dense = page.locator(".photo").nth(1)
+    rendering = "image => getComputedStyle(image).imageRendering"
+    assert plain.locator(".base").evaluate(rendering) == "pixelated"
+    assert dense.locator(".base").evaluate(rendering) == "auto"
+    plain.evaluate("photo => { photo.parentElement.style.width = '100px'; }")  # 1.5 times
+    expect(plain).not_to_have_class("photo crisp")
+    assert plain.locator(".base").evaluate(rendering) == "auto"
 
 
 @pytest.mark.browser
@@ -177,7 +202,7 @@ def test_pictures_are_loaded_and_fill_the_column(page: Page, plain: Locator):
         expect(image).to_be_visible()
         assert image.evaluate("image => image.naturalWidth") > 0
     box = plain.bounding_box()
-    assert box["width"] > 250
+    assert box["width"] > 180
     assert box["width"] / box["height"] == pytest.approx(64 / 48, rel=0.01)
 
 
@@ -186,7 +211,7 @@ def test_app_test_returns_what_was_selected():
     app.session_state["plain"] = 5
     app.run()
     assert not app.exception
-    assert [text.value for text in app.text] == ["plain is 5", "dense is None"]
+    assert [text.value for text in app.text] == ["plain is 5", "dense is None", "wanted is 0"]
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,11 @@ def test_patch_map_constant_one_patch_and_limits():
 def test_patch_map_refuses_nan():
     with pytest.raises(ValueError, match="NaN"):
         figures.patch_map(np.array([[np.nan, 1.0]]))
+
+
+def test_patch_map_is_drawn_on_its_photo():
+    figure = figures.patch_map(np.arange(6.0).reshape(2, 3), picture=np.zeros((32, 48, 3), np.uint8))
+    (photo,) = figure.layout.images
+    # patches are centred on 1 … 3 and 1 … 2: the photo covers 0.5 … 3.5 by 0.5 … 2.5
+    assert (photo.x, photo.y, photo.sizex, photo.sizey) == (0.5, 0.5, 3, 2)
+    assert figure.data[0].opacity < 1

@@ -2,6 +2,7 @@
 // Tokens count as in Python: 0 is CLS (nothing picked), 1 + row·cols + col is a patch.
 
 const KEY_PAUSE_MS = 120; // a held arrow key asks for one rerun at its end, not for one at every step
+const CRISP_FROM = 2; // below this enlargement, squares of uneven size would look worse than smoothing
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 // ---- the grid: numbers only ----
@@ -46,6 +47,11 @@ function describe(grid, token) {
 function showImage(image, url) {
   image.hidden = !url;
   if (url && image.getAttribute("src") !== url) image.src = url;
+}
+
+function sharpen(view) {
+  const enlargement = view.photo.clientWidth / view.grid.width;
+  view.photo.classList.toggle("crisp", view.crisp && enlargement >= CRISP_FROM);
 }
 
 function show(view) {
@@ -98,6 +104,7 @@ function build(root) {
     pick(view, token === view.token ? 0 : token);
   };
   view.photo.onkeydown = (event) => onKey(view, event);
+  view.resized = new ResizeObserver(() => sharpen(view));
   return view;
 }
 
@@ -109,14 +116,19 @@ export default function ({ parentElement, data, setStateValue }) {
   const view = views.get(photo);
   view.send = setStateValue;
   view.grid = data.grid;
+  view.crisp = data.crisp;
   if (data.at >= view.at) view.token = data.selected;
   if (view.pointed > data.grid.rows * data.grid.cols) view.pointed = 0;
   photo.setAttribute("aria-label", data.alt);
-  photo.classList.toggle("crisp", data.crisp);
   photo.style.aspectRatio = `${data.grid.width} / ${data.grid.height}`;
   photo.style.maxWidth = `${(80 * data.grid.width) / data.grid.height}vh`; // at most 80 % of the window's height
   showImage(view.base, data.picture);
   showImage(view.overlay, data.overlay);
   show(view);
-  return () => clearTimeout(view.timer);
+  sharpen(view);
+  view.resized.observe(photo);
+  return () => {
+    clearTimeout(view.timer);
+    view.resized.disconnect();
+  };
 }
