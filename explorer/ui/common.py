@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
@@ -11,8 +14,10 @@ from explorer.measures import Segments, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
+from explorer.ui.remembered import PAGE, remembered
 from explorer.ui.view import View
 
+MAIN_SCRIPT = Path(__file__).parents[2] / "streamlit_app.py"
 PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 _STYLE = """
@@ -31,7 +36,7 @@ def style() -> None:
 
 def navigation() -> StreamlitPage:
     """The menu; returns the page to run."""
-    return st.navigation(
+    page = st.navigation(
         [
             st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
             st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
@@ -39,17 +44,19 @@ def navigation() -> StreamlitPage:
             st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
         ]
     )
+    st.session_state[PAGE] = page.url_path
+    return page
 
 
 def title(text: str) -> None:
     """A page's title.
 
     The very first visitor of a server may come by a page's own address. Streamlit then runs that page as an old-style
-    page, without streamlit_app.py, until st.navigation has been called once: call it, and start again.
+    page, without streamlit_app.py, until st.navigation has been called once: then run the app in the page's place.
     """
     if not sidebar.was_drawn():
-        navigation()
-        st.rerun()
+        runpy.run_path(str(MAIN_SCRIPT))
+        st.stop()
     st.title(text, anchor=False)
 
 
@@ -125,9 +132,7 @@ def layer_slider(view: View) -> int:
     layers = view.card.layers
     if layers == 1:
         return 1
-    if st.session_state.get("layer", 1) > layers:
-        st.session_state["layer"] = layers
-    return st.slider(
-        "Layer ℓ", 1, layers, max(layers - 1, 1), key="layer", bind="query-params", persist_state="session",
+    return remembered(
+        st.slider, "Layer ℓ", 1, layers, layers - 1, key="layer", valid=range(1, layers + 1),
         help="Layers count from 1, as in the papers.",
     )  # fmt: skip

@@ -13,6 +13,7 @@ from explorer.measures import LayerMeasures
 from explorer.trace import Array, ModelCard
 from explorer.ui import caches
 from explorer.ui.common import layer_slider
+from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
 SECONDS_PER_LAYER = 1.2
@@ -49,9 +50,9 @@ POSITIONS = (
 def rate_position() -> RatePosition:
     """Which of the four R^c the page shows."""
     names = [position.name for position in POSITIONS]
-    chosen = st.segmented_control(
-        "Rate of the tokens", names, default=names[0], required=True, key="rate_kind", bind="query-params",
-        persist_state="session", label_visibility="collapsed",
+    chosen = remembered(
+        st.segmented_control, "Rate of the tokens", names, default=names[0], required=True, key="rate_kind",
+        label_visibility="collapsed",
     )  # fmt: skip
     return POSITIONS[names.index(chosen or names[0])]
 
@@ -195,7 +196,15 @@ def token_rate_figure(view: View, layer: int) -> go.Figure:
 def _token_rates(view: View, layer: int) -> go.Figure:
     rates = measures.subspace_token_rates(view.trace.projections(layer)).sum(axis=0)[1:]
     title = f"Rate of each token in U<sub>[{view.card.heads}]</sub>"
-    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=view.picture)
+    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=_under_grid(view))
+
+
+def _under_grid(view: View) -> Array:
+    """The part of the shown picture that the patch grid tiles: a cell as wide as the stride around each centre."""
+    rows, cols = view.trace.grid
+    cell = view.scale * view.trace.stride
+    edge = (view.scale * view.card.patch - cell) // 2
+    return view.picture[edge : edge + rows * cell, edge : edge + cols * cell]
 
 
 def token_norm_figure(view: View, layer: int) -> go.Figure:
@@ -205,7 +214,7 @@ def token_norm_figure(view: View, layer: int) -> go.Figure:
         norms.reshape(view.trace.grid),
         title=f"Length of each token of Z<sup>{layer + 1}</sup>",
         label=figures.NORM_LABEL,
-        picture=view.picture,
+        picture=_under_grid(view),
     )
 
 

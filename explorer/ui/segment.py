@@ -10,9 +10,10 @@ import streamlit as st
 from explorer import figures, measures, summary
 from explorer.inputs.image import prepare_mask, read_photo
 from explorer.measures import Segments, attention_map
-from explorer.trace import Array
+from explorer.trace import Array, Trace
 from explorer.ui.common import enlarge_map, layer_slider, segments
 from explorer.ui.photo import pick_patch
+from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
 HEADS_IN_A_ROW = 8
@@ -44,38 +45,35 @@ class SegmentSettings:
 def segment_settings(view: View) -> SegmentSettings:
     """The page's controls in one row; the rarer ones behind a button."""
     tokens = 1 + view.trace.grid[0] * view.trace.grid[1]
-    if st.session_state.get("token", 0) >= tokens:
-        st.session_state["token"] = 0
-    if st.session_state.get("head", 0) > view.card.heads:
-        st.session_state["head"] = 0
+    heads = range(view.card.heads + 1)
     left, middle, right, more = st.columns([5, 5, 3, 3], vertical_alignment="bottom")
     with left:
         layer = layer_slider(view)
     with middle:
-        head = st.selectbox(
-            "Head", range(view.card.heads + 1), format_func=lambda k: str(k) if k else "mean of all heads", key="head",
-            bind="query-params", persist_state="session",
-        )  # fmt: skip
+        head = remembered(
+            st.selectbox,
+            "Head",
+            heads,
+            format_func=lambda k: str(k) if k else "mean of all heads",
+            key="head",
+            valid=heads,
+        )
     with right:
-        token = st.number_input(
-            "Query token", 0, tokens - 1, 0, key="token", bind="query-params", persist_state="session",
+        token = remembered(
+            st.number_input, "Query token", 0, tokens - 1, 0, key="token", valid=range(tokens),
             help="Whose attention is shown: 0 is CLS, then the patches row by row. Or click a patch on the photo.",
         )  # fmt: skip
     with more.popover("Options", icon=":material/tune:", width="stretch"):
-        rule = st.segmented_control(
-            "Attention is kept by", list(measures.RULES), default="mass", required=True, key="rule",
+        rule = remembered(
+            st.segmented_control, "Attention is kept by", list(measures.RULES), default="mass", required=True,
+            key="rule",
             format_func={"mass": "Share of attention", "entries": "Share of patches"}.__getitem__,
-            bind="query-params", persist_state="session",
             help="Share of attention: the fewest patches that hold it (DINO's script). Share of patches: the top "
             "patches (the CRATE paper's text).",
         )  # fmt: skip
-        keep = st.slider("Share kept", 0.05, 0.95, 0.6, 0.05, key="keep", bind="query-params", persist_state="session")
-        objects = st.slider(
-            "Most objects (MaskCut)", 1, 6, 3, key="objects", bind="query-params", persist_state="session"
-        )
-        alpha = st.slider(
-            "Overlay opacity", 0.0, 1.0, 0.65, 0.05, key="alpha", bind="query-params", persist_state="session"
-        )
+        keep = remembered(st.slider, "Share kept", 0.05, 0.95, 0.6, 0.05, key="keep")
+        objects = remembered(st.slider, "Most objects (MaskCut)", 1, 6, 3, key="objects")
+        alpha = remembered(st.slider, "Overlay opacity", 0.0, 1.0, 0.65, 0.05, key="alpha")
     return SegmentSettings(layer, int(head) or None, int(token), rule or "mass", keep, objects, alpha)
 
 
@@ -117,12 +115,13 @@ def head_strip(view: View, layer: int, token: int, alpha: float) -> None:
     heads = view.measured(_all_heads, layer=layer, token=token)
     for start in range(0, len(heads), HEADS_IN_A_ROW):
         row = range(start, min(start + HEADS_IN_A_ROW, len(heads)))
-        for column, k in zip(st.columns(max(len(row), 6)), row, strict=False):
+        columns = st.columns(max(len(row), 6))
+        for column, k in zip(columns, row, strict=False):
             overlay = figures.heat_overlay(view.picture, enlarge_map(view, heads[k]), alpha)
             column.image(overlay, caption=f"head {k + 1}", width="stretch", alt=f"Attention of head {k + 1}")
 
 
-def _all_heads(trace, layer: int, token: int) -> Array:
+def _all_heads(trace: Trace, layer: int, token: int) -> Array:
     return attention_map(*trace.query_key(layer), token, trace.grid)
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer import runtime
-from explorer.errors import ExplorerError
 from explorer.inputs.gallery import gallery, gallery_photo
 from explorer.inputs.image import MAX_BYTES
 from explorer.trace import ModelCard, patch_grid
 from explorer.ui import caches
+from explorer.ui.remembered import remembered
 from explorer.zoo import FIRST_MODEL
 
 SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
@@ -70,22 +70,15 @@ def was_drawn() -> bool:
     return st.session_state.pop("sidebar_drawn", False)
 
 
-def keep_valid(key: str, options: list | tuple) -> None:
-    """Forget a remembered setting that the present model or photo no longer offers."""
-    if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]
-
-
 def _model() -> ModelCard | None:
     cards = {card.name: card for card in caches.cards()}
     if not cards:
         st.info("The zoo is empty: import a checkpoint on the Models page.")
         return None
     names = list(cards)
-    keep_valid("model", names)
     first = names.index(FIRST_MODEL) if FIRST_MODEL in names else 0
-    name = st.selectbox(
-        "Model", names, first, key="model", bind="query-params", persist_state="session",
+    name = remembered(
+        st.selectbox, "Model", names, first, key="model", valid=names,
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name or names[first]]
@@ -96,9 +89,9 @@ def _model() -> ModelCard | None:
 
 
 def _photo() -> Photo | None:
-    source = st.segmented_control(
-        "Photo", list(SOURCES), format_func=SOURCES.__getitem__, default="gallery", required=True, key="source",
-        bind="query-params", persist_state="session", width="stretch",
+    source = remembered(
+        st.segmented_control, "Photo", list(SOURCES), format_func=SOURCES.__getitem__, default="gallery", required=True,
+        key="source", width="stretch",
     )  # fmt: skip
     photo = {"gallery": _from_gallery, "upload": _from_upload, "camera": _from_camera}[source or "gallery"]()
     if photo is not None and photo.credit:
@@ -108,16 +101,14 @@ def _photo() -> Photo | None:
 
 def _from_gallery() -> Photo:
     names = [photo.name for photo in gallery()]
-    keep_valid("photo", names)
-    name = st.selectbox(
-        "Gallery photo", names, names.index(FIRST_PHOTO), format_func=lambda n: n.replace("_", " "), key="photo",
-        bind="query-params", persist_state="session", label_visibility="collapsed",
+    name = remembered(
+        st.selectbox, "Gallery photo", names, names.index(FIRST_PHOTO), format_func=lambda n: n.replace("_", " "),
+        key="photo", valid=names, label_visibility="collapsed",
     )  # fmt: skip
     chosen = gallery_photo(name or FIRST_PHOTO)
     data = chosen.path.read_bytes()
-    return Photo(
-        chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), f"{chosen.source}, {chosen.licence}"
-    )
+    credit = f"{chosen.source}, {chosen.licence}"
+    return Photo(chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), credit)
 
 
 def _from_upload() -> Photo | None:
@@ -132,7 +123,8 @@ def _from_upload() -> Photo | None:
         st.caption("Drop one or several photos here. They stay on this machine and in this session.")
         return None
     names = list(reversed(kept))
-    keep_valid("upload", names)
+    if st.session_state.get("upload") not in names:
+        st.session_state.pop("upload", None)
     name = names[0] if len(names) == 1 else st.selectbox("Uploaded photo", names, key="upload", persist_state="session")
     return Photo(name, kept[name], hashlib.sha256(kept[name]).hexdigest())
 
@@ -150,32 +142,21 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
     trained = card.preprocessing.crop
     sizes = [0, *(size for size in SIZES if size % card.patch == 0 and size != trained)]
     strides = [card.patch // part for part in (1, 2, 4, 8) if card.patch % part == 0 and card.patch // part > 0]
-    keep_valid("size", sizes)
-    keep_valid("stride", strides)
     left, right = st.columns(2)
-    size = left.selectbox(
-        "Size (pixels)", sizes, format_func=lambda s: f"{s}" if s else f"{trained} (trained)", key="size",
-        bind="query-params", persist_state="session", help="Side of the square that the model sees.",
+    size = remembered(
+        left.selectbox, "Size (pixels)", sizes, format_func=lambda s: str(s or trained), key="size", valid=sizes,
+        help=f"Side of the square that the model sees; {trained} is as trained.",
     )  # fmt: skip
-    stride = right.selectbox(
-        "Stride (pixels)", strides, min(1, len(strides) - 1), key="stride", bind="query-params",
-        persist_state="session",
-        help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}; {card.patch} is as trained. Below, they "
-        "overlap: finer maps from the same weights, at a higher cost.",
+    stride = remembered(
+        right.selectbox, "Stride (pixels)", strides, min(1, len(strides) - 1), key="stride", valid=strides,
+        help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}; {card.patch} is as trained. Below, "
+        "they overlap: finer maps from the same weights, at a higher cost.",
     )  # fmt: skip
-    framing = st.selectbox(
-        "Framing", list(FRAMINGS), format_func=FRAMINGS.__getitem__, key="framing", bind="query-params",
-        persist_state="session",
-    )  # fmt: skip
+    framing = remembered(
+        st.selectbox, "Framing", list(FRAMINGS), format_func=FRAMINGS.__getitem__, key="framing", valid=FRAMINGS
+    )
     stride = stride or card.patch
     rows, cols = patch_grid(size or trained, size or trained, card.patch, stride)
     if framing == "crop":
         st.caption(f"{rows} × {cols} = {rows * cols:,} patches")
     return size or None, stride, framing or "crop"
-
-
-def guarded_card() -> ModelCard:
-    """The chosen model's card. Raises ExplorerError when the zoo is empty."""
-    if (card := choice().card) is None:
-        raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
-    return card

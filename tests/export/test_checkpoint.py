@@ -1,6 +1,6 @@
 """Reading untrusted files: every official form, and every way a file can be broken or hostile."""
 
-import json
+import hashlib
 import os
 import pickle
 import re
@@ -67,14 +67,14 @@ def test_facts_of_the_training_wrapper(checkpoints, quick_reader):
 
 
 def test_digest_is_that_of_the_file(checkpoints, quick_reader):
-    import hashlib
-
     path = checkpoints["crate.safetensors"]
     assert read_checkpoint(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_half_precision_becomes_float32(tmp_path, quick_reader):
-    torch.save({"a": torch.arange(3, dtype=torch.bfloat16), "b": torch.ones(2, dtype=torch.float64)}, tmp_path / "h.pth")
+    torch.save(
+        {"a": torch.arange(3, dtype=torch.bfloat16), "b": torch.ones(2, dtype=torch.float64)}, tmp_path / "h.pth"
+    )
     weights = read_checkpoint(tmp_path / "h.pth").weights
     assert {a.dtype for a in weights.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(weights["a"], [0, 1, 2])
@@ -107,18 +107,11 @@ def test_code_in_a_bare_pickle_never_runs(tmp_path, quick_reader):
     assert not mark.exists()
 
 
-def test_a_view_that_would_fill_the_memory(tmp_path):
-    """A file of 2 KB whose tensor claims 4 TB through strides of zero."""
-    bomb = tmp_path / "bomb.pth"
-    torch.save({"pos_embedding": torch.zeros(1).expand(1 << 40)}, bomb)
-    assert bomb.stat().st_size < 4096
-    assert "more memory than a checkpoint of its size should" in refusal(bomb, tmp_path / "zoo")
-
-
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="address space is limited on Linux only")
 def test_the_memory_limit_holds_below_the_machines_own(tmp_path):
-    """6 GB of zeros from strides of zero: this machine may have them, the child may not."""
+    """A file of 2 KB that claims 6 GB of zeros through strides of zero: the machine may have them, the child may not."""
     torch.save({"pos_embedding": torch.zeros(1).expand(1_500_000_000)}, tmp_path / "bomb.pth")
+    assert (tmp_path / "bomb.pth").stat().st_size < 4096
     assert "more memory than a checkpoint of its size should" in refusal(tmp_path / "bomb.pth", tmp_path / "zoo")
 
 
@@ -210,14 +203,3 @@ def test_reader_leaves_no_temporary_folder(checkpoints, tmp_path, monkeypatch, q
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     read_checkpoint(checkpoints["alpha.pth"])
     assert not os.listdir(tmp_path)
-
-
-def test_the_readers_answer_is_one_line_of_json(checkpoints, tmp_path):
-    """The contract between parent and child, by a real child."""
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "explorer.export.reader", str(checkpoints["crate.pth.tar"]), str(tmp_path / "t")]
-    root = Path(checkpoint.__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True)
-    assert json.loads(done.stdout) == {"ok": True}

@@ -30,7 +30,10 @@ def test_every_form_gives_the_same_logits(checkpoints, modules, tmp_path, quick_
 def test_by_a_real_child(checkpoints, tmp_path):
     steps = []
     card = import_checkpoint(
-        checkpoints["crate.pth.tar"], heads=2, directory=tmp_path, progress=lambda step, share: steps.append((step, share))
+        checkpoints["crate.pth.tar"],
+        heads=2,
+        directory=tmp_path,
+        progress=lambda step, share: steps.append((step, share)),
     )
     assert card.name == "crate"
     assert card.path == (tmp_path / "crate.onnx").resolve()
@@ -42,7 +45,14 @@ def test_by_a_real_child(checkpoints, tmp_path):
 @pytest.mark.parametrize("family", SIZES)
 def test_card_of_an_imported_model(cards, modules, family):
     card = cards[family]
-    assert (card.family, card.modality, card.layers, card.heads, card.dim, card.head_dim) == (family, "image", 2, 2, 8, 4)
+    assert (card.family, card.modality, card.layers, card.heads, card.dim, card.head_dim) == (
+        family,
+        "image",
+        2,
+        2,
+        8,
+        4,
+    )
     assert (card.patch, card.image_size, card.codes_dim) == (4, 12, 32 if family == "crate_alpha" else 0)
     assert card.parameters == sum(p.numel() for p in modules[family].parameters())
     assert card.norm_eps == SIZES[family].norm_eps

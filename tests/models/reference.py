@@ -102,7 +102,9 @@ def crate(alpha: bool, state: Points, size: Size, windows, rows, cols, gain, eta
         u = split(layer_norm(z, state, f"{mssa}.norm", eps) @ state[f"{mssa}.fn.qkv.weight"].T, size.heads)
         update = attend(u, u, u, gain[i])
         if f"{mssa}.fn.to_out.0.weight" in state:
-            update = update @ state[f"{mssa}.fn.to_out.0.weight"].T + (0 if alpha else state[f"{mssa}.fn.to_out.0.bias"])
+            update = update @ state[f"{mssa}.fn.to_out.0.weight"].T + (
+                0 if alpha else state[f"{mssa}.fn.to_out.0.bias"]
+            )
         points[f"subspace.{i + 1}"], points[f"z_half.{i + 1}"] = u, (z_half := z + update)
         x = layer_norm(z_half, state, f"{sparse}.norm", eps)
         if alpha:

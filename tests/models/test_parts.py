@@ -40,7 +40,9 @@ def test_overlapping_patches_are_cut_by_hand(modules, family, stride):
 def test_pixels_beyond_the_last_patch_are_not_seen(modules):
     image = pixels(1, 12, 12)
     wider = np.concatenate([image, np.full((1, 3, 12, 3), 9, np.float32)], -1)
-    np.testing.assert_array_equal(torch_points(modules["crate"], wider)["z.1"], torch_points(modules["crate"], image)["z.1"])
+    np.testing.assert_array_equal(
+        torch_points(modules["crate"], wider)["z.1"], torch_points(modules["crate"], image)["z.1"]
+    )
 
 
 def test_positions_at_the_trained_grid_are_unchanged():

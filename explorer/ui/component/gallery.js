@@ -3,7 +3,11 @@ export default function (component) {
   const { parentElement, setTriggerValue } = component;
   const { header, body } = unpack(component.data);
   const grid = parentElement.querySelector(".gallery");
-  const urls = [];
+  if (grid.childElementCount === header.photos.length) {
+    // the photos never change while the app runs: only the choice does
+    header.photos.forEach((photo, i) => grid.children[i].setAttribute("aria-pressed", String(photo.name === header.selected)));
+    return;
+  }
   grid.replaceChildren(
     ...header.photos.map((photo) => {
       const button = document.createElement("button");
@@ -12,7 +16,7 @@ export default function (component) {
       button.setAttribute("aria-pressed", String(photo.name === header.selected));
       const image = document.createElement("img");
       const url = URL.createObjectURL(new Blob([body.subarray(photo.start, photo.end)], { type: "image/jpeg" }));
-      urls.push(url);
+      image.onload = () => URL.revokeObjectURL(url);
       image.src = url;
       image.alt = "";
       const label = document.createElement("span");
@@ -22,7 +26,6 @@ export default function (component) {
       return button;
     }),
   );
-  return () => urls.forEach((url) => URL.revokeObjectURL(url));
 }
 
 // The inverse of pack() in gallery.py: length of the JSON header (4 bytes, little-endian), header, raw bytes.

@@ -1,0 +1,118 @@
+"""The app in a real browser: what AppTest cannot see."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from explorer import zoo
+from tests.browser.conftest import Serve
+
+pytestmark = pytest.mark.browser
+APP = Path(__file__).parents[2] / "streamlit_app.py"
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture
+def url(serve: Serve, cards) -> str:
+    """The app with the tiny models as its zoo."""
+    return serve(APP, {zoo.MODELS_VARIABLE: str(cards["crate"].path.parent)})
+
+
+@pytest.fixture
+def console_errors() -> list[str]:
+    """Streamlit itself logs failed look-ups on deep links and for its own usage page: only our pages' errors count."""
+
+    class Ours(list):
+        def append(self, text: str) -> None:
+            if "Failed to load resource" not in text:
+                super().append(text)
+
+    return Ours()
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and the page shows its title."""
+    page.wait_for_selector('[data-testid="stMain"] h1', timeout=PATIENCE_MS)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+    page.wait_for_timeout(300)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)
+
+
+@pytest.mark.parametrize("path", ["", "segment", "layers", "models"])
+def test_every_page_opens_by_its_address_without_an_error(page: Page, url: str, path: str):
+    open_page(page, f"{url}/{path}")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_the_gallery_opens_a_photo_on_the_segment_page(page: Page, url: str):
+    open_page(page, url)
+    page.get_by_role("button", name="flamingo").click()
+    expect(page.get_by_role("heading", name="Segment", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)
+    assert "photo=flamingo" in page.url
+
+
+def test_a_click_on_the_photo_asks_for_that_patch(page: Page, url: str):
+    open_page(page, f"{url}/segment?stride=4&size=64&model=crate")
+    photo = page.get_by_role("application").or_(page.locator("[aria-label*='kangaroo']")).first
+    box = photo.bounding_box()
+    assert box
+    photo.click(position={"x": box["width"] * 1.5 / 16, "y": box["height"] * 2.5 / 16})
+    expect(page.get_by_test_id("stNumberInputField")).to_have_value(str(1 + 2 * 16 + 1), timeout=PATIENCE_MS)
+    expect(page.get_by_text("of the patch in row 3, column 2", exact=False).first).to_be_visible()
+    assert "token=34" in page.url
+
+
+def test_moving_between_pages_loses_nothing_and_the_url_restores_it(page: Page, url: str):
+    open_page(page, f"{url}/segment?model=crate_alpha&photo=ibis&size=64&stride=1&layer=2&token=5&head=2")
+    go(page, "Layers")
+    expect(page.get_by_text("Layer ℓ").first).to_be_visible()
+    for setting in ("model=crate_alpha", "photo=ibis", "size=64", "stride=1", "layer=2"):
+        assert setting in page.url
+    go(page, "Models")
+    go(page, "Segment")
+    for setting in ("model=crate_alpha", "photo=ibis", "size=64", "stride=1", "layer=2", "token=5", "head=2"):
+        assert setting in page.url
+    expect(page.get_by_test_id("stNumberInputField")).to_have_value("5")
+    expect(page.get_by_text("layer 2, head 2", exact=False).first).to_be_visible()
+
+
+def test_play_steps_through_the_layers(page: Page, url: str):
+    open_page(page, f"{url}/layers?model=crate&size=64&layer=1")
+    page.get_by_text("Play", exact=True).click()
+    page.wait_for_url(re.compile("layer=2"), timeout=PATIENCE_MS)
+    page.get_by_text("Play", exact=True).click()
+    settle(page)
+
+
+def test_an_upload_is_segmented_and_survives_a_page_change(page: Page, url: str, tmp_path: Path):
+    from explorer.inputs.gallery import gallery_photo
+
+    open_page(page, f"{url}/segment?model=crate&source=Upload")
+    expect(page.get_by_text("no photo yet", exact=False)).to_be_visible()
+    page.locator('[data-testid="stSidebar"] input[type="file"]').set_input_files(str(gallery_photo("panda").path))
+    expect(page.get_by_role("heading", name="Objects (MaskCut)")).to_be_visible(timeout=PATIENCE_MS)
+    go(page, "Layers")
+    expect(page.get_by_text("Sparsify", exact=True)).to_be_visible()
+
+
+def test_a_bad_upload_is_one_sentence(page: Page, url: str, tmp_path: Path):
+    (tmp_path / "notes.jpg").write_text("not a picture")
+    open_page(page, f"{url}/segment?model=crate&source=Upload")
+    page.locator('[data-testid="stSidebar"] input[type="file"]').set_input_files(str(tmp_path / "notes.jpg"))
+    expect(page.get_by_text("notes.jpg is not", exact=False)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -1,0 +1,153 @@
+"""Which room may enter which: the import table of the architecture, read from the source with ast."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(
+    path
+    for path in (*ROOT.glob("explorer/**/*.py"), *ROOT.glob("pages/**/*.py"), ROOT / "streamlit_app.py")
+    if path.exists()
+)
+
+LOW = {"zoo", "inputs", "runtime", "measures", "trace", "errors"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "trace": {"errors"},
+    "zoo": {"trace", "errors"},
+    "inputs": {"trace", "errors"},
+    "runtime": {"trace", "errors"},
+    "measures": {"trace", "errors"},
+    "hub": {"errors"},
+    "figures": {"trace"},
+    "summary": {*LOW, "figures"},
+    "ui": {*LOW, "hub", "figures", "summary"},
+    "pages": {"ui", "measures", "figures", "trace"},
+    "streamlit_app": {"ui", "measures", "figures", "trace", "errors"},
+    "models": set(),
+    "export": {"models", "trace", "errors"},
+    "training": {"models", "measures", "errors"},
+    "cli": {*LOW, "hub", "figures", "summary", "models", "export", "training"},
+}
+"""Room → rooms of ours that it may import, beside itself."""
+
+ALSO: dict[str, set[str]] = {
+    "explorer/export/importer.py": {"zoo"},  # installs what it made
+    "explorer/export/parity.py": {"runtime"},  # runs what it made, to compare it with torch
+    "explorer/export/probe.py": {"runtime", "zoo"},  # first run of an uploaded graph, in a child process
+    "explorer/export/bench.py": {"runtime", "zoo"},  # times the same model in both
+}
+"""Single modules that may enter more than their room, each for the reason beside it."""
+
+ONLY_IN: dict[str, set[str]] = {
+    "streamlit": {"ui", "pages", "streamlit_app"},
+    "onnxruntime": {"runtime"},
+    "torch": {"models", "export", "training"},
+    "safetensors": {"export", "training"},
+    "onnx": {"export", "zoo", "runtime"},
+    "huggingface_hub": {"hub"},
+    "typer": {"cli"},
+}
+"""Package → the only rooms that may import it, at the top or within functions."""
+
+NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "huggingface_hub"}
+"""Slow to import, and not every user needs them: imported where they are used. (torch: see the test of what it costs.)"""
+
+
+@dataclass(frozen=True)
+class Import:
+    name: str
+    top: bool
+
+    @property
+    def package(self) -> str:
+        return self.name.split(".")[0]
+
+
+def room_of(path: Path) -> str:
+    first, *rest = path.relative_to(ROOT).parts
+    return Path(rest[0] if first == "explorer" else first).stem
+
+
+def names_of(node: ast.Import | ast.ImportFrom, path: Path) -> list[str]:
+    """Full dotted names; `from explorer import zoo` gives explorer.zoo, and relative names are completed."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    base = node.module or ""
+    if node.level:
+        package = path.relative_to(ROOT).parts[: -node.level]
+        base = ".".join([*package, *([base] if base else [])])
+    return [f"{base}.{alias.name}" for alias in node.names] if base == "explorer" else [base]
+
+
+def imports_of(path: Path) -> list[Import]:
+    """Every import of a module; top: it runs when the module is imported (not within a function)."""
+    return list(walk(ast.parse(path.read_text("utf-8")), path, top=True))
+
+
+def walk(node: ast.AST, path: Path, top: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield from (Import(name, top) for name in names_of(child, path))
+        inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        yield from walk(child, path, top and not inside)
+
+
+def test_the_walk_itself(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "explorer" / "ui").mkdir(parents=True)
+    module = tmp_path / "explorer" / "ui" / "x.py"
+    module.write_text(
+        "import torch.nn as nn\nfrom explorer import zoo, trace\nfrom explorer.ui.y import z\nfrom . import y\n"
+        "try:\n    import umap\nexcept ImportError:\n    pass\n"
+        "class A:\n    import numba\n    def f(self):\n        from .. import runtime\n        import sklearn\n"
+    )
+    assert room_of(module) == "ui"
+    found = {(i.name, i.top) for i in imports_of(module)}
+    assert found == {
+        ("torch.nn", True), ("explorer.zoo", True), ("explorer.trace", True), ("explorer.ui.y", True),
+        ("explorer.ui", True), ("umap", True), ("numba", True), ("explorer.runtime", False), ("sklearn", False),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms(path):
+    room = room_of(path)
+    if path == ROOT / "explorer" / "__init__.py":
+        assert not imports_of(path)
+        return
+    assert room in MAY_IMPORT, f"{room} is a new room: give it a row in the table"
+    allowed = MAY_IMPORT[room] | ALSO.get(str(path.relative_to(ROOT).as_posix()), set()) | {room}
+    entered = {i.name.split(".")[1] for i in imports_of(path) if i.package == "explorer" and "." in i.name}
+    assert entered <= allowed, f"{path.relative_to(ROOT)} enters {sorted(entered - allowed)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_packages(path):
+    room = room_of(path)
+    for found in imports_of(path):
+        where = f"{path.relative_to(ROOT)} imports {found.name}"
+        assert room in ONLY_IN.get(found.package, {room}), f"{where}: only {sorted(ONLY_IN[found.package])} may"
+        assert not (found.top and found.package in NOT_AT_THE_TOP), f"{where} at the top: import it where it is used"
+
+
+def test_exemptions_are_still_needed():
+    for name, rooms in ALSO.items():
+        entered = {i.name.split(".")[1] for i in imports_of(ROOT / name) if i.package == "explorer"}
+        assert rooms <= entered, name
+
+
+def test_looking_at_a_model_never_loads_torch():
+    """Not even through another package: a fresh process imports what a page needs."""
+    code = (
+        "import sys, explorer.zoo, explorer.runtime, explorer.inputs, explorer.measures, explorer.figures, explorer.trace;"
+        "print([name for name in ('torch', 'umap', 'numba', 'sklearn', 'streamlit', 'onnx') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
