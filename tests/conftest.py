@@ -67,7 +67,7 @@ def read_in_process(path: Path, target: Path) -> dict:
         return reader.main(path, target)
 
 
-@pytest.fixture()
+@pytest.fixture
 def quick_reader(monkeypatch):
     """Read checkpoints in this process: for tests whose subject is not the child process."""
     monkeypatch.setattr(checkpoint, "_run_reader", read_in_process)

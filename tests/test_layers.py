@@ -57,7 +57,7 @@ ONLY_IN: dict[str, set[str]] = {
 """Package → the only rooms that may import it, at the top or within functions."""
 
 NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "huggingface_hub"}
-"""Slow to import, and not every user needs them: imported where they are used. (torch: see the test of what it costs.)"""
+"""Slow to import, and not every user needs them: imported where they are used."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def test_exemptions_are_still_needed():
 def test_looking_at_a_model_never_loads_torch():
     """Not even through another package: a fresh process imports what a page needs."""
     code = (
-        "import sys, explorer.zoo, explorer.runtime, explorer.inputs, explorer.measures, explorer.figures, explorer.trace;"
+        "import sys, explorer.zoo, explorer.runtime, explorer.inputs, explorer.measures, explorer.figures;"
         "print([name for name in ('torch', 'umap', 'numba', 'sklearn', 'streamlit', 'onnx') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -210,9 +210,11 @@ def test_run_over_the_budget_names_tokens_memory_and_a_stride_that_fits(opened, 
 
 
 def test_run_over_the_budget_at_every_stride(opened, monkeypatch):
-    monkeypatch.setenv(runtime.MEMORY_VARIABLE, "1e-9")
+    """A stride above the patch size, which would fit, does not exist."""
+    largest = runtime.estimate(opened["crate"].card, 1, 400, 400, 4).memory_bytes
+    monkeypatch.setenv(runtime.MEMORY_VARIABLE, str((largest - 1) / 1e9))
     with pytest.raises(ExplorerError, match="use a smaller size or fewer images"):
-        runtime.run(opened["crate"], prepared(pixels()))
+        runtime.run(opened["crate"], prepared(pixels(1, 400, 400)))
 
 
 @pytest.mark.parametrize("value", ["lots", "3 GB", "nan", "-1"])

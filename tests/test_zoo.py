@@ -15,12 +15,12 @@ from explorer.trace import METADATA_KEY
 from tests.conftest import SIZES, state_of
 
 
-@pytest.fixture()
+@pytest.fixture
 def good(cards) -> bytes:
     return cards["crate"].path.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["a", "crate_s", "0", "vit-s.16", "a" * 64, "x..y".replace("..", ".")])
+@pytest.mark.parametrize("name", ["a", "crate_s", "0", "vit-s.16", "a" * 64, "x.y"])
 def test_names_that_can_be(name):
     assert zoo.check_name(name) == name
 

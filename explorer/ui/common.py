@@ -14,7 +14,7 @@ from explorer.measures import Segments, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
-from explorer.ui.remembered import PAGE, remembered
+from explorer.ui.remembered import PAGE, remembered, set_next
 from explorer.ui.view import View
 
 MAIN_SCRIPT = Path(__file__).parents[2] / "streamlit_app.py"
@@ -101,7 +101,8 @@ def choose_photo(page: str) -> None:
     """The gallery; a click puts the photo into view and opens a page with it."""
     chosen = pick_photo(st.session_state.get("photo"), key="gallery_grid")
     if chosen:
-        st.session_state["next_photo"] = chosen
+        set_next("photo", chosen)
+        set_next("source", "gallery")
         st.switch_page(page)
 
 
@@ -133,6 +134,6 @@ def layer_slider(view: View) -> int:
     if layers == 1:
         return 1
     return remembered(
-        st.slider, "Layer ℓ", 1, layers, layers - 1, key="layer", valid=range(1, layers + 1),
+        st.slider, "Layer ℓ", 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
         help="Layers count from 1, as in the papers.",
     )  # fmt: skip

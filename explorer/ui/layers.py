@@ -51,10 +51,10 @@ def rate_position() -> RatePosition:
     """Which of the four R^c the page shows."""
     names = [position.name for position in POSITIONS]
     chosen = remembered(
-        st.segmented_control, "Rate of the tokens", names, default=names[0], required=True, key="rate_kind",
-        label_visibility="collapsed",
+        st.segmented_control, "Rate of the tokens", names, key="rate_kind", default=names[0], valid=names,
+        required=True, label_visibility="collapsed",
     )  # fmt: skip
-    return POSITIONS[names.index(chosen or names[0])]
+    return POSITIONS[names.index(chosen)]
 
 
 def layer_player(view: View) -> int:

@@ -8,6 +8,7 @@ from explorer import hub, zoo
 from explorer.trace import ModelCard
 from explorer.ui import caches
 from explorer.ui.import_job import ImportJob, start_import
+from explorer.ui.remembered import set_next
 
 JOB = "import_job"
 SHIPPED_NOTE = "Weights trained on ImageNet images are for research use."
@@ -129,7 +130,7 @@ def _outcome(job: ImportJob) -> None:
     if job.installed:
         st.success(f"{job.label} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
         if st.button(f"Look at {job.installed}", icon=":material/visibility:"):
-            st.session_state["next_model"] = job.installed
+            set_next("model", job.installed)
             st.session_state[JOB] = None
             st.switch_page("pages/segment.py")
     else:

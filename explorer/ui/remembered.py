@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -16,20 +16,33 @@ def remembered(
     label: str,
     *arguments: Any,
     key: str,
-    valid: Container[Any] | None = None,
+    default: Any,
+    valid: Sequence[Any],
     **options: Any,
 ) -> Any:
-    """A widget bound to the query parameter of its key, whose value outlives a change of page.
+    """A widget whose value the URL shows (as the query parameter `key`) and that outlives a change of page.
 
-    Streamlit drops a bound widget's value when the page that drew it is left, even if the next page draws one of the
-    same key; so it is kept beside. valid: what the value may be now (another model has other layers); a remembered
-    value outside it is forgotten.
+    Streamlit's own bind="query-params" loses the value, or the parameter, when two pages draw the same widget; so the
+    value is kept here. valid: what it may be now; anything else, from the URL or from another model, becomes default.
+    A value equal to the default is left out of the URL.
     """
-    kept, page = f"kept.{key}", st.session_state.get(PAGE)
-    if kept in st.session_state and st.session_state[kept][1] != page:
-        st.session_state[key] = st.session_state[kept][0]
-    if valid is not None and key in st.session_state and st.session_state[key] not in valid:
-        del st.session_state[key]
-    value = widget(label, *arguments, key=key, bind="query-params", persist_state="session", **options)
-    st.session_state[kept] = (value, page)
+    state, kept, page = st.session_state, f"kept.{key}", st.session_state.get(PAGE)
+    if kept in state and (state[kept][1] != page or key not in state):
+        state[key] = state[kept][0]
+    elif key not in state:
+        text = st.query_params.get(key)
+        state[key] = next((value for value in valid if str(value) == text), default)
+    if state[key] not in valid:
+        state[key] = default
+    value = widget(label, *arguments, key=key, **options)
+    state[kept] = (value, page)
+    if value == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != str(value):
+        st.query_params[key] = str(value)
     return value
+
+
+def set_next(key: str, value: Any) -> None:
+    """Give a setting a value before its widget is drawn again: for buttons that open another page."""
+    st.session_state[f"kept.{key}"] = (value, None)

@@ -17,6 +17,9 @@ from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
 HEADS_IN_A_ROW = 8
+MAX_OBJECTS = 6
+SHARES = tuple(round(0.05 * i, 2) for i in range(21))
+RULE_NAMES = {"mass": "Share of attention", "entries": "Share of patches"}
 
 
 @dataclass(frozen=True)
@@ -51,30 +54,47 @@ def segment_settings(view: View) -> SegmentSettings:
         layer = layer_slider(view)
     with middle:
         head = remembered(
-            st.selectbox,
-            "Head",
-            heads,
+            st.selectbox, "Head", heads, key="head", default=0, valid=heads,
             format_func=lambda k: str(k) if k else "mean of all heads",
-            key="head",
-            valid=heads,
-        )
+        )  # fmt: skip
     with right:
         token = remembered(
-            st.number_input, "Query token", 0, tokens - 1, 0, key="token", valid=range(tokens),
+            st.number_input, "Query token", 0, tokens - 1, key="token", default=0, valid=range(tokens),
             help="Whose attention is shown: 0 is CLS, then the patches row by row. Or click a patch on the photo.",
         )  # fmt: skip
     with more.popover("Options", icon=":material/tune:", width="stretch"):
         rule = remembered(
-            st.segmented_control, "Attention is kept by", list(measures.RULES), default="mass", required=True,
-            key="rule",
-            format_func={"mass": "Share of attention", "entries": "Share of patches"}.__getitem__,
+            st.segmented_control, "Attention is kept by", list(RULE_NAMES), key="rule", default="mass",
+            valid=list(RULE_NAMES), required=True, format_func=RULE_NAMES.__getitem__,
             help="Share of attention: the fewest patches that hold it (DINO's script). Share of patches: the top "
             "patches (the CRATE paper's text).",
         )  # fmt: skip
-        keep = remembered(st.slider, "Share kept", 0.05, 0.95, 0.6, 0.05, key="keep")
-        objects = remembered(st.slider, "Most objects (MaskCut)", 1, 6, 3, key="objects")
-        alpha = remembered(st.slider, "Overlay opacity", 0.0, 1.0, 0.65, 0.05, key="alpha")
-    return SegmentSettings(layer, int(head) or None, int(token), rule or "mass", keep, objects, alpha)
+        keep = remembered(
+            st.select_slider,
+            "Share kept",
+            SHARES[1:-1],
+            key="keep",
+            default=0.6,
+            valid=SHARES[1:-1],
+            format_func=_percent,
+        )
+        objects = remembered(
+            st.slider,
+            "Most objects (MaskCut)",
+            1,
+            MAX_OBJECTS,
+            key="objects",
+            default=3,
+            valid=range(1, MAX_OBJECTS + 1),
+        )
+        alpha = remembered(
+            st.select_slider, "Overlay opacity", SHARES, key="alpha", default=0.65, valid=SHARES, format_func=_percent
+        )
+    return SegmentSettings(layer, head or None, token, rule, keep, objects, alpha)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
 
 
 def head_name(head: int | None) -> str:

@@ -46,11 +46,6 @@ class Choice:
 
 def draw() -> None:
     """Draw the sidebar and keep its choice for the page."""
-    for key in ("model", "photo"):  # what a page asked for in its last run, before the widget of that name existed
-        if (wanted := st.session_state.pop(f"next_{key}", None)) is not None:
-            st.session_state[key] = wanted
-            if key == "photo":
-                st.session_state["source"] = "gallery"
     with st.sidebar:
         card = _model()
         photo = _photo()
@@ -78,10 +73,10 @@ def _model() -> ModelCard | None:
     names = list(cards)
     first = names.index(FIRST_MODEL) if FIRST_MODEL in names else 0
     name = remembered(
-        st.selectbox, "Model", names, first, key="model", valid=names,
+        st.selectbox, "Model", names, key="model", default=names[first], valid=names,
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
-    card = cards[name or names[first]]
+    card = cards[name]
     st.caption(
         f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     )
@@ -90,10 +85,10 @@ def _model() -> ModelCard | None:
 
 def _photo() -> Photo | None:
     source = remembered(
-        st.segmented_control, "Photo", list(SOURCES), format_func=SOURCES.__getitem__, default="gallery", required=True,
-        key="source", width="stretch",
+        st.segmented_control, "Photo", list(SOURCES), key="source", default="gallery", valid=list(SOURCES),
+        required=True, format_func=SOURCES.__getitem__, width="stretch",
     )  # fmt: skip
-    photo = {"gallery": _from_gallery, "upload": _from_upload, "camera": _from_camera}[source or "gallery"]()
+    photo = {"gallery": _from_gallery, "upload": _from_upload, "camera": _from_camera}[source]()
     if photo is not None and photo.credit:
         st.caption(f":material/copyright: {photo.credit}")
     return photo
@@ -102,10 +97,10 @@ def _photo() -> Photo | None:
 def _from_gallery() -> Photo:
     names = [photo.name for photo in gallery()]
     name = remembered(
-        st.selectbox, "Gallery photo", names, names.index(FIRST_PHOTO), format_func=lambda n: n.replace("_", " "),
-        key="photo", valid=names, label_visibility="collapsed",
+        st.selectbox, "Gallery photo", names, key="photo", default=FIRST_PHOTO, valid=names,
+        format_func=lambda n: n.replace("_", " "), label_visibility="collapsed",
     )  # fmt: skip
-    chosen = gallery_photo(name or FIRST_PHOTO)
+    chosen = gallery_photo(name)
     data = chosen.path.read_bytes()
     credit = f"{chosen.source}, {chosen.licence}"
     return Photo(chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), credit)
@@ -144,19 +139,19 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
     strides = [card.patch // part for part in (1, 2, 4, 8) if card.patch % part == 0 and card.patch // part > 0]
     left, right = st.columns(2)
     size = remembered(
-        left.selectbox, "Size (pixels)", sizes, format_func=lambda s: str(s or trained), key="size", valid=sizes,
-        help=f"Side of the square that the model sees; {trained} is as trained.",
+        left.selectbox, "Size (pixels)", sizes, key="size", default=0, valid=sizes,
+        format_func=lambda s: str(s or trained), help=f"Side of the square that the model sees; {trained} is as trained.",
     )  # fmt: skip
     stride = remembered(
-        right.selectbox, "Stride (pixels)", strides, min(1, len(strides) - 1), key="stride", valid=strides,
+        right.selectbox, "Stride (pixels)", strides, key="stride", default=strides[:2][-1], valid=strides,
         help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}; {card.patch} is as trained. Below, "
         "they overlap: finer maps from the same weights, at a higher cost.",
     )  # fmt: skip
     framing = remembered(
-        st.selectbox, "Framing", list(FRAMINGS), format_func=FRAMINGS.__getitem__, key="framing", valid=FRAMINGS
-    )
-    stride = stride or card.patch
+        st.selectbox, "Framing", list(FRAMINGS), key="framing", default="crop", valid=list(FRAMINGS),
+        format_func=FRAMINGS.__getitem__,
+    )  # fmt: skip
     rows, cols = patch_grid(size or trained, size or trained, card.patch, stride)
     if framing == "crop":
         st.caption(f"{rows} × {cols} = {rows * cols:,} patches")
-    return size or None, stride, framing or "crop"
+    return size or None, stride, framing

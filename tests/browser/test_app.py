@@ -102,7 +102,7 @@ def test_play_steps_through_the_layers(page: Page, url: str):
 def test_an_upload_is_segmented_and_survives_a_page_change(page: Page, url: str, tmp_path: Path):
     from explorer.inputs.gallery import gallery_photo
 
-    open_page(page, f"{url}/segment?model=crate&source=Upload")
+    open_page(page, f"{url}/segment?model=crate&source=upload")
     expect(page.get_by_text("no photo yet", exact=False)).to_be_visible()
     page.locator('[data-testid="stSidebar"] input[type="file"]').set_input_files(str(gallery_photo("panda").path))
     expect(page.get_by_role("heading", name="Objects (MaskCut)")).to_be_visible(timeout=PATIENCE_MS)
@@ -112,7 +112,7 @@ def test_an_upload_is_segmented_and_survives_a_page_change(page: Page, url: str,
 
 def test_a_bad_upload_is_one_sentence(page: Page, url: str, tmp_path: Path):
     (tmp_path / "notes.jpg").write_text("not a picture")
-    open_page(page, f"{url}/segment?model=crate&source=Upload")
+    open_page(page, f"{url}/segment?model=crate&source=upload")
     page.locator('[data-testid="stSidebar"] input[type="file"]').set_input_files(str(tmp_path / "notes.jpg"))
     expect(page.get_by_text("notes.jpg is not", exact=False)).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -1,14 +1,18 @@
 """The ONNX contract: names, knobs, weights, and agreement with torch at any size, stride and setting of the knobs."""
 
+import dataclasses
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, numpy_helper
 
 from explorer import runtime
+from explorer.export.importer import import_checkpoint
 from explorer.trace import METADATA_KEY, Knobs, ModelCard, trace_points
-from tests.conftest import SIZES, pixels, prepared, state_of, torch_points
+from tests.conftest import SIZES, draw, pixels, prepared, state_of, torch_points
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 CRATE_OUTPUTS = [
@@ -171,6 +175,20 @@ def test_knobs_for_each_image_equal_single_runs(opened, family):
         alone = runtime.run(opened[family], prepared(pixels(batch)[b : b + 1]), None, one).points
         for name, array in alone.items():
             np.testing.assert_allclose(together[name][b], array[0], **TOLERANCE, err_msg=name)
+
+
+@pytest.mark.parametrize("family", SIZES)
+def test_layers_and_heads_of_different_numbers(tmp_path, quick_reader, family):
+    """Three layers and four heads: an axis taken for the other would show."""
+    module = draw(family, dataclasses.replace(SIZES[family], layers=3, heads=4))
+    torch.save(module.state_dict(), tmp_path / "three.pth")
+    model = runtime.open_model(import_checkpoint(tmp_path / "three.pth", heads=4, directory=tmp_path))
+    gain = np.random.default_rng(5).uniform(0, 2, (6, 4)).astype(np.float32)
+    both = runtime.run(model, prepared(pixels(2)), None, Knobs(gain)).points
+    for b in range(2):
+        one = torch_points(module, pixels(2)[b : b + 1], mssa_gain=gain[3 * b : 3 * b + 3])
+        for name, array in one.items():
+            np.testing.assert_allclose(both[name][b], array[0], **TOLERANCE, err_msg=name)
 
 
 def test_attention_is_a_function_of_the_projections(opened, modules):
