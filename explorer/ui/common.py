@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer import runtime
+from explorer import figures, runtime
 from explorer.errors import ExplorerError
 from explorer.measures import Segments, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
@@ -75,8 +76,13 @@ def heading(title: str, explanation: str = "") -> None:
 def picture(title: str, pixels: Array, caption: str) -> None:
     """A titled picture with its caption; the title and caption are its text alternative too."""
     st.markdown(f"##### {title}")
-    st.image(pixels, width="stretch", alt=f"{title}: {caption}", output_format="PNG")
+    st.image(figures.jpeg_bytes(pixels), width="stretch", alt=f"{title}: {caption}")
     st.caption(caption)
+
+
+def download(label: str, make: Callable[[], bytes | str], file_name: str) -> None:
+    """A button that makes a file when it is clicked, and does not run the page again."""
+    st.download_button(label, make, file_name, on_click="ignore", icon=":material/download:")
 
 
 def provider_line() -> None:

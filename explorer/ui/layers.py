@@ -12,7 +12,7 @@ from explorer import figures, measures, summary
 from explorer.measures import LayerMeasures
 from explorer.trace import Array, ModelCard
 from explorer.ui import caches
-from explorer.ui.common import layer_slider
+from explorer.ui.common import download, layer_slider
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
@@ -220,6 +220,8 @@ def token_norm_figure(view: View, layer: int) -> go.Figure:
 
 def layer_downloads(view: View) -> None:
     """Every number of every layer, model and control, as CSV."""
-    rows = summary.layer_rows(view.layer_measures(), view.layer_measures(control=True))
-    name = f"{view.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{view.card.name}_layers.csv"
-    st.download_button("All layers (CSV)", summary.csv_text(rows), name, "text/csv", icon=":material/download:")
+
+    def numbers() -> str:
+        return summary.csv_text(summary.layer_rows(view.layer_measures(), view.layer_measures(control=True)))
+
+    download("All layers (CSV)", numbers, f"{view.file_stem}_layers.csv")

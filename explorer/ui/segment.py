@@ -11,7 +11,7 @@ from explorer import figures, measures, summary
 from explorer.inputs.image import prepare_mask, read_photo
 from explorer.measures import Segments, attention_map
 from explorer.trace import Array, Trace
-from explorer.ui.common import enlarge_map, layer_slider, segments
+from explorer.ui.common import download, enlarge_map, layer_slider, segments
 from explorer.ui.photo import pick_patch
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
@@ -164,15 +164,15 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
         rows = overlaps(view, settings, mask)
         left, right = st.columns([1, 3])
         shown = mask.repeat(view.scale, axis=0).repeat(view.scale, axis=1)
-        left.image(
-            figures.threshold_overlay(view.picture, shown, settings.alpha), caption="Your mask, framed as the photo"
-        )
+        drawn = figures.threshold_overlay(view.picture, shown, settings.alpha)
+        left.image(figures.jpeg_bytes(drawn), caption="Your mask, framed as the photo")
         right.dataframe(rows, hide_index=True, width="stretch")
         right.caption(
             "IoU: area of the overlap over area of the union, on the pixels that the model sees; 1 is a perfect match. "
             "For methods with several segments, the one that overlaps best."
         )
-        right.download_button("Overlaps (CSV)", summary.csv_text(rows), "overlaps.csv", "text/csv")
+        with right:
+            download("Overlaps (CSV)", lambda: summary.csv_text(rows), f"{view.file_stem}_overlaps.csv")
 
 
 def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
@@ -201,31 +201,19 @@ def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[st
 
 def segment_downloads(view: View, settings: SegmentSettings, overlay: Array) -> None:
     """The overlay, the masks and the numbers as files."""
-    name = f"{view.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{view.card.name}_layer{settings.layer}"
-    found = segments(view, "maskcut", settings.layer, objects=settings.objects)
-    kept = segments(view, "attention", settings.layer, settings.head, **settings.attention)
+    layer = settings.layer
+    kept = segments(view, "attention", layer, settings.head, **settings.attention)
+    found = segments(view, "maskcut", layer, objects=settings.objects)
+
+    def numbers() -> str:
+        top = view.top_classes()
+        return summary.csv_text(
+            summary.segment_rows(view.card, view.photo.name, top, layer, {"attention": kept, "maskcut": found})
+        )
+
+    name = f"{view.file_stem}_layer{layer}"
     with st.container(horizontal=True):
-        st.download_button(
-            "Attention overlay (PNG)",
-            figures.png_bytes(overlay),
-            f"{name}_attention.png",
-            "image/png",
-            icon=":material/download:",
-        )
-        st.download_button(
-            "Attention mask (PNG)", summary.label_png(kept.labels), f"{name}_attention_mask.png", "image/png",
-            icon=":material/download:",
-        )  # fmt: skip
-        st.download_button(
-            "Object masks (PNG)",
-            summary.label_png(found.labels),
-            f"{name}_objects.png",
-            "image/png",
-            icon=":material/download:",
-        )
-        rows = summary.segment_rows(
-            view.card, view.photo.name, view.top_classes(), settings.layer, {"attention": kept, "maskcut": found}
-        )
-        st.download_button(
-            "Numbers (CSV)", summary.csv_text(rows), f"{name}.csv", "text/csv", icon=":material/download:"
-        )
+        download("Attention overlay (PNG)", lambda: figures.png_bytes(overlay), f"{name}_attention.png")
+        download("Attention mask (PNG)", lambda: summary.label_png(kept.labels), f"{name}_attention_mask.png")
+        download("Object masks (PNG)", lambda: summary.label_png(found.labels), f"{name}_objects.png")
+        download("Numbers (CSV)", numbers, f"{name}.csv")

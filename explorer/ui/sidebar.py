@@ -140,7 +140,8 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
     left, right = st.columns(2)
     size = remembered(
         left.selectbox, "Size (pixels)", sizes, key="size", default=0, valid=sizes,
-        format_func=lambda s: str(s or trained), help=f"Side of the square that the model sees; {trained} is as trained.",
+        format_func=lambda s: str(s or trained),
+        help=f"Side of the square that the model sees; {trained} is as trained.",
     )  # fmt: skip
     stride = remembered(
         right.selectbox, "Stride (pixels)", strides, key="stride", default=strides[:2][-1], valid=strides,

@@ -32,6 +32,11 @@ class View:
     picture: Array
     scale: int
 
+    @property
+    def file_stem(self) -> str:
+        """How files that are taken away from this view begin: photo and model."""
+        return f"{self.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{self.card.name}"
+
     def measured(self, function: Callable[..., Any], **options: Any) -> Any:
         """function(trace, **options), computed once for this trace and these options."""
         return caches.once(self.key, function, self.trace, **options)
