@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # pyright: ignore[reportAttributeAccessIssue] (compiled)
 
 from explorer.errors import ExplorerError
 from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace, patch_grid, read_only, trace_points
@@ -24,6 +25,8 @@ MEMORY_VARIABLE, PROVIDER_VARIABLE = "CRATE_EXPLORER_MEMORY_GB", "CRATE_EXPLORER
 DEFAULT_MEMORY_GB = 3.0
 FLOAT_BYTES = 4
 MAX_PARALLEL_RUNS = 2
+# ONNX Runtime's exceptions share no base class below Exception.
+_ORT_ERRORS = tuple(e for e in vars(ort_state).values() if isinstance(e, type) and issubclass(e, Exception))
 _running = threading.BoundedSemaphore(MAX_PARALLEL_RUNS)
 
 
@@ -61,7 +64,7 @@ def _cuda_problem() -> str | None:
         if session.get_providers()[0] != CUDA:
             return "its libraries (CUDA, cuDNN) were not found"
         session.run(None, {"x": np.zeros(1, np.float32)})
-    except (RuntimeError, OSError) as error:  # ONNX Runtime's own exceptions are RuntimeErrors
+    except (RuntimeError, OSError, *_ORT_ERRORS) as error:
         return str(error).splitlines()[0][:160]
     finally:
         ort.set_default_logger_severity(2)
@@ -99,7 +102,7 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
     try:
         source = _with_weights(card, weights) if weights else card.path
         session = ort.InferenceSession(source, options, providers=providers)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, *_ORT_ERRORS) as error:
         detail = str(error).splitlines()[0][:160]
         raise ExplorerError(f"ONNX Runtime cannot open {card.path.name}: {detail}") from error
     used = session.get_providers()[0]
@@ -126,7 +129,8 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     card, knobs = model.card, knobs or Knobs()
     stride = check_knobs(card, knobs)
     _check_input(card, prepared)
-    names = ["logits", *(trace_points(card) if want is None else want)]
+    _check_rows(card, knobs, len(prepared.data))
+    names = list(dict.fromkeys(["logits", *(trace_points(card) if want is None else want)]))
     if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
         raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
     check_memory(card, len(prepared.data), prepared.height, prepared.width, stride)
@@ -182,12 +186,22 @@ def check_knobs(card: ModelCard, knobs: Knobs) -> int:
                 f"{card.name} is a {card.family_label} and has no {name}: only its head gains can be set."
             )
         last = (shapes[name],) if shapes[name] else ()
-        if value.shape[1:] != last or not len(value) or len(value) % card.layers:
+        if not value.ndim or value.shape[1:] != last or not len(value) or len(value) % card.layers:
             expected = (card.layers, *last)
             raise ExplorerError(f"{name} of {card.name} should have shape {expected}, but has {value.shape}.")
         if not np.isfinite(value).all():
             raise ExplorerError(f"{name} should be finite numbers, but holds {value[~np.isfinite(value)][0]}.")
     return stride
+
+
+def _check_rows(card: ModelCard, knobs: Knobs, images: int) -> None:
+    """A knob has one setting for all images or one for each."""
+    for name, value in knobs.feeds().items():
+        if value.ndim and len(value) not in (card.layers, images * card.layers):
+            raise ExplorerError(
+                f"{name} should have {card.layers} rows, or {images * card.layers} for the {images} image(s), "
+                f"but has {len(value)}."
+            )
 
 
 def _check_input(card: ModelCard, prepared: Prepared) -> None:
@@ -226,7 +240,11 @@ def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) 
 
 def check_memory(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
     """The cost of a run. Raises ExplorerError, with the numbers and a setting that fits, when it is over the budget."""
-    budget = float(os.environ.get(MEMORY_VARIABLE) or DEFAULT_MEMORY_GB) * 1e9
+    said = os.environ.get(MEMORY_VARIABLE) or str(DEFAULT_MEMORY_GB)
+    try:
+        budget = float(said) * 1e9
+    except ValueError as error:
+        raise ExplorerError(f"{MEMORY_VARIABLE} should be a number of GB, but is {said!r}.") from error
     cost = estimate(card, batch, height, width, stride)
     if cost.memory_bytes <= budget:
         return cost

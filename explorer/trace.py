@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,18 @@ class Preprocessing:
     resize: int = 256
     crop: int = 224
     interpolation: str = "bilinear"
+
+    def problems(self) -> list[str]:
+        """The fields with impossible values, as name=value."""
+        bad = [
+            f"{name}={v!r}"
+            for name, v in (("mean", self.mean), ("std", self.std))
+            if not isinstance(v, tuple) or len(v) != 3 or not all(map(_is_number, v)) or (name == "std" and min(v) <= 0)
+        ]
+        sizes = (("resize", self.resize), ("crop", self.crop))
+        bad += [f"{name}={v!r}" for name, v in sizes if type(v) is not int or not 1 <= v <= 1 << 16]
+        known = self.interpolation in ("bilinear", "bicubic")
+        return bad if known else [*bad, f"interpolation={self.interpolation!r}"]
 
 
 @dataclass(frozen=True)
@@ -122,13 +135,15 @@ class ModelCard:
         hint = "import the checkpoint again with `crate-explorer import`."
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ExplorerError(f"{path.name}: its {METADATA_KEY} metadata is not JSON: {hint}") from error
         if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
             raise ExplorerError(f"{path.name}: this version reads metadata schema {SCHEMA} only: {hint}")
         try:
             values["preprocessing"] = Preprocessing(**{k: _tuple(v) for k, v in values["preprocessing"].items()})
             for key in ("eta", "lam", "classes"):
+                if not isinstance(values[key], list):
+                    raise TypeError(f"{key} should be a list")
                 values[key] = tuple(values[key])
             values["name"] = path.stem  # a model's name is its file's, whatever it was called when it was exported
             card = cls(**values, path=path, sha256=sha256, size_bytes=size_bytes)
@@ -139,12 +154,28 @@ class ModelCard:
 
     def _check(self) -> None:
         sizes = {f: getattr(self, f) for f in ("layers", "heads", "dim", "head_dim", "patch", "image_size")}
-        bad = [f"{f}={v!r}" for f, v in sizes.items() if not isinstance(v, int) or not 1 <= v <= 1 << 16]
+        bad = [f"{f}={v!r}" for f, v in sizes.items() if type(v) is not int or not 1 <= v <= 1 << 16]
+        steps = {"eta": self.eta, "lam": self.lam}
+        bad += [
+            f"{f}={v!r}"
+            for f, v in steps.items()
+            if len(v) not in (0, self.layers) or not all(_is_number(x) and x >= 0 for x in v)
+        ]
+        bad += [f"classes={c!r}" for c in self.classes if not isinstance(c, str)][:1]
+        bad += [f"{f}={getattr(self, f)!r}" for f in ("weights", "init") if not isinstance(getattr(self, f), dict)]
+        whole = {f: getattr(self, f) for f in ("codes_dim", "parameters")}
+        bad += [f"{f}={v!r}" for f, v in whole.items() if type(v) is not int or v < 0]
+        bad += [] if _is_number(self.norm_eps) else [f"norm_eps={self.norm_eps!r}"]
+        bad += self.preprocessing.problems()
         bad += [
             f"{f}={getattr(self, f)!r}" for f in ("name", "family", "modality") if not isinstance(getattr(self, f), str)
         ]
         if bad:
             raise ExplorerError(f"{self.path.name}: its model card has impossible values: {', '.join(bad)}.")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _tuple(value: Any) -> Any:

@@ -31,6 +31,9 @@ ALLOWED_OPERATORS = {
 }  # fmt: skip
 """What our own exporter writes; a graph with anything else is not ours and is never opened."""
 
+PLAIN_ATTRIBUTES = {1, 2, 3, 6, 7, 8}
+"""onnx.AttributeProto's FLOAT, INT, STRING, FLOATS, INTS, STRINGS; the others carry tensors, graphs or types."""
+
 
 def models_directory() -> Path:
     """The folder of the zoo: $CRATE_EXPLORER_MODELS, or exported_models/ of the project."""
@@ -58,8 +61,9 @@ def list_models(directory: Path | None = None) -> list[ModelCard]:
     cards = []
     for path in sorted((directory or models_directory()).glob("*.onnx")):
         try:
+            check_name(path.stem)
             cards.append(read_card(path))
-        except ExplorerError:
+        except (ExplorerError, OSError):
             continue
     return cards
 
@@ -87,11 +91,15 @@ def read_card(path: Path) -> ModelCard:
 @lru_cache(maxsize=256)
 def _read_card(path: Path, modified_ns: int, size: int) -> ModelCard:
     del modified_ns  # part of the key: a replaced file is read again
+    _check_size(path, size)
+    return inspect(path.read_bytes(), path)
+
+
+def _check_size(path: Path, size: int) -> None:
     if size > MAX_BYTES:
         raise ExplorerError(
             f"{path.name} has {size / 1e9:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB that are read."
         )
-    return inspect(path.read_bytes(), path)
 
 
 def inspect(data: bytes, path: Path) -> ModelCard:
@@ -138,15 +146,22 @@ def _unsafe(model) -> str | None:
         if node.op_type not in ALLOWED_OPERATORS.get(node.domain, ()):
             operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
             return f"it uses the operator {operator}, which our exporter never writes"
-        if any(a.HasField("g") or a.graphs or a.HasField("t") or a.HasField("sparse_tensor") for a in node.attribute):
+        if any(_carries_more(attribute) for attribute in node.attribute):
             return f"its operator {node.op_type} carries a subgraph or a tensor, which our exporter never writes"
     return None
+
+
+def _carries_more(attribute) -> bool:
+    """Whether an attribute is, or hides behind another type, a tensor or a graph."""
+    hidden = attribute.HasField("g") or attribute.HasField("t") or attribute.graphs or attribute.tensors
+    return attribute.type not in PLAIN_ATTRIBUTES or bool(hidden)
 
 
 def install(data: bytes, name: str, directory: Path | None = None) -> ModelCard:
     """Put a checked model into the zoo under a name, in one atomic step; one of the same name is replaced."""
     directory = directory or models_directory()
     target = directory / f"{check_name(name)}.onnx"
+    _check_size(target, len(data))
     inspect(data, target)
     directory.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=directory)

@@ -1,13 +1,15 @@
-"""The card file: what a checkpoint does not say about itself (heads, labels, preprocessing, η and λ, origin)."""
+"""The card file: what a checkpoint does not say about itself (heads, labels, preprocessing, η and λ, start, origin)."""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.models.parts import Law
 from explorer.trace import Preprocessing
 
 RESIZE_RATIO = 256 / 224
@@ -15,7 +17,7 @@ RESIZE_RATIO = 256 / 224
 MAX_BYTES = 4 << 20
 _OWN_KEYS = {
     "arch", "heads", "classes", "labels", "mean", "std", "image_size", "resize", "crop", "interpolation", "eta",
-    "lambda", "patch_size", "name",
+    "lambda", "patch_size", "name", "init",
 }  # fmt: skip
 
 
@@ -34,6 +36,7 @@ class CardFile:
     patch_size: int | None = None
     eta: float | tuple[float, ...] = 0.1
     lam: float | tuple[float, ...] = 0.1
+    init: dict[str, Law] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -60,7 +63,7 @@ def read_card(path: Path | None) -> CardFile:
         raise ExplorerError(f"{path.name} is larger than {MAX_BYTES >> 20} MB: a card file is a small JSON file.")
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ExplorerError(f"{path.name} is not JSON ({error}): --card takes a JSON object.") from error
     if not isinstance(values, dict):
         raise ExplorerError(f"{path.name} holds a JSON {type(values).__name__}: --card takes a JSON object.")
@@ -93,21 +96,36 @@ def _card(values: dict[str, Any], name: str) -> CardFile:
         heads=whole("heads"), labels=_labels(values, name), mean=channels("mean"), std=channels("std"),
         image_size=whole("image_size"), resize=whole("resize"), crop=whole("crop"), interpolation=interpolation,
         patch_size=whole("patch_size"), eta=_step(values, "eta", name), lam=_step(values, "lambda", name),
-        measured=measured, provenance={k: v for k, v in rest.items() if k not in measured},
+        init=_init(values, name), measured=measured, provenance={k: v for k, v in rest.items() if k not in measured},
     )  # fmt: skip
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _labels(values: dict[str, Any], name: str) -> tuple[str, ...]:
     labels = values.get("classes", values.get("labels")) or []
     if isinstance(labels, dict):
-        labels = [labels[key] for key in sorted(labels, key=lambda k: int(k) if k.isdigit() else 1 << 30)]
+        labels = [labels[key] for key in sorted(labels, key=lambda k: int(k) if k.isdecimal() else 1 << 30)]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ExplorerError(f"{name}: classes should be a list of names.")
     return tuple(labels)
+
+
+def _init(values: dict[str, Any], name: str) -> dict[str, Law]:
+    """Where this run was initialised otherwise than the released code: {"pos_embedding": {"normal": 0.02}}."""
+    laws = values.get("init") or {}
+    kinds = {"uniform", "normal", "constant"}
+    if not isinstance(laws, dict) or not all(
+        isinstance(law, dict) and len(law) == 1 and set(law) <= kinds and all(map(_is_number, law.values()))
+        for law in laws.values()
+    ):
+        raise ExplorerError(
+            f'{name}: init should be laws of initialisation by tensor, as {{"pos_embedding": {{"normal": 0.02}}}}, '
+            f"but is {laws!r}."
+        )
+    return laws
 
 
 def _step(values: dict[str, Any], key: str, name: str) -> float | tuple[float, ...]:

@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _run_reader(path: Path, target: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "explorer.export.reader", str(path), str(target)]
+    command = [sys.executable, "-m", "explorer.export.reader", str(path.resolve()), str(target)]
     root = Path(__file__).parents[2]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S, cwd=root, check=False)

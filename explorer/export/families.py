@@ -120,7 +120,7 @@ def _positions(g: Graph, name: str, size: Size, rows: str, cols: str) -> str:
     sizes = g.op("Concat", g.vector(1, size.dim), rows, cols, axis=0)
     resized = g.op(
         "Resize", cells, "", "", sizes,
-        mode="cubic", cubic_coeff_a=-0.75, coordinate_transformation_mode="pytorch_half_pixel",
+        mode="cubic", cubic_coeff_a=-0.75, coordinate_transformation_mode="half_pixel",
     )  # fmt: skip
     flat = g.op("Reshape", g.op("Transpose", resized, perm=[0, 2, 3, 1]), g.vector(1, -1, size.dim))
     return g.op("Concat", cls, flat, axis=1)

@@ -57,6 +57,8 @@ def identify(
     """
     family = _family(weights)
     size = _size(family, weights, heads, eta, lam)
+    if any(isinstance(step, tuple) and len(step) != size.layers for step in (eta, lam)):
+        raise ExplorerError(f"The card's eta and lambda should have one value for each of {size.layers} layers.")
     return Identity(family, size, _compare(family, size, weights))
 
 
@@ -88,9 +90,10 @@ def _size(family: str, weights: dict[str, Array], heads: int | None, eta, lam) -
     if not grid or grid**2 != tokens - 1:
         raise ExplorerError(f"Tensor {positions} has {tokens} positions: a CLS token and a square grid were expected.")
     layer_key = r"^blocks\.(\d+)\." if vit else r"^transformer\.layers\.(\d+)\."
-    layers = 1 + max((int(m[1]) for key in weights if (m := re.match(layer_key, key))), default=-1)
-    if not layers:
-        raise ExplorerError("The checkpoint has no layers (transformer.layers.0.…).")
+    numbers = {m[1] for key in weights if (m := re.match(layer_key, key))}
+    layers = len(numbers)
+    if not layers or numbers != {str(i) for i in range(layers)}:
+        raise ExplorerError(f"The checkpoint's layers should be numbered 0, 1, 2, …: it has {sorted(numbers)[:4]}.")
     projected = dim if vit else _shape(weights, "transformer.layers.0.0.fn.qkv.weight", 2)[0]
     classes = _shape(weights, "head.weight" if vit else "mlp_head.1.weight", 2)[0]
     return Size(

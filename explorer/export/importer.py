@@ -50,7 +50,7 @@ def import_checkpoint(
     progress("Reading the checkpoint", 0.02)
     checkpoint = read_checkpoint(path)
     progress("Recognising the model", 0.3)
-    identity = identify(checkpoint.weights, heads or card_file.heads, card_file.eta, card_file.lam)
+    identity = identify(checkpoint.weights, card_file.heads if heads is None else heads, card_file.eta, card_file.lam)
     card = describe(name, checkpoint, identity, card_file)
     progress("Writing the ONNX graph", 0.4)
     data = _export_checked(
@@ -118,6 +118,8 @@ def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: C
         raise ExplorerError(
             f"The card's eta and lambda should have one value for each of {size.layers} layers."
         ) from error
+    if unknown := set(card_file.init) - set(laws):
+        raise ExplorerError(f"The card's init names {min(unknown)}, which is no tensor of this model.")
     codes = checkpoint.weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
     used = [array for key, array in checkpoint.weights.items() if key not in identity.ignored]
     return ModelCard(
@@ -125,11 +127,11 @@ def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: C
         head_dim=size.projected // size.heads, patch=size.patch, image_size=image_size, eta=eta, lam=lam,
         classes=card_file.labels, preprocessing=card_file.preprocessing(image_size),
         parameters=sum(array.size for array in used), norm_eps=size.norm_eps, codes_dim=codes,
-        weights=WEIGHT_ROLES[family], init=laws, measured=card_file.measured,
+        weights=WEIGHT_ROLES[family], init={**laws, **card_file.init}, measured=card_file.measured,
         provenance={
+            **checkpoint.facts, **card_file.provenance,
             "file": checkpoint.name, "sha256": checkpoint.sha256, "imported": datetime.now(UTC).date().isoformat(),
             "ignored_tensors": list(identity.ignored), "trained_size": size.image_size,
-            **checkpoint.facts, **card_file.provenance,
         },
     )  # fmt: skip
 

@@ -22,6 +22,20 @@ from safetensors.torch import load_file, save_file
 STATE_KEYS = ("state_dict", "model", "model_state_dict", "module")
 """Where wrappers keep the state dict; the released code uses the first two."""
 HEADROOM_BYTES = 1 << 30
+# What torch and its unpickler raise on damaged or foreign files.
+DAMAGE = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    OSError,
+    zipfile.BadZipFile,
+    TypeError,
+    AttributeError,
+    IndexError,
+    UnicodeDecodeError,
+    ImportError,
+)
 ALLOWED_PREFIXES = ("module.", "_orig_mod.")
 
 
@@ -68,22 +82,8 @@ def _read(source: Path) -> Any:
         return torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise NotACheckpointError(_pickle_sentence(str(error))) from error
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        OSError,
-        zipfile.BadZipFile,
-        TypeError,
-        AttributeError,
-        IndexError,
-        UnicodeDecodeError,
-        ImportError,
-    ) as error:
-        raise NotACheckpointError(
-            f"it is not a whole PyTorch checkpoint or .safetensors file ({str(error).splitlines()[0][:120]})"
-        ) from error
+    except DAMAGE as error:
+        raise NotACheckpointError("it is not a whole PyTorch checkpoint or .safetensors file") from error
 
 
 def _pickle_sentence(message: str) -> str:
@@ -93,7 +93,7 @@ def _pickle_sentence(message: str) -> str:
             f"it holds {name}, which is not a tensor and could run code when loaded: "
             "save the state dict alone (torch.save(model.state_dict(), …)) or as .safetensors"
         )
-    return f"it is not a PyTorch checkpoint of tensors ({message.splitlines()[0][:120]})"
+    return "it is not a PyTorch checkpoint of tensors"
 
 
 def _state_dict(loaded: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -116,6 +116,11 @@ def _state_dict(loaded: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise NotACheckpointError(
             f"it holds no tensors (top-level keys: {', '.join(map(str, list(loaded)[:6])) or 'none'})"
         )
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_meta:
+            raise NotACheckpointError(
+                f"its tensor {name} is sparse, complex or without values: plain numbers were expected"
+            )
     return {k: v.detach().to(torch.float32).contiguous().clone() for k, v in tensors.items()}, facts
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from explorer import zoo
 from explorer.errors import ExplorerError
 from explorer.export import card as room
 from explorer.export.card import CardFile, read_card
@@ -159,3 +160,26 @@ def test_card_that_is_no_file_or_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "MAX_BYTES", 1)
     with pytest.raises(ExplorerError, match="larger than"):
         read_card(write(tmp_path, {}))
+
+
+def test_a_run_that_started_otherwise_gets_its_own_control(checkpoints, tmp_path, quick_reader):
+    path = write(tmp_path, {"heads": 2, "init": {"pos_embedding": {"constant": 0.5}}})
+    card = import_checkpoint(checkpoints["crate.pth.tar"], "own", card_path=path, directory=tmp_path)
+    drawn = zoo.draw_control(card)
+    assert (drawn["pos_embedding"] == 0.5).all()
+    assert drawn["cls_token"].std() > 0.1  # as in the released code
+    assert "init" not in card.provenance
+
+
+@pytest.mark.parametrize(
+    ("init", "sentence"),
+    [
+        ([1], "laws of initialisation"),
+        ({"pos_embedding": {"gamma": 1}}, "gamma"),
+        ({"nothing": {"normal": 1}}, "nothing"),
+    ],
+)
+def test_an_init_that_does_not_fit_is_refused(checkpoints, tmp_path, quick_reader, init, sentence):
+    path = write(tmp_path, {"heads": 2, "init": init})
+    with pytest.raises(ExplorerError, match=sentence):
+        import_checkpoint(checkpoints["crate.pth.tar"], "own", card_path=path, directory=tmp_path)
