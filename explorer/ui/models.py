@@ -11,7 +11,6 @@ from explorer.ui.import_job import ImportJob, start_import
 from explorer.ui.remembered import set_next
 
 JOB = "import_job"
-SHIPPED_NOTE = "Weights trained on ImageNet images are for research use."
 
 
 def zoo_table() -> None:

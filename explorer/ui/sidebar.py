@@ -77,9 +77,9 @@ def _model() -> ModelCard | None:
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]
-    st.caption(
-        f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
-    )
+    about = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
+    licence = card.provenance.get("licence")
+    st.caption(f"{about}; {licence}" if licence else about)
     return card
 
 
