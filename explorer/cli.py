@@ -13,9 +13,10 @@ from typing import IO, Annotated, Any
 
 import numpy as np
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from explorer import hub, runtime, summary, zoo
 from explorer.errors import ExplorerError
@@ -23,10 +24,12 @@ from explorer.inputs import prepare_input
 from explorer.measures import METHODS, segment_trace
 from explorer.trace import Array, Knobs, ModelCard, trace_points
 
+TABLE_WIDTH = 110
+"""Characters of a table that goes to a file or a pipe."""
 app = typer.Typer(
     name="crate-explorer", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")]
 InputArgument = Annotated[Path, typer.Argument(help="A picture, or a .npy of float32 (B,3,H,W), fed as it is.")]
@@ -56,9 +59,9 @@ def models(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json({"models": [summary.card_values(card) for card in cards]})
         return
-    table = Table("name", "family", "layers", "heads", "width", "patch", "pixels", "classes", "parameters", "parity")
+    table = Table(Column("name", no_wrap=True), "family", "L×K×d", "patch", "pixels", "classes", "weights", "parity", box=SIMPLE)
     for card in cards:
-        sizes = (card.layers, card.heads, card.dim, card.patch, card.image_size, len(card.classes) or "–")
+        sizes = (f"{card.layers}×{card.heads}×{card.dim}", card.patch, card.image_size, len(card.classes) or "–")
         error = card.parity.get("max_abs_error")
         parity = "–" if error is None else f"{error:.1e}"
         table.add_row(card.name, card.family_label, *map(str, sizes), f"{card.parameters / 1e6:.2f} M", parity)
@@ -148,7 +151,7 @@ def measure(
     if as_json:
         _print_json(values)
         return
-    table = Table("layer", "R(Zℓ)", "R^c", "R^c at ℓ+½", "R^c official", "control", "non-zeros", "control", "‖Z‖₁")
+    table = Table("layer", "R(Zℓ)", "R^c", "R^c ℓ+½", "official", "control", "non-zeros", "control", "‖Z‖₁", box=SIMPLE)
     keys = ("coding_rate", "subspace_coding_rate", "subspace_coding_rate_half", "subspace_coding_rate_official")
     for i, row in enumerate(values["layers"]):
         other = values["control"][i] if control else {}
@@ -211,7 +214,7 @@ def bench(
     if as_json:
         _print_json({"model": card.name, "benches": [dataclasses.asdict(result) for result in results]})
         return
-    table = Table("stride", "tokens", "way", "median ms", "fastest ms", "ratio to plain", title=card.name)
+    table = Table("stride", "tokens", "way", "median ms", "fastest ms", "ratio to plain", title=card.name, box=SIMPLE)
     for result in results:
         for timing in result.timings:
             numbers = (f"{timing.median_ms:.1f}", f"{timing.fastest_ms:.1f}", f"{timing.ratio:.2f}")

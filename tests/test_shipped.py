@@ -1,0 +1,66 @@
+"""What ships: every model opens, was checked against torch, and does what its README says."""
+
+import numpy as np
+import pytest
+
+from explorer import runtime, zoo
+from explorer.inputs import gallery, gallery_photo, prepare_photo
+from explorer.measures import iou, measure_layers, segment_trace
+from explorer.trace import Knobs
+
+NAMES = [f"crate_tiny64_e{epoch}" for epoch in (0, 1, 2, 4, 6, 8)] + ["crate_objects112_e1", "crate_objects112_e9"]
+
+
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch):
+    monkeypatch.delenv(zoo.MODELS_VARIABLE, raising=False)
+
+
+def curve(name: str, control: bool = False) -> np.ndarray:
+    """Official R^c and non-zeros (2,L), averaged over six gallery photos."""
+    card = zoo.find_model(name)
+    drawn = zoo.draw_control(card) if control else None
+    model, weights = runtime.open_model(card, drawn), zoo.layer_weights(card, drawn)
+    values = []
+    for photo in gallery()[:6]:
+        prepared = prepare_photo(photo.path.read_bytes(), card.preprocessing, card.patch)
+        rows = measure_layers(runtime.run(model, prepared), weights)
+        values.append([[r.subspace_coding_rate_official for r in rows], [r.nonzero_fraction for r in rows]])
+    return np.mean(values, axis=0)
+
+
+def test_the_zoo_holds_the_shipped_models_and_each_agrees_with_torch():
+    cards = {card.name: card for card in zoo.list_models()}
+    assert set(NAMES) <= set(cards)
+    assert zoo.FIRST_MODEL in cards
+    for name in NAMES:
+        assert cards[name].parity["max_abs_error"] < 1e-4
+        assert cards[name].size_bytes < 16e6
+        assert "research use" in cards[name].provenance["licence"]
+        assert cards[name].provenance["run"]
+
+
+def test_the_drawn_control_agrees_with_the_runs_own_start():
+    rate, sparsity = curve("crate_tiny64_e0")
+    drawn_rate, drawn_sparsity = curve("crate_tiny64_e8", control=True)
+    np.testing.assert_allclose(drawn_rate, rate, rtol=0.04)
+    np.testing.assert_allclose(drawn_sparsity, sparsity, atol=0.03)
+
+
+def test_training_compresses_the_last_layers_below_the_control():
+    trained, control = curve("crate_tiny64_e8")[0], curve("crate_tiny64_e8", control=True)[0]
+    assert trained[-1] < 0.9 * control[-1]
+
+
+def test_maskcut_finds_the_kangaroo_and_random_weights_do_not():
+    """Against a mask drawn by hand from two boxes on the photo's 112-pixel crop: its body and head."""
+    card = zoo.find_model(zoo.FIRST_MODEL)
+    prepared = prepare_photo(gallery_photo("kangaroo").path.read_bytes(), card.preprocessing, card.patch)
+    mask = np.zeros((112, 112), bool)
+    mask[20:48, 72:104] = mask[44:106, 38:86] = mask[74:112, 80:112] = True
+    overlaps = []
+    for weights in (None, zoo.draw_control(card)):
+        trace = runtime.run(runtime.open_model(card, weights), prepared, None, Knobs(stride=4))
+        overlaps.append(iou(segment_trace(trace, 112, 112, "maskcut").labels == 1, mask))
+    assert overlaps[0] > 0.6
+    assert overlaps[1] < overlaps[0] - 0.2
