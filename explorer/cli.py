@@ -59,7 +59,8 @@ def models(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json({"models": [summary.card_values(card) for card in cards]})
         return
-    table = Table(Column("name", no_wrap=True), "family", "L×K×d", "patch", "pixels", "classes", "weights", "parity", box=SIMPLE)
+    name = Column("name", no_wrap=True)
+    table = Table(name, "family", "L×K×d", "patch", "pixels", "classes", "weights", "parity", box=SIMPLE)
     for card in cards:
         sizes = (f"{card.layers}×{card.heads}×{card.dim}", card.patch, card.image_size, len(card.classes) or "–")
         error = card.parity.get("max_abs_error")

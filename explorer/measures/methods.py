@@ -14,6 +14,8 @@ from explorer.measures.segmentation import upsample
 from explorer.trace import Array, Trace
 
 METHODS = ("attention", "maskcut", "pca", "kmeans", "subspace")
+MAX_GRAPH = 3600
+"""Patches of MaskCut's graph at most: the 60 × 60 of CutLER's own setting."""
 RULES = {"entries": threshold_entries, "mass": threshold_mass}
 
 
@@ -70,8 +72,7 @@ def segment_trace(
     if method == "attention":
         labels = RULES[rule](trace_attention(trace, layer, head, token), keep).astype(int)
     elif method == "maskcut":
-        found = maskcut(_features(trace, layer, head), trace.grid, objects).masks
-        labels = sum(((i + 1) * mask for i, mask in enumerate(found)), np.zeros(trace.grid, int))
+        labels = _objects(_features(trace, layer, head), trace.grid, objects)
     elif method == "kmeans":
         labels = 1 + kmeans_segments(_features(trace, layer, head), trace.grid)
     else:
@@ -83,6 +84,31 @@ def trace_attention(trace: Trace, layer: int, head: int | None = None, token: in
     """Attention of a token (0 = CLS) to the patches (rows,cols) in one head (from 1), or the mean over heads."""
     heads = attention_map(*trace.query_key(layer), token, trace.grid)
     return heads.mean(axis=0) if head is None else heads[head - 1]
+
+
+def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
+    """MaskCut's objects as labels (rows,cols). Grids of more than MAX_GRAPH patches are averaged over square blocks
+    first (the graph has an edge for every pair of patches), and each patch takes its block's label."""
+    rows, cols = grid
+    block = 1
+    while -(-rows // block) * -(-cols // block) > MAX_GRAPH:
+        block += 1
+    if block > 1:
+        projections, grid = _pool(projections, grid, block)
+    found = maskcut(projections, grid, objects).masks
+    labels = sum(((i + 1) * mask for i, mask in enumerate(found)), np.zeros(grid, int))
+    return labels.repeat(block, axis=0).repeat(block, axis=1)[:rows, :cols]
+
+
+def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array, tuple[int, int]]:
+    """Patch tokens averaged over block × block patches, the edges repeated where they do not fill a block; CLS stays."""
+    heads, _, width = projections.shape
+    cells = projections[:, 1:].reshape(heads, *grid, width)
+    missing = [(0, -length % block) for length in grid]
+    cells = np.pad(cells, [(0, 0), *missing, (0, 0)], mode="edge")
+    rows, cols = cells.shape[1] // block, cells.shape[2] // block
+    pooled = cells.reshape(heads, rows, block, cols, block, width).mean(axis=(2, 4))
+    return np.concatenate([projections[:, :1], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
 
 
 def _features(trace: Trace, layer: int, head: int | None) -> Array:
