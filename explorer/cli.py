@@ -21,7 +21,7 @@ from rich.table import Column, Table
 from explorer import hub, runtime, summary, zoo
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_input
-from explorer.measures import METHODS, segment_trace
+from explorer.measures import METHODS, on_pixels, segment_trace
 from explorer.trace import Array, Knobs, ModelCard, trace_points
 
 TABLE_WIDTH = 110
@@ -194,8 +194,9 @@ def segment(
     card = zoo.find_model(model)
     prepared = prepare_input(image, card.preprocessing, card.patch, size, framing)
     traced = runtime.run(runtime.open_model(card), prepared, None, Knobs(stride=stride))
-    result = segment_trace(traced, prepared.height, prepared.width, method, layer, head, rule, keep, objects)
-    picture = summary.segment_picture(result, prepared, overlay)
+    found = segment_trace(traced, method, layer, head, rule, keep, objects)
+    found = on_pixels(found, traced, prepared.height, prepared.width)
+    picture = summary.segment_picture(found, prepared, overlay)
     _write(output, lambda file: picture.save(file, format="PNG"))
 
 

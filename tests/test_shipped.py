@@ -5,7 +5,7 @@ import pytest
 
 from explorer import runtime, zoo
 from explorer.inputs import gallery, gallery_photo, prepare_photo
-from explorer.measures import iou, measure_layers, segment_trace
+from explorer.measures import iou, measure_layers, on_pixels, segment_trace
 from explorer.trace import Knobs
 
 NAMES = [f"crate_tiny64_e{epoch}" for epoch in (0, 1, 2, 4, 6, 8)] + ["crate_objects112_e1", "crate_objects112_e9"]
@@ -61,6 +61,7 @@ def test_maskcut_finds_the_kangaroo_and_random_weights_do_not():
     overlaps = []
     for weights in (None, zoo.draw_control(card)):
         trace = runtime.run(runtime.open_model(card, weights), prepared, None, Knobs(stride=4))
-        overlaps.append(iou(segment_trace(trace, 112, 112, "maskcut").labels == 1, mask))
+        found = on_pixels(segment_trace(trace, "maskcut"), trace, 112, 112)
+        overlaps.append(iou(found.labels == 1, mask))
     assert overlaps[0] > 0.6
     assert overlaps[1] < overlaps[0] - 0.2

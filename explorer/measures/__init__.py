@@ -7,7 +7,7 @@ use columns), CLS is row 0, rates are in nats.
 from explorer.measures.attention import attention_map, attention_rows, threshold_entries, threshold_mass
 from explorer.measures.layers import LayerMeasures, before_threshold, measure_layers, project
 from explorer.measures.maskcut import MaskCutResult, affinity, maskcut, second_eigenvector
-from explorer.measures.methods import METHODS, RULES, Segments, default_layer, segment_trace, trace_attention
+from explorer.measures.methods import METHODS, RULES, Segments, default_layer, on_pixels, segment_trace, trace_attention
 from explorer.measures.projection import (
     PcaRgb,
     kmeans_segments,
@@ -53,6 +53,7 @@ __all__ = [
     "maskcut",
     "measure_layers",
     "nonzero_fraction",
+    "on_pixels",
     "patch_features",
     "pca_coordinates",
     "pca_rgb",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,10 +21,10 @@ RULES = {"entries": threshold_entries, "mass": threshold_mass}
 
 @dataclass(frozen=True)
 class Segments:
-    """A segmentation in the pixels of the model's input.
+    """A segmentation, of patches or, enlarged, of pixels.
 
-    labels: int (H,W), 0 = background, 1, 2, … = objects or segments. colours: float (H,W,3) in [0,1] for PCA-RGB, else
-    None. layer, head: where it was read (head None = all).
+    labels: int (H,W), 0 = background, 1, 2, … = objects or segments. colours: float (H,W,3) in [0,1] for PCA-RGB, black
+    in the background, else None. layer, head: where it was read (head None = all).
     """
 
     method: str
@@ -41,8 +41,6 @@ def default_layer(layers: int, method: str) -> int:
 
 def segment_trace(
     trace: Trace,
-    height: int,
-    width: int,
     method: str,
     layer: int | None = None,
     head: int | None = None,
@@ -50,9 +48,8 @@ def segment_trace(
     keep: float = 0.6,
     objects: int = 3,
     token: int = 0,
-    scale: int = 1,
 ) -> Segments:
-    """Segment the first image of a trace on its own pixels (height, width), enlarged scale times.
+    """Segment the patches of a trace's first image: labels (rows,cols).
 
     layer and head count from 1; head None takes all (the mean of their attention, their features side by side).
     rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, 0 = CLS.
@@ -60,24 +57,31 @@ def segment_trace(
     """
     layer = default_layer(trace.card.layers, method) if layer is None else layer
     _check(trace, method, layer, head, rule, keep)
-
-    def pixels(grid_map: Array) -> Array:
-        return upsample(grid_map, scale * height, scale * width, scale * trace.card.patch, scale * trace.stride)
-
     if method == "pca":
         rgb = pca_rgb(_features(trace, layer, head), trace.grid)
-        labels = pixels(rgb.foreground.astype(int))
-        colours = np.stack([pixels(rgb.rgb[..., channel]) for channel in range(3)], axis=-1)
-        return Segments(method, layer, head, labels, colours * (labels > 0)[..., None])
+        colours = rgb.rgb * rgb.foreground[..., None]
+        return Segments(method, layer, head, rgb.foreground.astype(np.uint8), colours)
     if method == "attention":
-        labels = RULES[rule](trace_attention(trace, layer, head, token), keep).astype(int)
+        labels = RULES[rule](trace_attention(trace, layer, head, token), keep)
     elif method == "maskcut":
         labels = _objects(_features(trace, layer, head), trace.grid, objects)
     elif method == "kmeans":
         labels = 1 + kmeans_segments(_features(trace, layer, head), trace.grid)
     else:
         labels = 1 + strongest_subspace(trace.projections(layer), trace.grid)
-    return Segments(method, layer, head, pixels(labels))
+    return Segments(method, layer, head, labels.astype(np.uint8))
+
+
+def on_pixels(segments: Segments, trace: Trace, height: int, width: int, scale: int = 1) -> Segments:
+    """A segmentation of patches on the pixels of the model's input (height, width), enlarged scale times.
+
+    A pixel takes the label of the patch whose centre is nearest.
+    """
+    place = (scale * height, scale * width, scale * trace.card.patch, scale * trace.stride)
+    colours = segments.colours
+    if colours is not None:
+        colours = np.stack([upsample(colours[..., channel], *place) for channel in range(3)], axis=-1)
+    return replace(segments, labels=upsample(segments.labels, *place), colours=colours)
 
 
 def trace_attention(trace: Trace, layer: int, head: int | None = None, token: int = 0) -> Array:
@@ -101,7 +105,7 @@ def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
 
 
 def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array, tuple[int, int]]:
-    """Patch tokens averaged over block × block patches, the edges repeated where they do not fill a block; CLS stays."""
+    """Patch tokens averaged over block × block patches, edges repeated to fill the last blocks; CLS stays."""
     heads, _, width = projections.shape
     cells = projections[:, 1:].reshape(heads, *grid, width)
     missing = [(0, -length % block) for length in grid]

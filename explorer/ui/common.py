@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer import figures, runtime
 from explorer.errors import ExplorerError
-from explorer.measures import Segments, segment_trace, upsample_smooth
+from explorer.measures import Segments, on_pixels, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
@@ -120,11 +120,9 @@ def enlarge_map(view: View, grid_map: Array) -> Array:
 
 
 def segments(view: View, method: str, layer: int, head: int | None = None, **options) -> Segments:
-    """A segmentation on the shown picture's pixels, computed once."""
-    return view.measured(
-        segment_trace, height=view.prepared.height, width=view.prepared.width, method=method, layer=layer, head=head,
-        scale=view.scale, **options,
-    )  # fmt: skip
+    """A segmentation on the shown picture's pixels; its patches are computed once."""
+    found = view.measured(segment_trace, method=method, layer=layer, head=head, **options)
+    return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
 
 
 def parts(view: View, layer: int) -> tuple[Array, Array]:

@@ -181,10 +181,8 @@ def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[st
     for method in measures.METHODS:
         options = settings.attention if method == "attention" else {}
         head = settings.head if method == "attention" else None
-        found = view.measured(
-            measures.segment_trace, height=view.prepared.height, width=view.prepared.width, method=method,
-            layer=settings.layer, head=head, **options,
-        )  # fmt: skip
+        found = view.measured(measures.segment_trace, method=method, layer=settings.layer, head=head, **options)
+        found = measures.on_pixels(found, view.trace, view.prepared.height, view.prepared.width)
         best, label = measures.best_overlap(found.labels, mask)
         whole = method in ("attention", "maskcut", "pca")
         rows.append(

@@ -15,6 +15,7 @@ from explorer.measures import LayerMeasures, measure_layers
 from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace
 from explorer.ui import caches, sidebar
 
+MAX_PREPARED = 48
 DISPLAY_SIDE = 448
 """Pixels that the shorter side of a shown photo has at least."""
 
@@ -82,12 +83,13 @@ def current_view() -> View:
 
 
 def _prepare(photo: sidebar.Photo, card: ModelCard, size: int | None, framing: str) -> Prepared:
-    key = f"{photo.sha256}|{card.sha256}"
-    return caches.once(key, _prepare_photo, photo, card, size=size, framing=framing)
+    return _prepared(f"{photo.sha256}|{card.sha256}|{size}|{framing}", photo, card, size, framing)
 
 
-def _prepare_photo(photo: sidebar.Photo, card: ModelCard, size: int | None, framing: str) -> Prepared:
-    return prepare_photo(photo.data, card.preprocessing, card.patch, size, framing, photo.name)
+@st.cache_resource(max_entries=MAX_PREPARED, show_spinner=False)
+def _prepared(key: str, _photo: sidebar.Photo, _card: ModelCard, _size: int | None, _framing: str) -> Prepared:
+    del key
+    return prepare_photo(_photo.data, _card.preprocessing, _card.patch, _size, _framing, _photo.name)
 
 
 def _enlarge(picture: Array | None, scale: int) -> Array:

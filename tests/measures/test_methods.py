@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.measures import METHODS, default_layer, methods, segment_trace, trace_attention
+from explorer.measures import METHODS, default_layer, methods, on_pixels, segment_trace, trace_attention
 from explorer.trace import Trace
 
 
@@ -25,6 +25,10 @@ def trace_of(projections: np.ndarray, grid: tuple[int, int]) -> Trace:
     return Trace(card, {"subspace.1": projections[None]}, grid, stride=2)  # pyright: ignore[reportArgumentType]
 
 
+def pixels(trace: Trace, height: int, width: int, method: str, scale: int = 1, **options) -> np.ndarray:
+    return on_pixels(segment_trace(trace, method, **options), trace, height, width, scale).labels
+
+
 BOX = (slice(2, 7), slice(3, 9))
 
 
@@ -36,13 +40,13 @@ def trace() -> Trace:
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_cover_the_pixels_of_the_input_at_every_scale(trace, method):
     for scale in (1, 3):
-        labels = segment_trace(trace, 26, 30, method, scale=scale).labels
+        labels = pixels(trace, 26, 30, method, scale=scale)
         assert labels.shape == (26 * scale, 30 * scale)
         assert labels.min() >= 0
 
 
 def test_maskcut_finds_the_planted_box(trace):
-    labels = segment_trace(trace, 26, 30, "maskcut", objects=1).labels
+    labels = pixels(trace, 26, 30, "maskcut", objects=1)
     expected = np.zeros((26, 30), bool)
     expected[1 + 4 : 1 + 14, 1 + 6 : 1 + 18] = True  # patches of 4 at stride 2: each centre rules 2 pixels
     assert np.mean((labels == 1) == expected) > 0.97
@@ -51,9 +55,9 @@ def test_maskcut_finds_the_planted_box(trace):
 def test_a_grid_too_large_for_the_graph_is_averaged_first(monkeypatch):
     grid, box = (21, 30), (slice(6, 14), slice(8, 20))
     trace = trace_of(planted(grid, box), grid)
-    fine = segment_trace(trace, 44, 62, "maskcut", objects=1).labels
+    fine = pixels(trace, 44, 62, "maskcut", objects=1)
     monkeypatch.setattr(methods, "MAX_GRAPH", 200)
-    coarse = segment_trace(trace, 44, 62, "maskcut", objects=1).labels
+    coarse = pixels(trace, 44, 62, "maskcut", objects=1)
     assert coarse.shape == fine.shape
     assert np.mean(coarse == fine) > 0.9
     assert coarse.max() == 1
@@ -91,4 +95,4 @@ def test_default_layers():
 )
 def test_what_there_is_not_is_refused_in_words(trace, options, sentence):
     with pytest.raises(ExplorerError, match=sentence):
-        segment_trace(trace, 26, 30, **{"method": "attention", **options})
+        segment_trace(trace, **{"method": "attention", **options})
