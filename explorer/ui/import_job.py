@@ -6,7 +6,9 @@ The app itself never imports torch, and a hostile or huge file can only end the 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,8 +39,11 @@ class ImportJob:
     def cancel(self) -> None:
         """Stop the child; what it had not finished is not installed."""
         self.error = "Import cancelled: nothing was installed."
-        if self._process:
-            self._process.terminate()
+        if self._process and self._process.poll() is None:
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGTERM)  # its own children too
+            else:
+                self._process.terminate()
 
 
 def start_import(
@@ -59,12 +64,9 @@ def start_import(
         (folder / "card.json").write_bytes(card)
         command += ["--card", str(folder / "card.json")]
     process = subprocess.Popen(
-        [*command, "--", argument],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=DEFAULT_DIRECTORY.parent,
-    )
+        [*command, "--", argument], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=DEFAULT_DIRECTORY.parent, env={**os.environ, "TMPDIR": str(folder)},
+    )  # fmt: skip
     job = ImportJob(label, _process=process, _folder=folder)
     threading.Thread(target=_follow, args=(job,), daemon=True).start()
     return job

@@ -1,0 +1,66 @@
+"""Importing beside the app: progress, errors, cancelling, and nothing left behind."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from explorer import zoo
+from explorer.ui import import_job
+from explorer.ui.import_job import ImportJob, start_import
+
+PATIENCE_S = 90
+
+
+@pytest.fixture
+def scene(monkeypatch, tmp_path) -> Path:
+    """A zoo of its own, and a folder in which every temporary file of a job lies."""
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "jobs").mkdir()
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path / "zoo"))
+    monkeypatch.setattr(import_job.tempfile, "tempdir", str(tmp_path / "jobs"))
+    return tmp_path
+
+
+def wait(job: ImportJob, scene: Path) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while (job.running or any((scene / "jobs").iterdir())) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def test_an_upload_is_imported_with_its_card(scene, checkpoints):
+    upload = ("crate.pth.tar", checkpoints["crate.pth.tar"].read_bytes())
+    job = start_import(upload, "mine", None, b'{"heads": 2, "classes": ["a", "b", "c"]}')
+    wait(job, scene)
+    assert job.error is None
+    assert job.installed == "mine"
+    assert job.share == 1.0
+    assert zoo.find_model("mine").classes == ("a", "b", "c")
+    assert not any((scene / "jobs").iterdir())
+
+
+def test_what_cannot_be_imported_is_one_sentence(scene):
+    job = start_import(("notes.pth", b"only text"), None, 2)
+    wait(job, scene)
+    assert job.installed is None
+    assert job.error
+    assert "notes.pth" in job.error
+    assert "\n" not in job.error
+    assert not any((scene / "zoo").iterdir())
+    assert not any((scene / "jobs").iterdir())
+
+
+def test_a_cancelled_import_installs_nothing(scene, checkpoints):
+    job = start_import(str(checkpoints["crate.pth.tar"]), "mine", 2)
+    job.cancel()
+    wait(job, scene)
+    assert not job.running
+    assert "cancelled" in (job.error or "")
+    assert not any((scene / "zoo").iterdir())
+    assert not any((scene / "jobs").iterdir())
+
+
+def test_a_file_name_cannot_leave_its_folder(scene):
+    job = start_import(("../../evil.pth", b"x"), None, None)
+    wait(job, scene)
+    assert not list(scene.parent.glob("evil.pth"))
