@@ -4,7 +4,6 @@ from explorer.figures.bars import head_bars, prediction_bars
 from explorer.figures.curves import histogram_before_after, layer_curve, stacked_heads
 from explorer.figures.maps import patch_map, token_heatmap
 from explorer.figures.pictures import (
-    enlarge,
     heat_overlay,
     heat_picture,
     jpeg_bytes,
@@ -12,7 +11,6 @@ from explorer.figures.pictures import (
     mask_overlay,
     png_bytes,
     rgb_overlay,
-    strip,
     threshold_overlay,
 )
 from explorer.figures.style import (
@@ -41,7 +39,6 @@ __all__ = [
     "REDUCTION_LABEL",
     "TOKEN_RATE_LABEL",
     "WHOLE_RATE_LABEL",
-    "enlarge",
     "head_bars",
     "heat_overlay",
     "heat_picture",
@@ -55,7 +52,6 @@ __all__ = [
     "prediction_bars",
     "rgb_overlay",
     "stacked_heads",
-    "strip",
     "threshold_overlay",
     "token_heatmap",
 ]

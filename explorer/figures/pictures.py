@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from explorer.figures import style
 from explorer.figures.checks import finite, picture_of, share
 from explorer.trace import Array
 
 ROBUST_PERCENTILES = (1.0, 99.0)
-BAND_COLOR, BAND_TEXT = (58, 62, 71), (240, 241, 244)
-"""A grey that stands out neither on white nor on the dark theme, and the text on it (contrast 9)."""
-LABEL_PIXELS, BAND_PIXELS = 14, 22
 THICK_OUTLINE_FROM = 160
 """Shorter side in pixels from which an outline is 2 px wide."""
 
@@ -102,42 +98,6 @@ def rgb_overlay(picture: Array, rgb: Array, foreground: Array, alpha: float = 0.
     return _blend(picture, colors, alpha)
 
 
-def strip(pictures: Sequence[Array], labels: Sequence[str], columns: int | None = None, gap: int = 4) -> Array:
-    """One contact sheet: pictures of one size in rows, each with its label above. The last row may be short.
-
-    Labels are drawn in Pillow's own font, which has Latin letters only; too long ones end with an ellipsis.
-    Raises ValueError if nothing is given, sizes differ or labels do not fit.
-    """
-    sheets = [picture_of(picture) for picture in pictures]
-    if not sheets or len(sheets) != len(labels) or len({sheet.shape for sheet in sheets}) > 1:
-        raise ValueError("a strip needs at least one picture, all of one size, and a label for each")
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
-    height, width = sheets[0].shape[:2]
-    columns = min(columns or len(sheets), len(sheets))
-    cell = (width + gap, BAND_PIXELS + height + gap)
-    rows = -(-len(sheets) // columns)
-    canvas = Image.new("RGB", (columns * cell[0] + gap, rows * cell[1] + gap), BAND_COLOR)
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(LABEL_PIXELS)
-    for k, (sheet, label) in enumerate(zip(sheets, labels, strict=True)):
-        left, top = gap + k % columns * cell[0], gap + k // columns * cell[1]
-        text = _shortened(label, width - 4, font)
-        draw.text((left + 2, top + BAND_PIXELS / 2), text, fill=BAND_TEXT, font=font, anchor="lm")
-        canvas.paste(Image.fromarray(sheet), (left, top + BAND_PIXELS))
-    return np.asarray(canvas)
-
-
-def enlarge(picture: Array, side: int = 448, smooth: bool = True) -> Array:
-    """A small picture with its longer side at `side` pixels, bicubic or in crisp squares; larger ones stay."""
-    picture = picture_of(picture)
-    factor = side / max(picture.shape[:2])
-    if factor <= 1:
-        return picture
-    size = round(picture.shape[1] * factor), round(picture.shape[0] * factor)
-    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(picture).resize(size, how))
-
-
 def png_bytes(picture: Array) -> bytes:
     """The picture as a PNG file."""
     return _encoded(picture, "PNG")
@@ -176,14 +136,6 @@ def _blend(picture: Array, colors: Array, alpha: float) -> Array:
 def _same_size(picture: Array, plane: Array) -> None:
     if plane.shape != picture.shape[:2]:
         raise ValueError(f"the picture is {picture.shape[:2]}, what is laid over it {plane.shape}: enlarge it first")
-
-
-def _shortened(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    if font.getlength(label) <= width:
-        return label
-    while label and font.getlength(label + "…") > width:
-        label = label[:-1]
-    return label + "…"
 
 
 def _encoded(picture: Array, form: str, **options: int) -> bytes:

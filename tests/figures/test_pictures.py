@@ -136,37 +136,6 @@ def test_rgb_is_clipped_and_kept_to_the_foreground():
     assert not result[~square()].any()
 
 
-def test_strip_holds_every_picture_unchanged():
-    sheets = [photo(40, 60, seed) for seed in range(5)]
-    result = figures.strip(sheets, [f"layer {k}" for k in range(1, 6)], columns=3, gap=4)
-    down, right = pictures.BAND_PIXELS + 40 + 4, 64
-    assert result.shape == (2 * down + 4, 3 * right + 4, 3)
-    for k, sheet in enumerate(sheets):
-        top, left = 4 + pictures.BAND_PIXELS + k // 3 * down, 4 + k % 3 * right
-        np.testing.assert_array_equal(result[top : top + 40, left : left + 60], sheet)
-
-
-def test_strip_shortens_labels_that_do_not_fit():
-    narrow = figures.strip([photo(40, 60)], ["an extraordinarily long label that goes on and on"])
-    assert narrow.shape[1] == 68
-    assert (narrow[:, -4:] == pictures.BAND_COLOR).all()
-
-
-@pytest.mark.parametrize(
-    ("sheets", "labels"), [([], []), ([photo()], []), ([photo(), photo(8, 8)], ["a", "b"])], ids=["none", "few", "size"]
-)
-def test_strip_refuses(sheets, labels):
-    with pytest.raises(ValueError, match="strip"):
-        figures.strip(sheets, labels)
-
-
-def test_enlarge():
-    tiny = photo(64, 48)
-    assert figures.enlarge(tiny, 256).shape == (256, 192, 3)
-    assert len(np.unique(figures.enlarge(photo(2, 2), 64, smooth=False).reshape(-1, 3), axis=0)) == 4
-    np.testing.assert_array_equal(figures.enlarge(tiny, 32), tiny)
-
-
 def test_png_is_lossless_and_jpeg_is_close():
     smooth = np.full((32, 32, 3), (200, 40, 90), np.uint8)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(figures.png_bytes(photo())))), photo())
@@ -195,10 +164,9 @@ def test_heat_with_nan_is_refused(bad):
         lambda: figures.label_overlay(photo(), ramp()),
         lambda: figures.threshold_overlay(photo(), ramp()),
         lambda: figures.rgb_overlay(photo(), np.zeros((12, 16)), square()),
-        lambda: figures.strip([photo()], ["a"], columns=0),
         lambda: figures.png_bytes(photo()[..., 0]),
     ],
 )
 def test_what_does_not_fit_is_refused(call):
-    with pytest.raises(ValueError, match=r"must be|enlarge|at least"):
+    with pytest.raises(ValueError, match=r"must be|at least"):
         call()
