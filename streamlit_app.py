@@ -5,7 +5,7 @@ import streamlit as st
 from explorer import ui
 from explorer.errors import ExplorerError
 
-st.set_page_config(page_title="CRATE Explorer", page_icon=":material/blur_on:", layout="wide")
+st.set_page_config(page_title="CRATE Explorer", page_icon=ui.ICON, layout="wide")
 page = ui.navigation()
 ui.style()
 ui.warm_up()

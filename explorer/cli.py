@@ -24,6 +24,8 @@ from explorer.inputs import prepare_input
 from explorer.measures import METHODS, on_pixels, segment_trace
 from explorer.trace import Array, Knobs, ModelCard, trace_points
 
+CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
+"""What typer raises for arguments that do not fit; it carries its own copy of click."""
 TABLE_WIDTH = 110
 """Characters of a table that goes to a file or a pipe."""
 app = typer.Typer(
@@ -46,10 +48,13 @@ StepOption = Annotated[list[str] | None, typer.Option(metavar="[L=]V", help="For
 def main() -> None:
     """Run the command line; what a user can fix is one line on the standard error and exit code 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except ExplorerError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        sentence = str(error)
+    except CLICK_ERROR as error:  # pyright: ignore[reportGeneralTypeIssues] (click's base class)
+        sentence = error.format_message() or "a command is missing: see crate-explorer --help"
+    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 @app.command()

@@ -22,7 +22,10 @@ from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace, patch_grid,
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 MEMORY_VARIABLE, PROVIDER_VARIABLE = "CRATE_EXPLORER_MEMORY_GB", "CRATE_EXPLORER_PROVIDER"
-DEFAULT_MEMORY_GB = 3.0
+SECONDS_VARIABLE = "CRATE_EXPLORER_SECONDS"
+DEFAULT_MEMORY_GB, DEFAULT_SECONDS = 3.0, 45.0
+OPERATIONS_PER_S = {CPU: 2.8e10, CUDA: 2e12}
+"""Multiply-adds a second: two CPU cores, measured from 197 to 11,881 tokens; the GPU's is a cautious guess."""
 FLOAT_BYTES = 4
 MAX_PARALLEL_RUNS = 2
 # ONNX Runtime's exceptions share no base class below Exception.
@@ -55,7 +58,7 @@ def provider() -> tuple[str, str]:
 
 def _cuda_problem() -> str | None:
     """Why CUDA cannot be used, or None; ONNX Runtime itself falls back silently."""
-    if not os.path.exists("/proc/driver/nvidia/version") and os.name != "nt":
+    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/dxg"))) and os.name != "nt":
         return "no NVIDIA driver"
     ort.set_default_logger_severity(4)  # the trial's failure is reported by its reason, not by log lines
     try:
@@ -134,7 +137,7 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     names = list(dict.fromkeys(["logits", *(trace_points(card) if want is None else want)]))
     if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
         raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
-    check_memory(card, len(prepared.data), prepared.height, prepared.width, stride)
+    check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
     binding = model.session.io_binding()
     for name, value in {"image": prepared.data, **knobs.feeds()}.items():
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
@@ -221,37 +224,56 @@ class Cost:
     memory_bytes: int
     operations: float
 
+    def seconds(self, provider_name: str) -> float:
+        """Roughly how long it runs; right within a factor of two on the machines that it was measured on."""
+        return self.operations / OPERATIONS_PER_S[provider_name]
+
 
 def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
     """Cost of a run with all trace points, from the shapes alone.
 
     Memory: each layer keeps z, z_half and the projections (query and key for a ViT) and codes; about eight more
-    arrays of the widest kind are at work. Operations: 4d² (CRATE) per token and layer for the matrices, 2Nd for
-    attention.
+    arrays of the widest kind are at work. Operations for each token and layer: 4d² for CRATE's matrices, 2d² + 4dm for
+    those of CRATE-α, 12d² for a ViT's, and 2NKp for attention.
     """
     rows, cols = patch_grid(height, width, card.patch, stride)
     tokens, d = 1 + rows * cols, card.dim
     inner = card.heads * card.head_dim
     widest = max(card.codes_dim, 4 * d if card.family == "vit" else d, inner)
     kept = card.layers * (2 * d + inner * (1 if card.has_subspaces else 2) + card.codes_dim) + d
-    matrices = 4 * d * d + 12 * d * card.codes_dim if card.has_subspaces else 12 * d * d
+    crate = 2 * d * d + 4 * d * card.codes_dim if card.codes_dim else 4 * d * d
+    matrices = crate if card.has_subspaces else 12 * d * d
     operations = float(batch * tokens * card.layers * (matrices + 2 * tokens * inner))
     return Cost(tokens, batch * tokens * (kept + 8 * widest) * FLOAT_BYTES, operations)
 
 
-def check_memory(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
-    """The cost of a run. Raises ExplorerError, with the numbers and a setting that fits, when it is over the budget."""
-    said = os.environ.get(MEMORY_VARIABLE) or str(DEFAULT_MEMORY_GB)
-    try:
-        budget = float(said) * 1e9
-    except ValueError as error:
-        raise ExplorerError(f"{MEMORY_VARIABLE} should be a number of GB, but is {said!r}.") from error
+def check_cost(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
+    """The cost of a run. Raises ExplorerError, with the numbers and a setting that fits, when it is over a limit.
+
+    The limits: bytes ($CRATE_EXPLORER_MEMORY_GB) and expected seconds ($CRATE_EXPLORER_SECONDS).
+    """
+    memory, seconds = _limit(MEMORY_VARIABLE, DEFAULT_MEMORY_GB) * 1e9, _limit(SECONDS_VARIABLE, DEFAULT_SECONDS)
+    name = provider()[0]
+
+    def fits(cost: Cost) -> bool:
+        return cost.memory_bytes <= memory and cost.seconds(name) <= seconds
+
     cost = estimate(card, batch, height, width, stride)
-    if cost.memory_bytes <= budget:
+    if fits(cost):
         return cost
-    fits = [s for s in range(stride, card.patch + 1) if estimate(card, batch, height, width, s).memory_bytes <= budget]
-    mend = f"stride {fits[0]} would fit" if fits else "use a smaller size or fewer images"
+    finest = [s for s in range(stride, card.patch + 1) if fits(estimate(card, batch, height, width, s))]
+    mend = f"stride {finest[0]} would fit" if finest else "use a smaller size or fewer images"
+    what = f"{height}×{width} pixels" if batch == 1 else f"{batch} images of {height}×{width} pixels"
     raise ExplorerError(
-        f"{batch} image(s) of {height}×{width} at stride {stride} are {cost.tokens:,} tokens and need about "
-        f"{cost.memory_bytes / 1e9:.1f} GB, more than the {budget / 1e9:.1f} GB allowed ({MEMORY_VARIABLE}): {mend}."
+        f"{what} at stride {stride} are {cost.tokens:,} tokens and need about {cost.memory_bytes / 1e9:.1f} GB and "
+        f"{cost.seconds(name):,.0f} s, more than the {memory / 1e9:.1f} GB and {seconds:.0f} s allowed "
+        f"({MEMORY_VARIABLE}, {SECONDS_VARIABLE}): {mend}."
     )
+
+
+def _limit(variable: str, default: float) -> float:
+    said = os.environ.get(variable) or str(default)
+    try:
+        return float(said)
+    except ValueError as error:
+        raise ExplorerError(f"{variable} should be a number, but is {said!r}.") from error

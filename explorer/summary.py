@@ -22,6 +22,7 @@ POSITIONS = {
     "subspace_coding_rate_half": "R^c of U_k^T LN(Z^{l+1/2}), the same norm and subspaces after MSSA, as given",
     "subspace_coding_rate_official": "R^c of U_k^T LN(Z^l), every token scaled to length 1 within each head",
     "subspace_coding_rate_half_official": "R^c of U_k^T LN(Z^{l+1/2}), every token scaled to length 1 within each head",
+    "effective_rank": "exp of the entropy of the singular values of Z^l, in directions",
     "nonzero_fraction": "share of exact non-zeros in Z^{l+1} (the codes where D is overcomplete), CLS included",
     "l0": "number of exact non-zeros there",
     "l1": "sum of absolute entries there",

@@ -23,21 +23,30 @@ Array = np.ndarray
 
 SCHEMA = 1
 METADATA_KEY = "crate_explorer"
+MAX_SIDE = 1024
+"""Pixels of the longest side of a square input."""
 FAMILY_LABELS = {"crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT"}
 
 GLOSSARY: dict[str, str] = {
-    "Z^ℓ": "the tokens that enter layer ℓ, one row each (N × d)",
-    "Z^{ℓ+½}": "the tokens after the compression step (MSSA) of layer ℓ",
-    "U_k": "the k-th learned subspace of a layer: p directions in the d-dimensional token space",
-    "U_kᵀZ": "the tokens projected into subspace k; query, key and value of head k at once",
-    "D": "the learned dictionary of a layer, in which the tokens should become sparse",
-    "MSSA": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
-    "ISTA": "one shrinkage-thresholding step: sparsifies the tokens against D",
-    "R": "coding rate: nats needed to encode all tokens up to the distortion ε",
-    "R^c": "coding rate of the tokens in the K subspaces, summed; compression lowers it",
-    "‖Z‖₀": "number of entries that are not zero; sparsification lowers it",
-    "ε²": "squared distortion allowed for each token in the rates",
-    "η, λ": "step size and threshold weight of the ISTA step",
+    "**token**": "a vector of d numbers that stands for one patch of the photo; the first one, **CLS**, stands for the "
+    "whole photo and is classified",
+    "$Z^\\ell$": "the tokens that enter layer ℓ, one row each (N × d)",
+    "$Z^{\\ell+1/2}$": "the tokens after the compression step (MSSA) of layer ℓ",
+    "$U_k$": "the k-th learned subspace of a layer, which is its **head** k: p directions in the d-dimensional space",
+    "$U_k^\\top Z$": "the tokens **projected** into subspace k; query, key and value of head k at once",
+    "$D$": "the learned dictionary of a layer, in which the tokens should become sparse",
+    "**MSSA**": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
+    "**ISTA**": "one shrinkage-thresholding step: sparsifies the tokens against D",
+    "$R$": "coding rate: **nats** (units of information, 1.44 bits) needed to encode all tokens up to the distortion ε",
+    "$R^c$": "coding rate of the tokens in the K subspaces, summed; compression lowers it",
+    "$\\|Z\\|_0$": "number of entries that are not zero; sparsification lowers it",
+    "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
+    "$\\eta, \\lambda$": "step size and threshold weight of the ISTA step",
+    "**MaskCut**": "cuts the patches into object and background where they are least alike, without labels",
+    "**PCA-RGB**": "the three strongest directions among the projections of the foreground, as red, green and blue",
+    "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
+    "**IoU**": "overlap of two masks over their union; 1 is a perfect match",
+    "**zoo, card**": "the models at hand, and what each says of itself: sizes, classes, origin, measured accuracy",
 }
 
 
@@ -69,6 +78,10 @@ class Preprocessing:
         ]
         sizes = (("resize", self.resize), ("crop", self.crop))
         bad += [f"{name}={v!r}" for name, v in sizes if type(v) is not int or not 1 <= v <= 1 << 16]
+        if not bad and not self.crop <= self.resize <= 4 * self.crop:
+            bad.append(f"crop={self.crop} with resize={self.resize}")
+        if not bad and self.crop > MAX_SIDE:
+            bad.append(f"crop={self.crop} (at most {MAX_SIDE})")
         known = self.interpolation in ("bilinear", "bicubic")
         return bad if known else [*bad, f"interpolation={self.interpolation!r}"]
 
@@ -166,12 +179,24 @@ class ModelCard:
         whole = {f: getattr(self, f) for f in ("codes_dim", "parameters")}
         bad += [f"{f}={v!r}" for f, v in whole.items() if type(v) is not int or v < 0]
         bad += [] if _is_number(self.norm_eps) else [f"norm_eps={self.norm_eps!r}"]
+        bad += [
+            f"{f}={getattr(self, f)!r}"
+            for f in ("provenance", "measured", "parity")
+            if type(getattr(self, f)) is not dict
+        ]
+        bad += [] if isinstance(self.init, dict) and all(map(_is_law, self.init.values())) else ["init (not laws)"]
         bad += self.preprocessing.problems()
         bad += [
             f"{f}={getattr(self, f)!r}" for f in ("name", "family", "modality") if not isinstance(getattr(self, f), str)
         ]
         if bad:
             raise ExplorerError(f"{self.path.name}: its model card has impossible values: {', '.join(bad)}.")
+
+
+def _is_law(law: Any) -> bool:
+    """Whether this is {"uniform": bound}, {"normal": std} or {"constant": value}."""
+    kinds = ("uniform", "normal", "constant")
+    return isinstance(law, dict) and len(law) == 1 and all(k in kinds and _is_number(v) for k, v in law.items())
 
 
 def _is_number(value: Any) -> bool:

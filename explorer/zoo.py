@@ -192,7 +192,10 @@ def load_weights(card: ModelCard, names: Iterable[str]) -> dict[str, Array]:
 
     wanted = set(names)
     graph = onnx.load(card.path, load_external_data=False).graph
-    found = {t.name: numpy_helper.to_array(t) for t in graph.initializer if t.name in wanted}
+    try:
+        found = {t.name: numpy_helper.to_array(t) for t in graph.initializer if t.name in wanted}
+    except ValueError as error:
+        raise ExplorerError(f"{card.path.name} is damaged: a tensor's values do not fill its shape.") from error
     if missing := sorted(wanted - set(found)):
         raise ExplorerError(
             f"{card.path.name} has no weights {missing[0]}: export it again with `crate-explorer import`."

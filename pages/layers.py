@@ -44,3 +44,4 @@ with norm:
     st.plotly_chart(ui.token_norm_figure(view, layer), key="token_norm", config=ui.PLOT_CONFIG)
 
 ui.layer_downloads(view)
+ui.glossary()

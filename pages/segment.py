@@ -18,7 +18,7 @@ columns = st.columns(4)
 with columns[0]:
     ui.heading("Photo")
     ui.pick_token(view, token)
-    st.caption("Click a patch to see its attention; click it again, or press Escape, for CLS.")
+    st.caption("Click a patch, or use the arrow keys, to see its attention; Escape for CLS.")
 with columns[1]:
     ui.picture("Attention", overlay, f"layer {layer}, {ui.head_name(head)}, of {ui.token_name(view, token)}")
 with columns[2]:
@@ -37,7 +37,7 @@ predictions, thresholded, clusters, strongest = st.columns(4)
 with predictions:
     ui.heading("Prediction")
     st.plotly_chart(figures.prediction_bars(*view.top_classes()), key="predictions", config=ui.PLOT_CONFIG)
-    st.caption("the five most probable classes, softmax of the logits")
+    st.caption(ui.prediction_caption(view))
 with thresholded:
     drawn = figures.threshold_overlay(view.picture, kept.labels > 0, settings.alpha)
     ui.picture("Kept attention", drawn, settings.rule_name)
@@ -50,3 +50,4 @@ with strongest:
 
 ui.mask_comparison(view, settings)
 ui.segment_downloads(view, settings, overlay)
+ui.glossary()

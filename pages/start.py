@@ -36,13 +36,10 @@ with features:
 
 compression, sparsity = st.columns(2)
 compression.plotly_chart(ui.rate_figure(view), key="start_rate", config=ui.PLOT_CONFIG)
-compression.caption(
-    "Compression: fewer nats are needed to encode the tokens in their subspaces. Lower is better compressed."
-)
+compression.caption(ui.COMPRESSION_CAPTION)
 sparsity.plotly_chart(ui.sparsity_figure(view), key="start_sparsity", config=ui.PLOT_CONFIG)
-sparsity.caption("Sparsity: the share of entries that are not zero. The grey line is the same network before training.")
+sparsity.caption(ui.SPARSITY_CAPTION)
 
 st.subheader("Try another photo", anchor=False)
 ui.choose_photo("pages/segment.py")
-with st.expander("The letters and words on these pages"):
-    ui.glossary()
+ui.glossary()

@@ -204,9 +204,9 @@ def test_run_over_the_budget_names_tokens_memory_and_a_stride_that_fits(opened, 
     assert f"{cost[1].memory_bytes / 1e9:.1f} GB" in sentence
     assert runtime.MEMORY_VARIABLE in sentence
     assert sentence.endswith("stride 3 would fit.")
-    assert runtime.check_memory(card, 1, 400, 400, 3) == cost[3]
+    assert runtime.check_cost(card, 1, 400, 400, 3) == cost[3]
     with pytest.raises(ExplorerError, match="stride 3 would fit"):
-        runtime.check_memory(card, 1, 400, 400, 2)
+        runtime.check_cost(card, 1, 400, 400, 2)
 
 
 def test_run_over_the_budget_at_every_stride(opened, monkeypatch):
@@ -221,7 +221,7 @@ def test_run_over_the_budget_at_every_stride(opened, monkeypatch):
 def test_budget_that_is_no_number(cards, monkeypatch, value):
     monkeypatch.setenv(runtime.MEMORY_VARIABLE, value)
     with pytest.raises(ExplorerError, match=runtime.MEMORY_VARIABLE):
-        runtime.check_memory(cards["crate"], 1, 12, 12, 4)
+        runtime.check_cost(cards["crate"], 1, 12, 12, 4)
 
 
 # the random-init control

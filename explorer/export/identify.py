@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +19,8 @@ FAMILIES: dict[str, type[Crate] | type[ViT]] = {"crate": Crate, "crate_alpha": C
 DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}
 """Heads by width in the released models; a checkpoint of another width needs them said."""
 VIT_DEFAULT_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16}
+DEMO_HEADS = 6
+"""Of the emergence notebook's demo model, 768 wide, which its extra `head` gives away."""
 UNUSED = {"crate": ("head.weight", "head.bias")}
 """Tensors that some files carry and the released forward pass never reads (the emergence notebook's demo model)."""
 
@@ -97,7 +100,7 @@ def _size(family: str, weights: dict[str, Array], heads: int | None, eta, lam) -
     projected = dim if vit else _shape(weights, "transformer.layers.0.0.fn.qkv.weight", 2)[0]
     classes = _shape(weights, "head.weight" if vit else "mlp_head.1.weight", 2)[0]
     return Size(
-        dim=dim, layers=layers, heads=_heads(family, dim, projected, heads), patch=patch, classes=classes,
+        dim=dim, layers=layers, heads=_heads(family, dim, projected, heads, weights), patch=patch, classes=classes,
         image_size=grid * patch, norm_eps=1e-5 if family == "crate" else 1e-6, eta=eta, lam=lam,
         inner=None if projected == dim else projected,
     )  # fmt: skip
@@ -117,7 +120,9 @@ def _patch(family: str, weights: dict[str, Array]) -> int:
     return wide
 
 
-def _heads(family: str, dim: int, projected: int, heads: int | None) -> int:
+def _heads(family: str, dim: int, projected: int, heads: int | None, keys: Container[str]) -> int:
+    if heads is None and family == "crate" and "head.weight" in keys:
+        heads = DEMO_HEADS
     if heads is None:
         heads = (VIT_DEFAULT_HEADS if family == "vit" else DEFAULT_HEADS).get(dim)
     if heads is None:

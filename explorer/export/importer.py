@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import onnx
 import torch
 
 from explorer import zoo
@@ -19,7 +20,7 @@ from explorer.export.checkpoint import Checkpoint, read_checkpoint
 from explorer.export.families import WEIGHT_ROLES, build
 from explorer.export.identify import FAMILIES, Identity, identify
 from explorer.export.parity import check_parity
-from explorer.trace import METADATA_KEY, ModelCard
+from explorer.trace import METADATA_KEY, Array, ModelCard
 
 PROBE_LIMIT_S = 60
 ROOT = Path(__file__).parents[2]
@@ -78,13 +79,45 @@ def import_file(
     if not path.is_file():
         raise ExplorerError(f"{path} is not a file: give the path of a checkpoint or of an .onnx file.")
     progress("Inspecting the graph", 0.1)
-    zoo.read_card(path)
+    check_graph(zoo.read_card(path))
     progress("Opening it in a child process", 0.4)
     _probe(path)
     progress("Installing", 0.9)
     installed = zoo.install(path.read_bytes(), name or zoo.suggest_name(path.name), directory)
     progress("Done", 1.0)
     return installed
+
+
+def check_graph(card: ModelCard) -> None:
+    """An .onnx from elsewhere must be, node by node, the graph that we write from its own weights, and its card must
+    say what its shapes say. Raises ExplorerError with what differs."""
+    name = card.path.name
+    if card.family not in FAMILIES or not card.init:
+        raise ExplorerError(f"{name} is refused: its card names the family {card.family!r} or no weights.")
+    weights = zoo.load_weights(card, card.init)
+    identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1)
+    size = identity.size
+    ours = build(identity.family, size, weights, {}).graph
+    theirs = onnx.load(card.path, load_external_data=False).graph
+    for part in ("node", "input", "output", "initializer"):
+        if [e.SerializeToString() for e in getattr(ours, part)] != [
+            e.SerializeToString() for e in getattr(theirs, part)
+        ]:
+            raise ExplorerError(f"{name} is refused: its {part}s are not those that we write for its weights.")
+    expected = {
+        "family": identity.family, "layers": size.layers, "dim": size.dim, "patch": size.patch,
+        "head_dim": size.projected // size.heads, "norm_eps": size.norm_eps, "weights": WEIGHT_ROLES[identity.family],
+        "codes_dim": _codes_dim(identity.family, weights),
+    }  # fmt: skip
+    for field, value in expected.items():
+        if getattr(card, field) != value:
+            raise ExplorerError(f"{name} is refused: its card says {field} {getattr(card, field)!r}, not {value!r}.")
+    if card.classes and len(card.classes) != size.classes:
+        raise ExplorerError(f"{name} is refused: its card names {len(card.classes)} of {size.classes} classes.")
+
+
+def _codes_dim(family: str, weights: dict[str, Array]) -> int:
+    return weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
 
 
 def _probe(path: Path) -> None:
@@ -107,6 +140,12 @@ def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: C
     if card_file.patch_size not in (None, size.patch):
         raise ExplorerError(f"The card says patches of {card_file.patch_size}, but the checkpoint has {size.patch}.")
     image_size = card_file.image_size or card_file.crop or size.image_size
+    if card_file.crop not in (None, image_size):
+        raise ExplorerError(
+            f"The card says image size {image_size} and crop {card_file.crop}: they should be the same."
+        )
+    if problems := card_file.preprocessing(image_size).problems():
+        raise ExplorerError(f"The card's preprocessing does not fit together: {', '.join(problems)}.")
     if image_size % size.patch:
         raise ExplorerError(f"The card's image size {image_size} is not a multiple of the patch size {size.patch}.")
     ista = family != "vit"
@@ -120,7 +159,7 @@ def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: C
         ) from error
     if unknown := set(card_file.init) - set(laws):
         raise ExplorerError(f"The card's init names {min(unknown)}, which is no tensor of this model.")
-    codes = checkpoint.weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
+    codes = _codes_dim(family, checkpoint.weights)
     used = [array for key, array in checkpoint.weights.items() if key not in identity.ignored]
     return ModelCard(
         name=name, family=family, modality="image", layers=size.layers, heads=size.heads, dim=size.dim,

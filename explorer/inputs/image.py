@@ -16,14 +16,14 @@ from PIL import Image, ImageOps
 
 from explorer.errors import ExplorerError
 from explorer.inputs.common import digest, too_large
-from explorer.trace import Array, Prepared, Preprocessing, read_only
+from explorer.trace import MAX_SIDE, Array, Prepared, Preprocessing, read_only
 
 Size = tuple[int, int]  # width, height, as in PIL
 
 MAX_BYTES = 32 << 20  # of a picture file
 MAX_PIXELS = 40_000_000  # of a decoded or resized picture
+MIN_SIDE = 8  # pixels; a thinner picture shows nothing that a patch could hold
 MAX_ASPECT = 50  # longer side over shorter side
-MAX_SIDE = 1024  # pixels of the model's square input
 MAX_WHOLE = 3  # longer side over shorter side of a photo that is shown whole
 MASK_ASPECT_TOLERANCE = 0.02
 VOID = 255  # palette index that VOC masks give to "not labelled"
@@ -75,13 +75,29 @@ def prepare_photo(
     """
     size = _checked_size(size, preprocessing, patch, framing)
     photo = _frame(
-        read_photo(data, name), preprocessing, patch, size, framing, FILTERS[preprocessing.interpolation], name
+        _not_thin(read_photo(data, name), name),
+        preprocessing,
+        patch,
+        size,
+        framing,
+        FILTERS[preprocessing.interpolation],
+        name,
     )
     picture = np.array(photo)
     pixels = np.array(picture.transpose(2, 0, 1)[None], np.float32, order="C") / np.float32(255)
     mean, std = (np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
     made_from = digest("photo", data, size, framing, patch, *vars(preprocessing).values())
     return Prepared(read_only((pixels - mean) / std), read_only(picture), made_from, name)
+
+
+def _not_thin(photo: Image.Image, name: str) -> Image.Image:
+    """The photo itself. Raises ExplorerError if a side is too short to show anything."""
+    if min(photo.size) < MIN_SIDE:
+        size = f"{photo.width} × {photo.height}"
+        raise ExplorerError(
+            f"{name} has {size} pixels: expected at least {MIN_SIDE} × {MIN_SIDE}: choose another file."
+        )
+    return photo
 
 
 def prepare_mask(

@@ -10,6 +10,7 @@ import numpy as np
 from explorer.measures.rate import (
     OFFICIAL_EPS_SQUARED,
     coding_rate,
+    effective_rank,
     subspace_coding_rate,
     subspace_coding_rate_official,
 )
@@ -24,6 +25,7 @@ class LayerMeasures:
     coding_rate, coding_rate_half: R of Z^ℓ and of Z^{ℓ+½}, tokens as given.
     per_head, per_head_half: R^c of U_kᵀ LN(Z^ℓ), what MSSA reads, and of U_kᵀ LN(Z^{ℓ+½}), what it made of it, under
     the same norm and subspaces. *_official: the same with every token scaled to length 1 within each head.
+    effective_rank: of Z^ℓ, in directions.
     nonzero_fraction, l0, l1: of what the sparsifying step leaves, Z^{ℓ+1} (or the codes where the dictionary is
     overcomplete), CLS included; l1 is the sum of absolute entries.
     """
@@ -35,6 +37,7 @@ class LayerMeasures:
     per_head_half: Array
     per_head_official: Array
     per_head_half_official: Array
+    effective_rank: float
     nonzero_fraction: float
     l0: int
     l1: float
@@ -110,6 +113,7 @@ def _measure(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_sq
         per_head_half=subspace_coding_rate(after, eps_squared),
         per_head_official=subspace_coding_rate_official(before),
         per_head_half_official=subspace_coding_rate_official(after),
+        effective_rank=effective_rank(trace.z(layer, image)),
         nonzero_fraction=nonzero_fraction(sparse),
         l0=l0(sparse),
         l1=l1(sparse),

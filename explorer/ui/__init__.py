@@ -2,7 +2,10 @@
 
 from explorer.ui.caches import warm_up
 from explorer.ui.common import (
+    COMPRESSION_CAPTION,
+    ICON,
     PLOT_CONFIG,
+    SPARSITY_CAPTION,
     choose_photo,
     enlarge_map,
     glossary,
@@ -38,6 +41,7 @@ from explorer.ui.segment import (
     masks,
     object_count,
     pick_token,
+    prediction_caption,
     segment_downloads,
     segment_settings,
     token_name,
@@ -46,7 +50,10 @@ from explorer.ui.sidebar import draw as draw_sidebar
 from explorer.ui.view import View, current_view
 
 __all__ = [
+    "COMPRESSION_CAPTION",
+    "ICON",
     "PLOT_CONFIG",
+    "SPARSITY_CAPTION",
     "View",
     "choose_photo",
     "current_view",
@@ -67,6 +74,7 @@ __all__ = [
     "parts",
     "pick_token",
     "picture",
+    "prediction_caption",
     "provider_line",
     "rate_figure",
     "rate_position",

@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 
 from explorer import runtime, zoo
+from explorer.errors import ExplorerError
 from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
 
 MAX_OPEN_MODELS = 8
@@ -35,10 +36,17 @@ def cards() -> list[ModelCard]:
     return zoo.list_models()
 
 
+def _same(path: Path, sha256: str) -> ModelCard:
+    """The card of a file that must still be the one that was chosen."""
+    if not path.is_file() or (card := zoo.read_card(path)).sha256 != sha256:
+        raise ExplorerError(f"{path.stem} was replaced or removed while it was in use: load the page again.")
+    return card
+
+
 @st.cache_resource(max_entries=MAX_OPEN_MODELS, show_spinner=False)
 def _open(sha256: str, provider: str, control: bool, path: Path) -> runtime.Model:
-    del sha256, provider  # parts of the key
-    card = zoo.read_card(path)
+    del provider  # part of the key
+    card = _same(path, sha256)
     return runtime.open_model(card, zoo.draw_control(card) if control else None)
 
 
@@ -49,8 +57,7 @@ def open_model(card: ModelCard, control: bool = False) -> runtime.Model:
 
 @st.cache_resource(max_entries=MAX_OPEN_MODELS, show_spinner=False)
 def _weights(sha256: str, control: bool, path: Path) -> tuple[LayerWeights, ...]:
-    del sha256
-    card = zoo.read_card(path)
+    card = _same(path, sha256)
     arrays: dict[str, Array] | None = zoo.draw_control(card) if control else None
     return zoo.layer_weights(card, arrays)
 
@@ -77,7 +84,12 @@ class _TraceStore:
                 if key in self._kept:
                     self._kept.move_to_end(key)
                     return self._kept[key][0]
-            trace = compute()
+            try:
+                trace = compute()
+            except BaseException:
+                with self._lock:
+                    self._locks.pop(key, None)
+                raise
             with self._lock:
                 self._kept[key] = (trace, size_bytes)
                 while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self._max_bytes:
@@ -99,7 +111,7 @@ def trace_key(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool =
 def trace(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = False) -> Trace:
     """The trace of a run, computed once while it stays in memory. Raises ExplorerError as runtime.run does."""
     stride = runtime.check_knobs(card, knobs)
-    cost = runtime.check_memory(card, len(prepared.data), prepared.height, prepared.width, stride)
+    cost = runtime.check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
     key = trace_key(card, prepared, knobs, control)
     return _traces().get(key, cost.memory_bytes, lambda: runtime.run(open_model(card, control), prepared, None, knobs))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,16 @@ from explorer.ui.gallery import pick_photo
 from explorer.ui.remembered import PAGE, remembered, set_next
 from explorer.ui.view import View
 
+ICON = str(Path(__file__).parent / "component" / "icon.png")
 MAIN_SCRIPT = Path(__file__).parents[2] / "streamlit_app.py"
+COMPRESSION_CAPTION = (
+    "Compression: nats that the tokens take in the subspaces of their layer; lower is more compressed. Early layers "
+    "may rise: look where the curve falls below the grey control, the same network before training."
+)
+SPARSITY_CAPTION = (
+    "Sparsity: the share of entries that are not zero. A network gets sparser in its first layers even untrained: only "
+    "what differs from the grey control was learned."
+)
 PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 _STYLE = """
@@ -61,9 +71,14 @@ def title(text: str) -> None:
     st.title(text, anchor=False)
 
 
+def plain(text: str) -> str:
+    """Text that is shown as it is: names of files and classes come from users and are not Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|$~:^-])", r"\\\1", text)
+
+
 def show_problem(problem: ExplorerError) -> None:
     """Say what the user can fix, and leave the rest of the app in place."""
-    st.error(str(problem), icon=":material/error:")
+    st.error(plain(str(problem)), icon=":material/error:")
 
 
 def heading(title: str, explanation: str = "") -> None:
@@ -94,13 +109,14 @@ def provider_line() -> None:
 
 def glossary() -> None:
     """Every symbol in plain words."""
-    st.markdown("\n".join(f"- **{symbol}**: {meaning}" for symbol, meaning in GLOSSARY.items()))
+    with st.expander("The letters and words on these pages", icon=":material/menu_book:"):
+        st.markdown("\n".join(f"- {symbol}: {meaning}" for symbol, meaning in GLOSSARY.items()))
 
 
 def top_line(view: View) -> str:
     """The most probable class, or what the model is when it has no class names."""
     names, probabilities = view.top_classes(1)
-    return f"“{names[0]}”, says the model, with {probabilities[0]:.0%}"
+    return f"“{plain(names[0])}”, says the model, with {probabilities[0]:.0%}"
 
 
 def choose_photo(page: str) -> None:

@@ -5,6 +5,7 @@ The app itself never imports torch, and a hostile or huge file can only end the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,7 +17,10 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from explorer import zoo
 from explorer.zoo import DEFAULT_DIRECTORY
+
+CANCELLED = "Import cancelled."
 
 
 @dataclass
@@ -30,6 +34,7 @@ class ImportJob:
     installed: str | None = None
     _process: subprocess.Popen[str] | None = None
     _folder: Path | None = None
+    _file_name: str = ""
     _errors: list[str] = field(default_factory=list)
 
     @property
@@ -38,12 +43,15 @@ class ImportJob:
 
     def cancel(self) -> None:
         """Stop the child; what it had not finished is not installed."""
-        self.error = "Import cancelled: nothing was installed."
+        if not self.running:
+            return
+        self.error = CANCELLED
         if self._process and self._process.poll() is None:
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGTERM)  # its own children too
-            else:
-                self._process.terminate()
+            with contextlib.suppress(ProcessLookupError):  # it ended this very moment
+                if hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, signal.SIGTERM)  # its own children too
+                else:
+                    self._process.terminate()
 
 
 def start_import(
@@ -52,9 +60,9 @@ def start_import(
     """Import a path, a hub reference or an upload (file name and bytes) in a child process; returns at once."""
     folder = Path(tempfile.mkdtemp(prefix="crate-explorer-"))
     if isinstance(source, tuple):
-        target = folder / Path(source[0]).name
+        target = folder / _safe_name(source[0])
         target.write_bytes(source[1])
-        label, argument = source[0], str(target)
+        label, argument, name = Path(source[0]).name, str(target), name or zoo.suggest_name(source[0])
     else:
         label = argument = source
     command = [sys.executable, "-m", "explorer.cli", "import", "--progress-json"]
@@ -65,11 +73,17 @@ def start_import(
         command += ["--card", str(folder / "card.json")]
     process = subprocess.Popen(
         [*command, "--", argument], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        cwd=DEFAULT_DIRECTORY.parent, env={**os.environ, "TMPDIR": str(folder)},
+        cwd=DEFAULT_DIRECTORY.parent, env={**os.environ, "TMPDIR": str(folder), "TEMP": str(folder)},
     )  # fmt: skip
-    job = ImportJob(label, _process=process, _folder=folder)
+    job = ImportJob(label, _process=process, _folder=folder, _file_name=Path(argument).name)
     threading.Thread(target=_follow, args=(job,), daemon=True).start()
     return job
+
+
+def _safe_name(upload: str) -> str:
+    """A file name of our own for an upload: only its last suffix, if that is a known one, comes from the user."""
+    suffix = Path(upload).suffix.lower()
+    return f"upload{suffix}" if suffix in (".onnx", ".safetensors") else "upload.pth"
 
 
 def _follow(job: ImportJob) -> None:
@@ -88,7 +102,7 @@ def _follow(job: ImportJob) -> None:
     errors.join()
     if job.error is None and (code or not installed):
         last = (job._errors or ["the import process ended without a word"])[-1].strip()
-        job.error = last.removeprefix("error: ")
+        job.error = last.removeprefix("error: ").replace(job._file_name, job.label)
     if job.error is None:
         job.installed = installed
     if job._folder:

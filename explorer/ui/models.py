@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer import hub, zoo
+from explorer.errors import ExplorerError
 from explorer.trace import ModelCard
 from explorer.ui import caches
-from explorer.ui.import_job import ImportJob, start_import
+from explorer.ui.common import plain, show_problem
+from explorer.ui.import_job import CANCELLED, ImportJob, start_import
 from explorer.ui.remembered import set_next
 
 JOB = "import_job"
@@ -24,7 +28,6 @@ def zoo_table() -> None:
         selection_mode="single-row",
         column_config={
             "parameters": st.column_config.NumberColumn(format="%.2f M"),
-            "file": st.column_config.NumberColumn(format="%.1f MB"),
             "parity": st.column_config.NumberColumn(format="%.1e", help="Largest difference of any output from torch."),
             "top-1": st.column_config.NumberColumn(format="percent", help="From the card file, on its validation set."),
         },
@@ -41,7 +44,7 @@ def _row(card: ModelCard) -> dict[str, object]:
         "name": card.name, "family": card.family_label, "layers": card.layers, "heads": card.heads, "width": card.dim,
         "patch": card.patch, "pixels": card.preprocessing.crop, "classes": len(card.classes) or None,
         "parameters": card.parameters / 1e6, "epoch": card.provenance.get("epoch"), "top-1": top1,
-        "file": card.size_bytes / 1e6, "parity": card.parity.get("max_abs_error"),
+        "parity": card.parity.get("max_abs_error"),
     }  # fmt: skip
 
 
@@ -55,7 +58,7 @@ def _card(card: ModelCard) -> None:
         facts = {"preprocessing": vars(card.preprocessing), "η": list(card.eta), "λ": list(card.lam)}
         right.json({**facts, "measured": dict(card.measured), "parity": dict(card.parity)}, expanded=1)
         if card.classes:
-            right.caption(f"{len(card.classes)} classes: {', '.join(card.classes[:12])}, …")
+            right.caption(plain(f"{len(card.classes)} classes: {', '.join(card.classes[:12])}, …"))
 
 
 def import_form() -> None:
@@ -63,9 +66,9 @@ def import_form() -> None:
     job: ImportJob | None = st.session_state.get(JOB)
     if job is not None and job.running:
         _progress(job)
-        return
-    if job is not None:
+    elif job is not None:
         _outcome(job)
+    busy = job is not None and job.running
     source = st.segmented_control(
         "From", ["Upload", "Path", "Hugging Face hub"], default="Upload", required=True, key="import_source"
     )
@@ -80,7 +83,7 @@ def import_form() -> None:
         card = right.file_uploader(
             "Card file (JSON, optional): heads, classes, mean, std, sizes, eta, lambda", type="json", key="import_card"
         )
-        if st.button("Import", type="primary", disabled=chosen is None) and chosen is not None:
+        if st.button("Import", type="primary", disabled=chosen is None or busy) and chosen is not None:
             if name:
                 zoo.check_name(name)
             st.session_state[JOB] = start_import(chosen, name or None, heads, card.getvalue() if card else None)
@@ -96,15 +99,23 @@ def _upload() -> tuple[str, bytes] | None:
 
 
 def _path() -> str | None:
-    return st.text_input("Path of the file on the machine that runs the app", key="import_path") or None
+    path = st.text_input("Path of the file on the machine that runs the app", key="import_path")
+    if path and not Path(path).is_file():
+        st.warning("There is no file of that path on the machine that runs the app.")
+        return None
+    return path or None
 
 
 def _hub() -> str | None:
     repository = st.text_input("Repository", placeholder="UCSC-VLAA/CRATE-alpha", key="import_repository")
     if not repository:
         return None
-    with st.spinner("Asking the hub…"):
-        files = _hub_files(repository.strip())
+    try:
+        with st.spinner("Asking the hub…"):
+            files = _hub_files(repository.strip())
+    except ExplorerError as problem:
+        show_problem(problem)
+        return None
     file = st.selectbox("File", files, format_func=lambda f: f"{f.path} ({f.size_bytes / 1e6:,.0f} MB)")
     st.caption(f"Pinned to commit {file.revision[:12]}; its SHA-256 is checked after the download.") if file else None
     return f"{hub.PREFIX}{file.repository}/{file.path}" if file else None
@@ -127,13 +138,17 @@ def _progress(job: ImportJob) -> None:
 
 def _outcome(job: ImportJob) -> None:
     if job.installed:
-        st.success(f"{job.label} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
+        st.success(f"{plain(job.label)} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
         if st.button(f"Look at {job.installed}", icon=":material/visibility:"):
             set_next("model", job.installed)
             st.session_state[JOB] = None
             st.switch_page("pages/segment.py")
     else:
-        st.error(job.error, icon=":material/error:")
+        message = plain(job.error or "")
+        if job.error == CANCELLED:
+            st.info(message)
+        else:
+            st.error(message.replace("give --heads K", "fill in Heads"), icon=":material/error:")
 
 
 def remove_form() -> None:
@@ -143,8 +158,12 @@ def remove_form() -> None:
     name = left.selectbox(
         "Model to remove", names, None, placeholder="choose one", label_visibility="collapsed", key="remove"
     )
-    with right.popover("Remove…", disabled=name is None, width="stretch"):
+    if not name:
+        right.button("Remove…", disabled=True, width="stretch")
+        return
+    with right.popover("Remove…", width="stretch"):
         st.write(f"Delete **{name}** from the zoo? This cannot be undone.")
-        if st.button("Delete", type="primary", key="remove_confirmed") and name:
+        if st.button("Delete", type="primary", key="remove_confirmed"):
             zoo.remove(name)
+            st.toast(f"{name} was removed.")
             st.rerun()

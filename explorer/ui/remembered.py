@@ -32,8 +32,10 @@ def remembered(
     elif key not in state:
         text = st.query_params.get(key)
         state[key] = next((value for value in valid if str(value) == text), default)
-    if state[key] not in valid:
-        state[key] = default
+    followed = state.get(f"default.{key}", default)
+    if state[key] not in valid or (state[key] == followed != default):
+        state[key] = default  # a setting that was left alone follows its default to another model
+    state[f"default.{key}"] = default
     value = widget(label, *arguments, key=key, **options)
     state[kept] = (value, page)
     if value == default:

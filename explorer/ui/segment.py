@@ -59,7 +59,8 @@ def segment_settings(view: View) -> SegmentSettings:
         )  # fmt: skip
     with right:
         token = remembered(
-            st.number_input, "Query token", 0, tokens - 1, key="token", default=0, valid=range(tokens),
+            st.number_input, f"Query token (0–{tokens - 1})", 0, tokens - 1, key="token", default=0,
+            valid=range(tokens),
             help="Whose attention is shown: 0 is CLS, then the patches row by row. Or click a patch on the photo.",
         )  # fmt: skip
     with more.popover("Options", icon=":material/tune:", width="stretch"):
@@ -107,6 +108,13 @@ def token_name(view: View, token: int) -> str:
         return "CLS"
     row, col = divmod(token - 1, view.trace.grid[1])
     return f"the patch in row {row + 1}, column {col + 1}"
+
+
+def prediction_caption(view: View) -> str:
+    """What the bars are, and how far to trust them."""
+    top1 = next((value for key, value in view.card.measured.items() if key.startswith("top1")), None)
+    trust = f"; this model is right on {top1:.0%} of its validation photos" if top1 else ""
+    return f"the five most probable classes, softmax of the logits{trust}"
 
 
 def object_count(found: Segments) -> str:
@@ -157,9 +165,8 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
             return
         card, size = view.card, min(view.prepared.height, view.prepared.width)
         whole = read_photo(view.photo.data, view.photo.name)
-        framing = "crop" if view.prepared.height == view.prepared.width else "whole"
         mask = prepare_mask(
-            file.getvalue(), card.preprocessing, card.patch, size, framing, name=file.name, photo_size=whole.size
+            file.getvalue(), card.preprocessing, card.patch, size, view.framing, name=file.name, photo_size=whole.size
         )
         rows = overlaps(view, settings, mask)
         left, right = st.columns([1, 3])

@@ -15,10 +15,12 @@ from explorer.ui import caches
 from explorer.ui.remembered import remembered
 from explorer.zoo import FIRST_MODEL
 
+SLOW_S = 2.0
 SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
 FRAMINGS = {"crop": "Centre crop, as in training", "whole": "Whole photo"}
 SOURCES = {"gallery": "Gallery", "upload": "Upload", "camera": "Camera"}
 FIRST_PHOTO = "kangaroo"
+MAX_UPLOADS = 24
 UPLOADS = "uploads"
 """Session state: the uploaded photos by name, kept when the page changes."""
 
@@ -52,7 +54,8 @@ def draw() -> None:
         size, stride, framing = _resolution(card) if card else (None, None, "crop")
         st.session_state["choice"] = Choice(card, photo, size, stride, framing)
         st.session_state["sidebar_drawn"] = True
-        st.caption(f":material/memory: {runtime.provider()[1]}")
+        used, reason = runtime.provider()
+        st.caption("Runs on the GPU" if used == runtime.CUDA else "Runs on the CPU", help=reason)
 
 
 def choice() -> Choice:
@@ -107,13 +110,12 @@ def _from_gallery() -> Photo:
 
 
 def _from_upload() -> Photo | None:
-    files = st.file_uploader(
+    st.file_uploader(
         "Photos", type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"], accept_multiple_files=True,
-        key="uploader", label_visibility="collapsed", max_upload_size=MAX_BYTES >> 20,
+        key="uploader", label_visibility="collapsed", max_upload_size=MAX_BYTES >> 20, on_change=_keep_uploads,
     )  # fmt: skip
-    kept: dict[str, bytes] = st.session_state.setdefault(UPLOADS, {})
-    for file in files or []:
-        kept[file.name] = file.getvalue()
+    _keep_uploads()
+    kept: dict[str, bytes] = st.session_state.get(UPLOADS, {})
     if not kept:
         st.caption("Drop one or several photos here. They stay on this machine and in this session.")
         return None
@@ -122,6 +124,23 @@ def _from_upload() -> Photo | None:
         st.session_state.pop("upload", None)
     name = names[0] if len(names) == 1 else st.selectbox("Uploaded photo", names, key="upload", persist_state="session")
     return Photo(name, kept[name], hashlib.sha256(kept[name]).hexdigest())
+
+
+def _keep_uploads() -> None:
+    """Keep what was uploaded for as long as the session lasts, the newest first in view; the oldest leave."""
+    kept: dict[str, bytes] = st.session_state.setdefault(UPLOADS, {})
+    seen: set[str] = st.session_state.setdefault("uploads_seen", set())
+    for file in st.session_state.get("uploader") or []:
+        if file.file_id in seen:
+            continue
+        seen.add(file.file_id)
+        data = file.getvalue()
+        name = file.name if kept.get(file.name, data) == data else f"{file.name} ({len(kept) + 1})"
+        kept.pop(name, None)
+        kept[name] = data
+        st.session_state["upload"] = name
+    while len(kept) > MAX_UPLOADS:
+        kept.pop(next(iter(kept)))
 
 
 def _from_camera() -> Photo | None:
@@ -152,7 +171,10 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
         st.selectbox, "Framing", list(FRAMINGS), key="framing", default="crop", valid=list(FRAMINGS),
         format_func=FRAMINGS.__getitem__,
     )  # fmt: skip
-    rows, cols = patch_grid(size or trained, size or trained, card.patch, stride)
-    if framing == "crop":
-        st.caption(f"{rows} × {cols} = {rows * cols:,} patches")
+    side = size or trained
+    rows, cols = patch_grid(side, side, card.patch, stride)
+    seconds = runtime.estimate(card, 1, side, side, stride).seconds(runtime.provider()[0])
+    about = f", about {seconds:.0f} s a run" if seconds >= SLOW_S else ""
+    whole = " or more" if framing == "whole" else ""
+    st.caption(f"{rows} × {cols} = {rows * cols:,} patches{whole}{about}")
     return size or None, stride, framing

@@ -32,6 +32,7 @@ class View:
     key: str
     picture: Array
     scale: int
+    framing: str
 
     @property
     def file_stem(self) -> str:
@@ -68,7 +69,8 @@ def current_view() -> View:
     if choice.card is None:
         raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
     if choice.photo is None:
-        raise ExplorerError("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
+        st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
+        st.stop()
     card, photo, knobs = choice.card, choice.photo, Knobs(stride=choice.stride)
     prepared = _prepare(photo, card, choice.size, choice.framing)
     with st.spinner("Running the model…", show_time=True):
@@ -79,7 +81,7 @@ def current_view() -> View:
     if picture is None or picture.shape[:2] != (prepared.height * scale, prepared.width * scale):
         picture = _enlarge(prepared.picture, scale)  # a whole photo's longer side may be rounded otherwise
     key = caches.trace_key(card, prepared, knobs)
-    return View(card, photo, prepared, knobs, trace, key, picture, scale)
+    return View(card, photo, prepared, knobs, trace, key, picture, scale, choice.framing)
 
 
 def _prepare(photo: sidebar.Photo, card: ModelCard, size: int | None, framing: str) -> Prepared:

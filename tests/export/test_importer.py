@@ -1,6 +1,7 @@
 """From file to zoo: the same model from every form, a measured parity, and nothing installed when anything fails."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -195,13 +196,61 @@ def test_an_exported_file_takes_no_card(cards, tmp_path, options):
         importer.import_file(cards["crate"].path, directory=tmp_path, **options)
 
 
+def damage(model, edit) -> None:
+    """Change the card of an exported model."""
+    entry = next(e for e in model.metadata_props if e.key == "crate_explorer")
+    values = json.loads(entry.value)
+    edit(values)
+    entry.value = json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda card: card.update(heads=4), "its nodes are not those"),
+        (lambda card: card.update(patch=2), "says patch 2"),
+        (lambda card: card.update(classes=["one"]), "names 1 of 3 classes"),
+        (lambda card: card.update(weights={}), "says weights"),
+        (lambda card: card.update(weights={"subspaces": "{x.y}"}), "says weights"),
+        (lambda card: card.update(family="clip"), "family"),
+        (lambda card: card.update(init={}), "no weights"),
+        (lambda card: card["init"].update(cls_token={"uniform": "a"}), "impossible values"),
+        (lambda card: card["init"].update(cls_token=5), "impossible values"),
+        (lambda card: card.update(measured=3), "impossible values"),
+        (lambda card: card.update(provenance=[1]), "impossible values"),
+        (lambda card: card.update(parity="x"), "impossible values"),
+        (lambda card: card["preprocessing"].update(crop=60000, resize=60000), "impossible values"),
+        (lambda card: card.update(eta=[0.2, 0.2]), "its initializers are not those"),
+    ],
+)
+def test_an_uploaded_model_with_an_edited_card_is_refused(cards, tmp_path, edit, sentence):
+    import onnx
+
+    model = onnx.load(cards["crate"].path)
+    damage(model, edit)
+    onnx.save(model, tmp_path / "edited.onnx")
+    with pytest.raises(ExplorerError, match=sentence):
+        importer.import_file(tmp_path / "edited.onnx", directory=tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
+
+
+def test_an_uploaded_model_with_another_graph_is_refused(cards, tmp_path):
+    import onnx
+
+    model = onnx.load(cards["crate"].path)
+    next(node for node in model.graph.node if node.op_type == "Relu").op_type = "Gelu"
+    onnx.save(model, tmp_path / "edited.onnx")
+    with pytest.raises(ExplorerError, match="its nodes are not those"):
+        importer.import_file(tmp_path / "edited.onnx", directory=tmp_path / "zoo")
+
+
 def test_an_exported_file_that_fails_in_the_child_is_not_installed(cards, tmp_path, monkeypatch):
     import onnx
 
     model = onnx.load(cards["crate"].path)
     next(t for t in model.graph.initializer if t.name == "cls_token").dims[:] = [1, 1, 7]
     onnx.save(model, tmp_path / "odd.onnx")
-    with pytest.raises(ExplorerError, match=r"odd\.onnx is refused: a first run of it failed") as caught:
+    with pytest.raises(ExplorerError, match=r"odd\.onnx is (refused|damaged)") as caught:
         importer.import_file(tmp_path / "odd.onnx", directory=tmp_path / "zoo")
     assert str(caught.value).endswith(".")
     assert not (tmp_path / "zoo").exists()

@@ -168,5 +168,5 @@ def test_heat_with_nan_is_refused(bad):
     ],
 )
 def test_what_does_not_fit_is_refused(call):
-    with pytest.raises(ValueError, match=r"must be|at least"):
+    with pytest.raises(ValueError, match=r"must be|enlarge it first"):
         call()

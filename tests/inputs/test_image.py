@@ -283,13 +283,19 @@ def test_a_long_photo_is_not_shown_whole_but_can_be_cropped():
     assert prepare_photo(photo_bytes(310, 100), SMALL, patch=8).width == 112
 
 
-def test_a_photo_of_one_column_works():
-    assert prepare_photo(encode(noise(1, 40)), SMALL, patch=8).data.shape == (1, 3, 112, 112)
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (1, 1), (7, 9)])
+def test_a_photo_too_thin_to_show_anything_is_refused(size):
+    with pytest.raises(ExplorerError, match="expected at least 8 × 8"):
+        prepare_photo(encode(noise(*size)), SMALL, patch=8)
+
+
+def test_the_smallest_photo_works():
+    assert prepare_photo(encode(noise(8, 8)), SMALL, patch=8).data.shape == (1, 3, 112, 112)
 
 
 def test_a_long_photo_is_not_blown_up_beyond_the_pixel_limit():
-    with pytest.raises(ExplorerError, match=r"too long .1 × 50. for the size 1024"):
-        prepare_photo(encode(noise(1, 50)), SMALL, patch=8, size=1024)
+    with pytest.raises(ExplorerError, match=r"too long .8 × 400. for the size 1024"):
+        prepare_photo(encode(noise(8, 400)), SMALL, patch=8, size=1024)
 
 
 @pytest.mark.parametrize(
