@@ -20,9 +20,9 @@ from rich.table import Column, Table
 
 from explorer import hub, runtime, summary, zoo
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input
+from explorer.inputs import prepare_input, reading_note
 from explorer.measures import METHODS, on_pixels, segment_trace
-from explorer.trace import Array, Knobs, ModelCard, trace_points
+from explorer.trace import Array, Knobs, ModelCard, Prepared, trace_points
 
 CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """What typer raises for arguments that do not fit; it carries its own copy of click."""
@@ -134,7 +134,7 @@ def trace(
     )
     want = list(trace_points(card)) if points == "all" else [p for p in map(str.strip, points.split(",")) if p]
     want = [point for point in want if point != "logits"]
-    prepared = prepare_input(source, card.preprocessing, card.patch, size, framing)
+    prepared = _prepare(source, card, size, framing)
     traced = runtime.run(runtime.open_model(card), prepared, want, knobs)
     arrays = {name: traced.points[name] for name in ["logits", *want]}
     _write(output, lambda file: np.savez(file, allow_pickle=False, **arrays))
@@ -152,7 +152,7 @@ def measure(
 ) -> None:
     """Coding rates and sparsity of every layer, beside the random-init control of the same architecture."""
     card = zoo.find_model(model)
-    prepared = prepare_input(source, card.preprocessing, card.patch, size, framing)
+    prepared = _prepare(source, card, size, framing)
     values = summary.measure(card, prepared, Knobs(stride=stride), control)
     if as_json:
         _print_json(values)
@@ -197,7 +197,7 @@ def segment(
     The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
     """
     card = zoo.find_model(model)
-    prepared = prepare_input(image, card.preprocessing, card.patch, size, framing)
+    prepared = _prepare(image, card, size, framing)
     traced = runtime.run(runtime.open_model(card), prepared, None, Knobs(stride=stride))
     found = segment_trace(traced, method, layer, head, rule, keep, objects)
     found = on_pixels(found, traced, prepared.height, prepared.width)
@@ -227,6 +227,14 @@ def bench(
             numbers = (f"{timing.median_ms:.1f}", f"{timing.fastest_ms:.1f}", f"{timing.ratio:.2f}")
             table.add_row(str(result.stride), str(result.tokens), timing.name, *numbers)
     console.print(table)
+
+
+def _prepare(source: Path, card: ModelCard, size: int | None, framing: str) -> Prepared:
+    """The input, and on the standard error what reading the picture changed."""
+    prepared = prepare_input(source, card.preprocessing, card.patch, size, framing)
+    if prepared.picture is not None and (note := reading_note(source.read_bytes())):
+        print(f"note: {source.name}: {note}", file=sys.stderr)
+    return prepared
 
 
 def _gains(card: ModelCard, settings: list[str]) -> Array | None:

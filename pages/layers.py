@@ -12,9 +12,9 @@ now, other = rows[layer - 1], control[layer - 1]
 
 ui.equations(view, now)
 
+position = ui.rate_position()
 compression, sparsity = st.columns(2)
 with compression:
-    position = ui.rate_position()
     st.plotly_chart(ui.rate_figure(view, layer, position), key="rate", config=ui.PLOT_CONFIG)
     st.caption(position.explanation)
 with sparsity:

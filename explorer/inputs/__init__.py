@@ -3,7 +3,7 @@
 from explorer.inputs.array import load_array, prepare_array
 from explorer.inputs.file import prepare_input
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
-from explorer.inputs.image import prepare_mask, prepare_photo, read_photo
+from explorer.inputs.image import prepare_mask, prepare_photo, read_photo, reading_note
 
 __all__ = [
     "GalleryPhoto",
@@ -15,4 +15,5 @@ __all__ = [
     "prepare_mask",
     "prepare_photo",
     "read_photo",
+    "reading_note",
 ]

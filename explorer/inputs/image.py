@@ -22,6 +22,7 @@ Size = tuple[int, int]  # width, height, as in PIL
 
 MAX_BYTES = 32 << 20  # of a picture file
 MAX_PIXELS = 40_000_000  # of a decoded or resized picture
+ORIENTATION = 0x0112  # EXIF tag
 MIN_SIDE = 8  # pixels; a thinner picture shows nothing that a patch could hold
 MAX_ASPECT = 50  # longer side over shorter side
 MAX_WHOLE = 3  # longer side over shorter side of a photo that is shown whole
@@ -56,6 +57,26 @@ def read_photo(data: bytes, name: str = "the upload") -> Image.Image:
     within the limits above.
     """
     return _rgb(_decode(data, name), name)
+
+
+def reading_note(data: bytes) -> str | None:
+    """What reading this picture changes, in one sentence, or None: for pages and the command line to say so.
+
+    Only the header is read. A file that is no picture gives None here and its error in read_photo.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            changes = [
+                "only its first frame is used" if getattr(image, "n_frames", 1) > 1 else "",
+                "its 16-bit values are scaled to 8 bits" if _is_deep(image) else "",
+                "its CMYK colours are converted to RGB" if image.mode == "CMYK" else "",
+                "its transparent parts are laid on white" if image.has_transparency_data else "",
+                "it is turned upright, as its EXIF data says" if image.getexif().get(ORIENTATION, 1) != 1 else "",
+            ]
+    except (*DAMAGE, *BOMBS):
+        return None
+    said = "; ".join(filter(None, changes))
+    return f"{said[0].upper()}{said[1:]}." if said else None
 
 
 def prepare_photo(

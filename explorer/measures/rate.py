@@ -74,7 +74,10 @@ def effective_rank(z: Array) -> float:
     z: (N,d) tokens, not centred here. 0 for an all-zero z. Raises ValueError if z is not 2-D or empty.
     Source: Roy and Vetterli, The effective rank, EUSIPCO 2007.
     """
-    values = np.linalg.svd(_tokens(z, 2), compute_uv=False)
+    z = _tokens(z, 2)
+    if len(z) > z.shape[1]:  # R of Z = QR has the same singular values and is smaller
+        z = np.asarray(np.linalg.qr(z, mode="r"))
+    values = np.linalg.svd(z, compute_uv=False)
     if values[0] == 0:
         return 0.0
     share = values[values > 0] / values.sum()

@@ -26,7 +26,11 @@ MAX_RESULTS = 512
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Once a server: import what the first segmentation needs, beside the first page (two seconds on two cores)."""
+    """Once a server: import what the first segmentation needs, beside the first page (two seconds on two cores).
+
+    pandas comes first and at once: scikit-learn imports it, and Plotly reads a half-imported pandas in another thread.
+    """
+    importlib.import_module("pandas")
     modules = ("sklearn.decomposition", "sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg")
     threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], daemon=True).start()
 

@@ -47,12 +47,15 @@ POSITIONS = (
 )
 
 
+RATE_QUESTION = "Which $R^c$: official (tokens scaled to length 1) or plain; before (ℓ) or after compression (ℓ+½)"
+
+
 def rate_position() -> RatePosition:
     """Which of the four R^c the page shows."""
     names = [position.name for position in POSITIONS]
     chosen = remembered(
-        st.segmented_control, "Rate of the tokens", names, key="rate_kind", default=names[0], valid=names,
-        required=True, label_visibility="collapsed",
+        st.segmented_control, RATE_QUESTION, names, key="rate_kind", default=names[0], valid=names,
+        required=True,
     )  # fmt: skip
     return POSITIONS[names.index(chosen)]
 
@@ -103,6 +106,7 @@ def equations(view: View, row: LayerMeasures) -> None:
             label, equation = st.columns([1, 6], vertical_alignment="center")
             label.markdown(f"**{name}**")
             equation.latex(formula)
+        st.caption(rf"Effective rank of $Z^{{{layer}}}$: {row.effective_rank:.1f} of {card.dim} directions.")
 
 
 def _second_half(card: ModelCard, row: LayerMeasures) -> str:

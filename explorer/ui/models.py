@@ -117,7 +117,7 @@ def _hub() -> str | None:
         show_problem(problem)
         return None
     file = st.selectbox("File", files, format_func=lambda f: f"{f.path} ({f.size_bytes / 1e6:,.0f} MB)")
-    st.caption(f"Pinned to commit {file.revision[:12]}; its SHA-256 is checked after the download.") if file else None
+    st.caption(f"Pinned to commit {file.revision[:12]}.") if file else None
     return f"{hub.PREFIX}{file.repository}/{file.path}" if file else None
 
 

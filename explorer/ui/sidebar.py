@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer import runtime
 from explorer.inputs.gallery import gallery, gallery_photo
-from explorer.inputs.image import MAX_BYTES
+from explorer.inputs.image import MAX_BYTES, reading_note
 from explorer.trace import ModelCard, patch_grid
 from explorer.ui import caches
 from explorer.ui.remembered import remembered
@@ -92,6 +92,8 @@ def _photo() -> Photo | None:
         required=True, format_func=SOURCES.__getitem__, width="stretch",
     )  # fmt: skip
     photo = {"gallery": _from_gallery, "upload": _from_upload, "camera": _from_camera}[source]()
+    if photo is not None and (note := caches.once(photo.sha256, reading_note, photo.data)):
+        st.caption(f":material/info: {note}")
     if photo is not None and photo.credit:
         st.caption(f":material/copyright: {photo.credit}")
     return photo

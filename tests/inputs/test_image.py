@@ -15,6 +15,7 @@ from explorer.inputs.image import (
     prepare_mask,
     prepare_photo,
     read_photo,
+    reading_note,
 )
 from explorer.trace import Preprocessing
 
@@ -473,3 +474,17 @@ def test_a_mask_is_guarded_like_a_photo():
         prepare_mask(b"", SMALL, 8)
     with pytest.raises(ExplorerError, match="choose 96"):
         prepare_mask(encode(noise(8, 8, 1)), SMALL, 8, size=99)
+
+
+def test_what_reading_changes_is_said():
+    assert reading_note(photo_bytes()) is None
+    assert reading_note(b"no picture") is None
+    assert reading_note(encode(Image.new("CMYK", (9, 9)), "JPEG")) == "Its CMYK colours are converted to RGB."
+    assert "laid on white" in (reading_note(encode(Image.new("RGBA", (9, 9), (1, 2, 3, 4)))) or "")
+    assert "8 bits" in (reading_note(encode(Image.fromarray(np.full((9, 9), 40000, np.uint16)))) or "")
+    frames = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
+    animated = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert "first frame" in (reading_note(animated) or "")
+    turned = Image.Exif()
+    turned[ORIENTATION] = 6
+    assert "upright" in (reading_note(encode(Image.new("RGB", (9, 9)), "JPEG", exif=turned)) or "")
