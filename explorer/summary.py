@@ -112,10 +112,9 @@ def layer_rows(measures: list[LayerMeasures], control: list[LayerMeasures]) -> l
 
 
 def segment_rows(
-    card: ModelCard, photo: str, top: tuple[list[str], Array], layer: int, found: dict[str, Segments]
+    about: dict[str, Any], top: tuple[list[str], Array], found: dict[str, Segments]
 ) -> list[dict[str, Any]]:
-    """The prediction and the area of every segment, one number a row."""
-    about = {"model": card.name, "photo": photo, "layer": layer}
+    """The prediction and the area of every segment, one number a row. about: the settings, repeated in every row."""
     rows = [{**about, "what": "probability", "of": name, "value": float(p)} for name, p in zip(*top, strict=True)]
     for method, segments in found.items():
         for label in range(1, int(segments.labels.max()) + 1):

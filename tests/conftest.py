@@ -63,7 +63,7 @@ def torch_points(module: nn.Module, image: np.ndarray, **knobs) -> dict[str, np.
 def read_in_process(path: Path, target: Path) -> dict:
     """What the reader's child process does, without the 2 s that a child needs to import torch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_limit_memory", lambda file_bytes: None)
+        patch.setattr(reader, "limit_memory", lambda file_bytes: None)
         return reader.main(path, target)
 
 

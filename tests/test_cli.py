@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,8 +199,6 @@ def test_label_images_hold_the_labels_themselves():
 
 def test_segment_rows_measure_areas():
     found = Segments("maskcut", 1, None, np.array([[0, 1], [1, 1]]))
-    card = zoo.ModelCard(
-        "m", "crate", "image", 1, 1, 1, 1, 1, 2, (0.1,), (0.1,), (), path=Path("m.onnx")
-    )  # only its name is read
-    rows = summary.segment_rows(card, "p", (["cat"], np.array([0.5])), 1, {"maskcut": found})
+    rows = summary.segment_rows({"photo": "p"}, (["cat"], np.array([0.5])), {"maskcut": found})
+    assert {row["photo"] for row in rows} == {"p"}
     assert [(row["of"], row["value"]) for row in rows] == [("cat", 0.5), ("segment 1", 0.75)]

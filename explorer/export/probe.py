@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from explorer import runtime, zoo
+from explorer.export.limits import limit_memory
 from explorer.trace import Prepared
 
 
 def main(path: Path) -> None:
+    limit_memory(path.stat().st_size)
     card = zoo.read_card(path)
     side = 2 * card.patch
     image = np.zeros((1, 3, side, side), np.float32)

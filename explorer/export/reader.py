@@ -8,7 +8,6 @@ TARGET as safetensors with the plain facts of the wrapper in the header. One lin
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import sys
 import zipfile
@@ -19,9 +18,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from explorer.export.limits import limit_memory
+
 STATE_KEYS = ("state_dict", "model", "model_state_dict", "module")
 """Where wrappers keep the state dict; the released code uses the first two."""
-HEADROOM_BYTES = 1 << 30
 # What torch and its unpickler raise on damaged or foreign files.
 DAMAGE = (
     RuntimeError,
@@ -45,7 +45,7 @@ class NotACheckpointError(Exception):
 
 def main(source: Path, target: Path) -> dict[str, Any]:
     """Read source, write target, and answer what the parent is told."""
-    _limit_memory(source.stat().st_size)
+    limit_memory(source.stat().st_size)
     try:
         state, facts = _state_dict(_read(source))
     except NotACheckpointError as error:
@@ -54,19 +54,6 @@ def main(source: Path, target: Path) -> dict[str, Any]:
         return {"error": "it needs more memory than a checkpoint of its size should"}
     save_file(state, target, metadata={"facts": json.dumps(facts)})
     return {"ok": True}
-
-
-def _limit_memory(file_bytes: int) -> None:
-    """Cap the address space at what is mapped now (torch's libraries) plus four times the file plus 1 GiB."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the parent's time limit still holds
-        return
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        mapped = int(statm.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        limit = mapped + 4 * file_bytes + HEADROOM_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _read(source: Path) -> Any:

@@ -32,6 +32,8 @@ def remembered(
     elif key not in state:
         text = st.query_params.get(key)
         state[key] = next((value for value in valid if str(value) == text), default)
+        if text is not None and str(state[key]) != text:
+            st.toast(f"The link asks for a {key} that is not here: showing {state[key]}.", icon=":material/link_off:")
     followed = state.get(f"default.{key}", default)
     if state[key] not in valid or (state[key] == followed != default):
         state[key] = default  # a setting that was left alone follows its default to another model

@@ -19,6 +19,13 @@ from explorer.ui.view import View
 HEADS_IN_A_ROW = 8
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
+METHOD_NAMES = {
+    "attention": "Kept attention",
+    "maskcut": "Objects (MaskCut)",
+    "pca": "Parts (PCA-RGB)",
+    "kmeans": "Clusters (k-means)",
+    "subspace": "Strongest subspace",
+}
 RULE_NAMES = {"mass": "Share of attention", "entries": "Share of patches"}
 
 
@@ -168,6 +175,11 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
         mask = prepare_mask(
             file.getvalue(), card.preprocessing, card.patch, size, view.framing, name=file.name, photo_size=whole.size
         )
+        if not mask.any():
+            st.warning(
+                "This mask marks nothing in the framed part of the photo: white or labelled pixels are the object."
+            )
+            return
         rows = overlaps(view, settings, mask)
         left, right = st.columns([1, 3])
         shown = mask.repeat(view.scale, axis=0).repeat(view.scale, axis=1)
@@ -194,7 +206,7 @@ def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[st
         whole = method in ("attention", "maskcut", "pca")
         rows.append(
             {
-                "method": method,
+                "method": METHOD_NAMES[method],
                 "layer": found.layer,
                 "IoU of the foreground": round(measures.iou(found.labels > 0, mask), 3) if whole else None,
                 "best segment": label,
@@ -210,11 +222,15 @@ def segment_downloads(view: View, settings: SegmentSettings, overlay: Array) -> 
     kept = segments(view, "attention", layer, settings.head, **settings.attention)
     found = segments(view, "maskcut", layer, objects=settings.objects)
 
+    about = {
+        "model": view.card.name, "photo": view.photo.name, "height": view.prepared.height, "width": view.prepared.width,
+        "stride": view.trace.stride, "framing": view.framing, "layer": layer, "head": settings.head or "mean",
+        "token": settings.token, "rule": settings.rule, "keep": settings.keep,
+    }  # fmt: skip
+
     def numbers() -> str:
         top = view.top_classes()
-        return summary.csv_text(
-            summary.segment_rows(view.card, view.photo.name, top, layer, {"attention": kept, "maskcut": found})
-        )
+        return summary.csv_text(summary.segment_rows(about, top, {"attention": kept, "maskcut": found}))
 
     name = f"{view.file_stem}_layer{layer}"
     with st.container(horizontal=True):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from explorer import zoo
 from explorer.inputs.gallery import gallery_photo
+from explorer.ui.segment import METHOD_NAMES
 
 PAGES = (None, "segment", "layers", "models")
 
@@ -125,7 +126,7 @@ def test_a_mask_is_compared_with_every_method(app):
     assert not tested.exception
     assert not tested.error
     table = tested.dataframe[0].value
-    assert list(table["method"]) == ["attention", "maskcut", "pca", "kmeans", "subspace"]
+    assert list(table["method"]) == list(METHOD_NAMES.values())
     assert table["its IoU"].between(0, 1).all()
 
 
