@@ -120,7 +120,9 @@ def token_name(view: View, token: int) -> str:
 def prediction_caption(view: View) -> str:
     """What the bars are, and how far to trust them."""
     top1 = next((value for key, value in view.card.measured.items() if key.startswith("top1")), None)
-    trust = f"; this model is right on {top1:.0%} of its validation photos" if top1 else ""
+    trust = (
+        f"; at its trained size and stride this model is right on {top1:.0%} of its validation photos" if top1 else ""
+    )
     return f"the five most probable classes, softmax of the logits{trust}"
 
 
