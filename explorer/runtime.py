@@ -114,7 +114,7 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
 
 
 def _with_weights(card: ModelCard, weights: Mapping[str, Array]) -> bytes:
-    """The model file with some tensors replaced. (SessionOptions.add_initializer left them as they were.)"""
+    """The model file with some tensors replaced. (SessionOptions.add_initializer borrows memory that nobody keeps.)"""
     import onnx
 
     model = onnx.load(card.path, load_external_data=False)

@@ -12,7 +12,7 @@ from explorer import figures, measures, summary
 from explorer.measures import LayerMeasures
 from explorer.trace import Array, ModelCard
 from explorer.ui import caches
-from explorer.ui.common import download, layer_slider
+from explorer.ui.common import PLOT_CONFIG, download, layer_slider
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
@@ -161,14 +161,11 @@ def threshold_histogram(view: View, layer: int) -> None:
         st.info("A ViT has no threshold: its second half is an MLP with a residual, so no entry becomes exactly zero.")
         return
     figure = caches.once(view.key, _histogram, view, layer=layer)
-    st.plotly_chart(figure, key="histogram", config=PLOT)
+    st.plotly_chart(figure, key="histogram", config=PLOT_CONFIG)
     st.caption(
         "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold $\\eta\\lambda$ becomes "
         "exactly zero."
     )
-
-
-PLOT = {"displaylogo": False, "displayModeBar": False}
 
 
 def _histogram(view: View, layer: int) -> go.Figure:
