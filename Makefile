@@ -6,13 +6,13 @@ READY := .venv/.ready
 .PHONY: app test clean
 
 app: $(READY)
-	$(BIN)/streamlit run streamlit_app.py
+	$(BIN)/python -m explorer.launch
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

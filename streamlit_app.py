@@ -8,9 +8,9 @@ from explorer.errors import ExplorerError
 st.set_page_config(page_title="CRATE Explorer", page_icon=ui.ICON, layout="wide")
 page = ui.navigation()
 ui.style()
-ui.warm_up()
 try:
     ui.draw_sidebar()
     page.run()
 except ExplorerError as problem:
     ui.show_problem(problem)
+ui.warm_up()

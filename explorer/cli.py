@@ -15,14 +15,18 @@ import numpy as np
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from explorer import ablate as ablation
 from explorer import hub, runtime, summary, zoo
+from explorer.cli_options import distortion, entry_price, gains, steps
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input, reading_note
-from explorer.measures import METHODS, on_pixels, segment_trace
-from explorer.trace import Array, Knobs, ModelCard, Prepared, trace_points
+from explorer.inputs import prepare_input, read_file, reading_note
+from explorer.measures import METHODS, OFFICIAL_EPS_SQUARED, on_pixels, segment_trace
+from explorer.report import report_html, run_report
+from explorer.trace import Knobs, ModelCard, Prepared, trace_points
 
 CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """What typer raises for arguments that do not fit; it carries its own copy of click."""
@@ -55,6 +59,17 @@ def main() -> None:
         sentence = error.format_message() or "a command is missing: see crate-explorer --help"
     print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
     sys.exit(2)
+
+
+@app.command(name="app")
+def app_command(
+    port: Annotated[int | None, typer.Option(help="Port of the server; by default 8501 or the next free one.")] = None,
+    headless: Annotated[bool, typer.Option(help="Do not open a browser.")] = False,
+) -> None:
+    """Open the app in the browser; the same as `streamlit run streamlit_app.py`, with a quicker first page."""
+    from explorer.launch import launch
+
+    launch(port, headless)
 
 
 @app.command()
@@ -127,9 +142,9 @@ def trace(
     """Write trace points as arrays with the batch axis, and the logits, to an .npz file."""
     card = zoo.find_model(model)
     knobs = Knobs(
-        _gains(card, mssa_gain or []),
-        _steps(card, "ista_lambda", ista_lambda),
-        _steps(card, "ista_eta", ista_eta),
+        gains(card, mssa_gain or []),
+        steps(card, "ista_lambda", ista_lambda),
+        steps(card, "ista_eta", ista_eta),
         stride,
     )
     want = list(trace_points(card)) if points == "all" else [p for p in map(str.strip, points.split(",")) if p]
@@ -173,6 +188,40 @@ def measure(
 
 
 @app.command()
+def ledger(
+    model: ModelArgument,
+    source: InputArgument,
+    lam: Annotated[float, typer.Option("--lambda", help="λ of the objective: nats for each non-zero entry.")] = 0.0003,
+    eps_squared: Annotated[float, typer.Option(help="Squared distortion of the rates.")] = OFFICIAL_EPS_SQUARED,
+    as_json: JsonOption = False,
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+) -> None:
+    """What each half step changes in R − R^c − λ‖Z‖₀, what it makes worse, and how near it is to its derivation."""
+    card = zoo.find_model(model)
+    prices = entry_price(lam), distortion(eps_squared)
+    prepared = _prepare(source, card, size, framing)
+    values = summary.ledger(card, prepared, Knobs(stride=stride), *prices)
+    if as_json:
+        _print_json(values)
+        return
+    ours, random = values["trained"], values["control"]
+    changes = Table("from", "ΔR", "ΔR^c", "Δ(R−R^c)", "Δ‖Z‖₀", "ΔLASSO", "Δobjective", "control", "worse", box=SIMPLE)
+    for step, other in zip(ours["steps"], random["steps"], strict=True):
+        keys = ("coding_rate", "subspace_coding_rate", "rate_reduction", "l0", "lasso", "objective")
+        position = f"{step['layer']}{'' if step['name'] == 'compress' else '½'}"
+        numbers = ["–" if step[key] is None else f"{step[key]:+,.{0 if key == 'l0' else 1}f}" for key in keys]
+        changes.add_row(position, *numbers, f"{other['objective']:+,.1f}", ", ".join(step["worse"]) or "–")
+    console.print(changes)
+    cosines = Table("layer", *summary.FITS, title="trained / control", box=SIMPLE)
+    for row, other in zip(ours["fit"], random["fit"], strict=True):
+        pairs = ((row[key], other[key]) for key in summary.FITS)
+        cosines.add_row(str(row["layer"]), *("–" if a is None else f"{a:.3f} / {b:.3f}" for a, b in pairs))
+    console.print(cosines)
+
+
+@app.command()
 def segment(
     model: ModelArgument,
     image: InputArgument,
@@ -206,16 +255,62 @@ def segment(
 
 
 @app.command()
-def bench(
+def ablate(
     model: ModelArgument,
+    image: InputArgument,
+    layer: Annotated[int | None, typer.Option(help="From 1; by default all layers.")] = None,
+    as_json: JsonOption = False,
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+) -> None:
+    """Silence one head at a time and rank the heads by what that changes in the prediction and in the mask."""
+    card = zoo.find_model(model)
+    prepared = _prepare(image, card, size, framing)
+    values = ablation.ablation(runtime.open_model(card), prepared, stride, layer)
+    if as_json:
+        _print_json(values)
+        return
+    table = Table("layer", "head", "KL (nats)", "Δ top-1", "1 − IoU", "says without it", box=SIMPLE)
+    for row in values["heads"]:
+        change = f"{100 * row['top1_change']:+.1f} pp"
+        numbers = (f"{row['kl_nats']:.3g}", change, f"{row['mask_change']:.2f}")
+        table.add_row(str(row["layer"]), str(row["head"]), *numbers, escape(row["top1_without"]))
+    console.print(table)
+
+
+@app.command()
+def report(
+    model: ModelArgument,
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .html to write.")],
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+) -> None:
+    """One HTML file of a photo and a model that works offline: the lens, the segmentations, the curves, the numbers."""
+    card = zoo.find_model(model)
+    with Console(stderr=True).status("Measuring every layer…"):
+        data = report_html(run_report(read_file(image), image.name, card, size, stride, framing))
+    _write(output, lambda file: file.write(data))
+    console.print(f"{output} ({len(data) / 1e6:.1f} MB)")
+
+
+@app.command()
+def bench(
+    model: Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")] = zoo.FIRST_MODEL,
     size: SizeOption = None,
     stride: StrideOption = None,
     as_json: JsonOption = False,
+    pages: Annotated[bool, typer.Option("--ui", help="Time the pages in a real Chromium instead.")] = False,
 ) -> None:
     """Time traced against plain ONNX Runtime and against eager PyTorch with hooks, as ratios from one run."""
+    card = zoo.find_model(model)
+    if pages:
+        _bench_pages(card, as_json)
+        return
     from explorer.export.bench import bench as run_bench
 
-    card = zoo.find_model(model)
     strides = [stride] if stride else [card.patch, max(card.patch // 2, 1)]
     results = [run_bench(card, size, one) for one in strides]
     if as_json:
@@ -229,53 +324,34 @@ def bench(
     console.print(table)
 
 
+def _bench_pages(card: ModelCard, as_json: bool) -> None:
+    from explorer.browser_bench import measure_pages
+
+    with Console(stderr=True).status("Measuring the pages…") as status:
+        figures = measure_pages(card, lambda step: status.update(f"Measuring: {step}"))
+    if as_json:
+        rows = [{**dataclasses.asdict(figure), "met": figure.met} for figure in figures]
+        _print_json({"model": card.name, "figures": [{**row, "target": _finite(row["target"])} for row in rows]})
+        return
+    table = Table("figure", "median", "95 %", "target", "met", "samples", title=f"Pages with {card.name}", box=SIMPLE)
+    for figure in figures:
+        digits = 1 if figure.value < 100 else 0
+        value, worst = (f"{number:,.{digits}f} {figure.unit}" for number in (figure.value, figure.worst))
+        target = "–" if _finite(figure.target) is None else f"≤ {figure.target:g} {figure.unit}"
+        table.add_row(figure.name, value, worst, target, "yes" if figure.met else "NO", str(figure.samples))
+    console.print(table)
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
+
+
 def _prepare(source: Path, card: ModelCard, size: int | None, framing: str) -> Prepared:
     """The input, and on the standard error what reading the picture changed."""
     prepared = prepare_input(source, card.preprocessing, card.patch, size, framing)
     if prepared.picture is not None and (note := reading_note(source.read_bytes())):
         print(f"note: {source.name}: {note}", file=sys.stderr)
     return prepared
-
-
-def _gains(card: ModelCard, settings: list[str]) -> Array | None:
-    """L:K=V … → (L,K), None if nothing is set."""
-    if not settings:
-        return None
-    gains = np.ones((card.layers, card.heads), np.float32)
-    for setting in settings:
-        try:
-            place, value = setting.split("=")
-            layer, head = (int(part) for part in place.split(":"))
-            number = float(value)
-        except ValueError as error:
-            raise ExplorerError(f"--mssa-gain {setting} should be L:K=V, such as 3:2=0.5.") from error
-        if not (1 <= layer <= card.layers and 1 <= head <= card.heads):
-            raise ExplorerError(f"--mssa-gain {setting}: {card.name} has layers 1–{card.layers}, heads 1–{card.heads}.")
-        gains[layer - 1, head - 1] = number
-    return gains
-
-
-def _steps(card: ModelCard, name: str, settings: list[str] | None) -> Array | None:
-    """[L=]V … → (L,), None if nothing is set."""
-    if not settings:
-        return None
-    option = "--" + name.replace("_", "-")
-    if not card.has_ista:
-        raise ExplorerError(f"{card.name} is a {card.family_label} and has no {name}: leave {option} out.")
-    values = np.array(card.lam if name == "ista_lambda" else card.eta, np.float32)
-    for setting in settings:
-        layer, _, value = setting.rpartition("=")
-        try:
-            number, index = float(value), int(layer) if layer else None
-        except ValueError as error:
-            raise ExplorerError(f"{option} {setting} should be a number, or L=V for layer L.") from error
-        if index is None:
-            values[:] = number
-        elif 1 <= index <= card.layers:
-            values[index - 1] = number
-        else:
-            raise ExplorerError(f"{option} {setting}: {card.name} has layers 1–{card.layers}.")
-    return values
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:

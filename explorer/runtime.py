@@ -247,28 +247,34 @@ def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) 
     return Cost(tokens, batch * tokens * (kept + 8 * widest) * FLOAT_BYTES, operations)
 
 
+def fits(cost: Cost) -> bool:
+    """Whether a run stays within the limits of memory and time."""
+    memory, seconds = _limits()
+    return cost.memory_bytes <= memory and cost.seconds(provider()[0]) <= seconds
+
+
 def check_cost(card: ModelCard, batch: int, height: int, width: int, stride: int) -> Cost:
     """The cost of a run. Raises ExplorerError, with the numbers and a setting that fits, when it is over a limit.
 
     The limits: bytes ($CRATE_EXPLORER_MEMORY_GB) and expected seconds ($CRATE_EXPLORER_SECONDS).
     """
-    memory, seconds = _limit(MEMORY_VARIABLE, DEFAULT_MEMORY_GB) * 1e9, _limit(SECONDS_VARIABLE, DEFAULT_SECONDS)
-    name = provider()[0]
-
-    def fits(cost: Cost) -> bool:
-        return cost.memory_bytes <= memory and cost.seconds(name) <= seconds
-
     cost = estimate(card, batch, height, width, stride)
     if fits(cost):
         return cost
     finest = [s for s in range(stride, card.patch + 1) if fits(estimate(card, batch, height, width, s))]
     mend = f"stride {finest[0]} would fit" if finest else "use a smaller size or fewer images"
+    memory, seconds, name = *_limits(), provider()[0]
     what = f"{height}×{width} pixels" if batch == 1 else f"{batch} images of {height}×{width} pixels"
     raise ExplorerError(
         f"{what} at stride {stride} are {cost.tokens:,} tokens and need about {cost.memory_bytes / 1e9:.1f} GB and "
         f"{cost.seconds(name):,.0f} s, more than the {memory / 1e9:.1f} GB and {seconds:.0f} s allowed "
         f"({MEMORY_VARIABLE}, {SECONDS_VARIABLE}): {mend}."
     )
+
+
+def _limits() -> tuple[float, float]:
+    """Bytes and seconds that one run may take."""
+    return _limit(MEMORY_VARIABLE, DEFAULT_MEMORY_GB) * 1e9, _limit(SECONDS_VARIABLE, DEFAULT_SECONDS)
 
 
 def _limit(variable: str, default: float) -> float:

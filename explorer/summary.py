@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,24 @@ from PIL import Image
 
 from explorer import figures, runtime, zoo
 from explorer.figures.style import OBJECT_COLORS, colors_array
-from explorer.measures import OFFICIAL_EPS_SQUARED, LayerMeasures, Segments, measure_layers
-from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared
+from explorer.measures import (
+    COMPRESS,
+    OFFICIAL_EPS_SQUARED,
+    Balance,
+    CompressionFit,
+    HalfStep,
+    LayerLedger,
+    LayerMeasures,
+    Segments,
+    SparsityFit,
+    half_steps,
+    measure_compression,
+    measure_layers,
+    measure_ledger,
+    measure_sparsification,
+    revaluations,
+)
+from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
 
 POSITIONS = {
     "coding_rate": "R(Z^l), the tokens that enter the layer, as given",
@@ -27,6 +44,11 @@ POSITIONS = {
     "l0": "number of exact non-zeros there",
     "l1": "sum of absolute entries there",
 }
+
+CHANGES = ("coding_rate", "subspace_coding_rate", "rate_reduction", "l0", "l1", "lasso", "objective")
+"""What a half step of the ledger changes, in the order in which it is shown."""
+FITS = ("gradient", "operator", "reference", "proximal", "progress")
+"""How near a layer is to its derivation: measures.CompressionFit and SparsityFit."""
 
 
 def card_values(card: ModelCard) -> dict[str, Any]:
@@ -71,6 +93,90 @@ def _row(measures: list[LayerMeasures]) -> dict[str, Any]:
     return row
 
 
+def ledger(card: ModelCard, prepared: Prepared, knobs: Knobs, lam: float, eps_squared: float) -> dict[str, Any]:
+    """The ledger of a model and of its random-init control, averaged over the images: balances, half steps, cosines.
+
+    lam: nats for each entry that is not zero. Raises ValueError if eps_squared <= 0.
+    """
+    drawn = zoo.draw_control(card)
+    values: dict[str, Any] = {
+        "model": card.name, "images": len(prepared.data), "lambda": lam, "eps_squared": eps_squared, "unit": "nats",
+    }  # fmt: skip
+    for name, arrays in (("trained", None), ("control", drawn)):
+        weights = zoo.layer_weights(card, arrays)
+        trace = runtime.run(runtime.open_model(card, arrays), prepared, None, knobs)
+        values[name] = _ledger_values(trace, weights, lam, eps_squared)
+    return values
+
+
+def _ledger_values(
+    trace: Trace, weights: tuple[LayerWeights, ...], lam: float, eps_squared: float
+) -> dict[str, list[Any]]:
+    images = range(len(trace.logits))
+    books = mean_books([measure_ledger(trace, weights, image, eps_squared) for image in images])
+    compression = [measure_compression(trace, weights, image, eps_squared) for image in images]
+    sparsity = [measure_sparsification(trace, weights, image) for image in images]
+    fits = [fit_rows(*fits) for fits in zip(compression, sparsity, strict=True)]
+    return {
+        "books": [
+            {"layer": of_layer.layer}
+            | {name: _balance_values(getattr(of_layer, name), lam) for name in ("before", "half", "after")}
+            for of_layer in books
+        ],
+        "steps": [dataclasses.asdict(step) for step in half_steps(books, lam)],
+        "revaluations": revaluations(books, lam).tolist(),
+        "fit": [
+            {"layer": row["layer"]}
+            | {key: None if row[key] is None else float(np.mean([rows[i][key] for rows in fits])) for key in FITS}
+            for i, row in enumerate(fits[0])
+        ],
+    }
+
+
+def _balance_values(balance: Balance, lam: float) -> dict[str, Any]:
+    return {
+        "coding_rate": balance.coding_rate, "subspace_coding_rate": balance.subspace_coding_rate,
+        "per_head": balance.per_head.tolist(), "l0": balance.l0, "l1": balance.l1, "objective": balance.objective(lam),
+    }  # fmt: skip
+
+
+def mean_books(images: list[list[LayerLedger]]) -> list[LayerLedger]:
+    """The ledgers of several images as one: every number is the mean over them."""
+    return [_mean_record(list(of_layer)) for of_layer in zip(*images, strict=True)]
+
+
+def _mean_record(records: list[Any]) -> Any:
+    """Frozen dataclasses of numbers, arrays and such dataclasses → their mean; None where they are None."""
+    first = records[0]
+    means: dict[str, Any] = {}
+    for field in dataclasses.fields(first):
+        parts = [getattr(record, field.name) for record in records]
+        if dataclasses.is_dataclass(parts[0]):
+            means[field.name] = _mean_record(parts)
+        elif parts[0] is not None and len(parts) > 1 and field.name != "layer":
+            means[field.name] = np.mean(parts, axis=0)[()]
+    return dataclasses.replace(first, **means)
+
+
+def fit_rows(compression: list[CompressionFit], sparsity: list[SparsityFit]) -> list[dict[str, Any]]:
+    """One row for each layer: its number and FITS; None where the family has no such step."""
+    empty: dict[str, Any] = dict.fromkeys(("layer", *FITS))
+    codes = {fit.layer: dataclasses.asdict(fit) for fit in sparsity}
+    return [empty | dataclasses.asdict(fit) | codes.get(fit.layer, {}) for fit in compression]
+
+
+def ledger_rows(steps: list[HalfStep], control: list[HalfStep]) -> list[dict[str, Any]]:
+    """One row for each half step: what it changed, in the model and in the control, and what it made worse."""
+    rows = []
+    for ours, random in zip(steps, control, strict=True):
+        start = f"{ours.layer}" if ours.name == COMPRESS else f"{ours.layer}+1/2"
+        row: dict[str, Any] = {"layer": ours.layer, "from": start, "step": ours.name}
+        for key in CHANGES:
+            row |= {key: getattr(ours, key), f"{key}_control": getattr(random, key)}
+        rows.append(row | {"worse": "; ".join(ours.worse), "worse_control": "; ".join(random.worse)})
+    return rows
+
+
 def segment_picture(segments: Segments, prepared: Prepared, overlay: bool) -> Image.Image:
     """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo."""
     photo = prepared.picture
@@ -111,6 +217,24 @@ def layer_rows(measures: list[LayerMeasures], control: list[LayerMeasures]) -> l
     return rows
 
 
+def report_rows(measures: Sequence[LayerMeasures], control: Sequence[LayerMeasures]) -> list[dict[str, Any]]:
+    """The main numbers of every layer beside the control's, under short names for a table."""
+    return [
+        {
+            "layer": ours.layer,
+            "R": ours.coding_rate,
+            "R^c": ours.subspace_coding_rate_official,
+            "R^c, control": random.subspace_coding_rate_official,
+            "R^c after MSSA": ours.subspace_coding_rate_half_official,
+            "non-zeros": ours.nonzero_fraction,
+            "non-zeros, control": random.nonzero_fraction,
+            "‖Z‖₁": ours.l1,
+            "effective rank": ours.effective_rank,
+        }
+        for ours, random in zip(measures, control, strict=True)
+    ]
+
+
 def segment_rows(
     about: dict[str, Any], top: tuple[list[str], Array], found: dict[str, Segments]
 ) -> list[dict[str, Any]]:
@@ -120,6 +244,24 @@ def segment_rows(
         for label in range(1, int(segments.labels.max()) + 1):
             share = float((segments.labels == label).mean())
             rows.append({**about, "what": f"{method}, share of the picture", "of": f"segment {label}", "value": share})
+    return rows
+
+
+def token_rows(
+    about: Mapping[str, Any], names: Sequence[str], grid: tuple[int, int], tokens: Array, rates: Array,
+    axes: Sequence[str], places: Array,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """One row for each token: photo, place on its grid (rows and columns from 1, none for CLS), rate, coordinates.
+
+    tokens: int (S,), token i is row i mod N of photo ⌊i/N⌋, N = 1 + rows·cols. rates (T,), places (T,c): of all tokens.
+    """
+    rows = []
+    for token in tokens.tolist():
+        photo, within = divmod(token, 1 + grid[0] * grid[1])
+        row, col = (None, None) if within == 0 else (1 + (within - 1) // grid[1], 1 + (within - 1) % grid[1])
+        place = {axis: float(value) for axis, value in zip(axes, places[token], strict=True)}
+        rate = {"rate_nats": float(rates[token])}
+        rows.append({**about, "photo": names[photo], "token": within, "row": row, "column": col, **rate, **place})
     return rows
 
 

@@ -135,6 +135,10 @@ class ModelCard:
         """True where the layer's second half is a thresholding step with η and λ."""
         return bool(self.eta)
 
+    def class_name(self, index: int) -> str:
+        """The name of a class, from 0; its number where the card has no names."""
+        return self.classes[index] if self.classes else f"class {index}"
+
     def to_metadata(self) -> str:
         """The card as the JSON text of the metadata key; path, digest and size belong to the file, not to the card."""
         values = dataclasses.asdict(self)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from explorer import cli, summary, zoo
 from explorer.inputs.gallery import gallery_photo
-from explorer.measures import Segments
+from explorer.measures import Balance, LayerLedger, Segments, half_steps
 from tests.conftest import pixels
 
 PHOTO = str(gallery_photo("kangaroo").path)
@@ -25,6 +25,11 @@ def run(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
         cli.main()
     out = capsys.readouterr()
     return ended.value.code or 0, out.out, out.err
+
+
+def account(parts: float) -> Balance:
+    """A balance of R = 10 and this R^c."""
+    return Balance(10.0, np.array([parts]), 0, 0.0)
 
 
 @pytest.fixture
@@ -93,6 +98,78 @@ def test_measure_of_a_batch_is_the_mean_of_its_images(command, tmp_path):
     assert both["std"]["l1"] == pytest.approx(abs(a["l1"] - b["l1"]) / 2**0.5, rel=1e-6)
 
 
+@pytest.mark.parametrize("model", ["crate", "crate_alpha", "vit"])
+def test_ledger_as_json_adds_up_and_has_its_control(command, model):
+    code, out, _ = command("ledger", model, PHOTO, "--lambda", "0.01", "--eps-squared", "0.1", "--json")
+    values = json.loads(out)
+    assert code == 0
+    assert (values["lambda"], values["eps_squared"]) == (0.01, 0.1)
+    assert values["trained"] != values["control"]
+    for part in (values["trained"], values["control"]):
+        assert [(step["layer"], step["name"]) for step in part["steps"]] == [
+            (layer, name) for layer in (1, 2) for name in ("compress", "sparsify")
+        ]
+        whole = part["books"][-1]["after"]["objective"] - part["books"][0]["before"]["objective"]
+        moved = sum(step["objective"] for step in part["steps"]) + sum(part["revaluations"])
+        assert moved == pytest.approx(whole, rel=1e-9, abs=1e-9)
+        for of_layer in part["books"]:
+            assert sum(of_layer["half"]["per_head"]) == pytest.approx(of_layer["half"]["subspace_coding_rate"])
+        for fit in part["fit"]:
+            assert -1 <= fit["gradient"] <= 1
+            assert (fit["proximal"] is None) == (fit["operator"] is None) == (model == "vit")
+
+
+def test_ledger_prints_a_line_for_each_half_step_and_layer(command):
+    code, out, _ = command("ledger", "crate", PHOTO)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines() if line[:3].strip(" ").isdigit() or "½" in line[:5]] == [
+        "1", "1½", "2", "2½", "1", "2",
+    ]  # fmt: skip
+
+
+def test_ledger_of_a_batch_is_the_mean_of_its_images(command, tmp_path):
+    for name, chosen in (("a", [0]), ("b", [1]), ("both", [0, 1])):
+        np.save(tmp_path / f"{name}.npy", pixels(2)[chosen])
+    a, b, both = (
+        json.loads(command("ledger", "crate", tmp_path / f"{n}.npy", "--json")[1])["trained"]
+        for n in ("a", "b", "both")
+    )
+    for i, step in enumerate(both["steps"]):
+        for key in ("objective", "l0", "coding_rate"):
+            assert step[key] == pytest.approx((a["steps"][i][key] + b["steps"][i][key]) / 2, rel=1e-6, abs=1e-6)
+    assert both["fit"][1]["proximal"] == pytest.approx((a["fit"][1]["proximal"] + b["fit"][1]["proximal"]) / 2)
+
+
+def test_ablate_as_json_ranks_every_head(command):
+    code, out, err = command("ablate", "crate", PHOTO, "--json")
+    values = json.loads(out)
+    assert (code, err) == (0, "")
+    assert sorted((row["layer"], row["head"]) for row in values["heads"]) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    divergences = [row["kl_nats"] for row in values["heads"]]
+    assert divergences == sorted(divergences, reverse=True)
+    assert min(divergences) >= 0
+    assert set(values["measures"]) == set(values["heads"][0]) - {"layer", "head"}
+    for row in values["heads"]:
+        assert -1 <= row["top1_change"] <= 1
+        assert 0 <= row["mask_change"] <= 1
+
+
+@pytest.mark.parametrize("model", ["crate", "crate_alpha", "vit"])
+def test_ablate_prints_a_table_of_one_layer(command, model):
+    code, out, _ = command("ablate", model, PHOTO, "--layer", "2", "--size", "24", "--stride", "2")
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert code == 0
+    assert [line[0] for line in lines[2:]] == ["2", "2"]
+    assert {line[1] for line in lines[2:]} == {"1", "2"}
+
+
+def test_ablate_takes_one_picture(command, tmp_path):
+    np.save(tmp_path / "x.npy", pixels(2))
+    code, _, err = command("ablate", "crate", tmp_path / "x.npy")
+    assert code == 2
+    assert "one picture" in err
+
+
 @pytest.mark.parametrize("method", ["attention", "maskcut", "pca", "kmeans", "subspace"])
 @pytest.mark.parametrize("overlay", [(), ("--overlay",)])
 def test_segment_writes_a_picture_of_the_inputs_size(command, tmp_path, method, overlay):
@@ -127,10 +204,15 @@ def test_attention_keeps_the_share_of_patches_that_is_asked_for(command, tmp_pat
         (["trace", "crate", PHOTO, "-o", "t.npz", "--mssa-gain", "1:x"], "L:K=V"),
         (["trace", "crate", PHOTO, "-o", "t.npz", "--ista-lambda", "much"], "should be a number"),
         (["trace", "vit", PHOTO, "-o", "t.npz", "--ista-lambda", "0.2"], "ViT"),
+        (["ledger", "crate", PHOTO, "--lambda", "-1"], "0 or more"),
+        (["ledger", "crate", PHOTO, "--eps-squared", "0"], "above 0"),
+        (["ledger", "crate", PHOTO, "--eps-squared", "nan"], "above 0"),
         (["segment", "crate", PHOTO, "-o", "s.png", "--method", "guess"], "There is no method guess"),
         (["segment", "crate", PHOTO, "-o", "s.png", "--keep", "1.5"], "between 0 and 1"),
         (["segment", "crate", PHOTO, "-o", "s.png", "--layer", "3"], "no layer 3"),
         (["segment", "crate", PHOTO, "-o", "s.png", "--head", "3"], "no head 3"),
+        (["ablate", "crate", PHOTO, "--layer", "3"], "no layer 3"),
+        (["ablate", "crate", PHOTO, "--stride", "9"], "Stride 9"),
         (["import", "no.pth"], "not a file"),
         (["import", "hub:incomplete"], "OWNER/NAME/PATH"),
     ],
@@ -189,6 +271,24 @@ def test_csv_text_disarms_formulas():
     ]
 
 
+def test_ledger_rows_name_what_got_worse():
+    books = [LayerLedger(1, account(5.0), account(6.0), account(6.0))]
+    rows = summary.ledger_rows(half_steps(books, 0.0), half_steps(books, 0.0))
+    assert [(row["from"], row["step"], row["worse"]) for row in rows] == [
+        ("1", "compress", "R^c rose; objective fell"),
+        ("1+1/2", "sparsify", ""),
+    ]
+    assert (rows[0]["objective"], rows[0]["objective_control"], rows[0]["lasso"]) == (-1.0, -1.0, None)
+
+
+def test_books_of_several_images_are_averaged_number_by_number():
+    one, other = (LayerLedger(3, account(a), account(b), account(1.0), 2.0, a) for a, b in ((1.0, 2.0), (5.0, 8.0)))
+    (mean,) = summary.mean_books([[one], [other]])
+    assert (mean.layer, mean.before.subspace_coding_rate, mean.half.subspace_coding_rate) == (3, 3.0, 5.0)
+    assert (mean.lasso_before, mean.lasso_after) == (2.0, 3.0)
+    assert summary.mean_books([[one]]) == [one]
+
+
 def test_label_images_hold_the_labels_themselves():
     labels = np.array([[0, 1], [2, 255]])
     image = summary.label_image(labels)
@@ -202,3 +302,19 @@ def test_segment_rows_measure_areas():
     rows = summary.segment_rows({"photo": "p"}, (["cat"], np.array([0.5])), {"maskcut": found})
     assert {row["photo"] for row in rows} == {"p"}
     assert [(row["of"], row["value"]) for row in rows] == [("cat", 0.5), ("segment 1", 0.75)]
+
+
+def test_report_writes_one_html_file(command, tmp_path):
+    code, out, err = command("report", "vit", PHOTO, "-o", tmp_path / "r.html", "--size", "32")
+    assert (code, err) == (0, "")
+    assert "MB" in out
+    assert (tmp_path / "r.html").read_bytes().startswith(b"<!doctype html>")
+
+
+def test_report_refuses_what_is_no_picture_in_one_sentence(command, tmp_path):
+    (tmp_path / "notes.jpg").write_text("not a picture")
+    code, _, err = command("report", "crate", tmp_path / "notes.jpg", "-o", tmp_path / "r.html")
+    assert code == 2
+    assert "notes.jpg" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "r.html").exists()

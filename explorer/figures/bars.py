@@ -107,3 +107,30 @@ def prediction_bars(
     )
     figure.update_layout(bargap=0.35)
     return style.finish(figure, title, 40 + 34 * len(labels) + (32 if title else 0))
+
+
+def ranked_bars(names: Sequence[str], values: Array, *, label: str, title: str = "") -> go.Figure:
+    """One quantity of several things, the first on top: horizontal bars.
+
+    values: (n,), not negative. label: one of style's. Raises ValueError for NaN or lengths that differ.
+    """
+    values = finite(values, 1, "values")
+    if len(names) != len(values):
+        raise ValueError(f"{len(names)} names do not fit {len(values)} values")
+    look, rows = style.quantity(label), np.arange(len(names))
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=rows,
+            orientation="h",
+            customdata=list(names),
+            marker={"color": look.color, "line": {"width": 0}},
+            hovertemplate=f"%{{customdata}}: {style.hover('x', look)}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
+    figure.update_yaxes(
+        tickvals=rows, ticktext=list(names), autorange="reversed", showgrid=False, zeroline=False, ticks=""
+    )
+    figure.update_layout(bargap=0.3)
+    return style.finish(figure, title, 70 + 26 * len(names) + (32 if title else 0))

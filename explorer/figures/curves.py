@@ -24,36 +24,52 @@ def layer_curve(
     control_spread: Array | None = None,
     bounds: tuple[float, float] | None = None,
     name: str = "trained",
+    control_name: str = style.CONTROL_NAME,
+    axis: str = style.LAYER_LABEL,
+    first: int = 1,
+    ghost: Array | None = None,
 ) -> go.Figure:
     """A quantity at every layer, trained against the random-init control.
 
     values, control: (L,), entry 0 is layer 1. label: axis label with the unit, one of style's; it chooses the colour
     unless color is given. selected: layer, from 1, marked by a line and a larger marker. spread, control_spread:
     (L,), half the height of the bands. bounds: (floor, ceiling) of the quantity, drawn as dotted lines.
+    axis, first: for steps that are not layers, what they are called and the number of the first one. ghost: (L,), the
+    values as trained where `values` are of turned knobs, drawn thin and dotted behind them.
     Raises ValueError for NaN, for shapes that differ, or if selected is no layer.
     """
     values = finite(values, 1, "values")
     control, spread = alike(control, values, "control"), alike(spread, values, "spread")
-    control_spread = alike(control_spread, values, "control_spread")
-    if selected is not None and not 1 <= selected <= len(values):
-        raise ValueError(f"selected must be a layer in 1 … {len(values)}, got {selected}")
+    control_spread, ghost = alike(control_spread, values, "control_spread"), alike(ghost, values, "ghost")
+    steps = np.arange(first, first + len(values))
+    if selected is not None and selected not in steps:
+        raise ValueError(f"selected must be a {axis} in {steps[0]} … {steps[-1]}, got {selected}")
     look = style.quantity(label)
     color = color or look.color
     figure = go.Figure()
-    _band(figure, control, control_spread, style.CONTROL_COLOR)
-    _band(figure, values, spread, color)
+    _band(figure, steps, control, control_spread, style.CONTROL_COLOR)
+    _band(figure, steps, values, spread, color)
     if control is not None:
-        figure.add_trace(_curve(control, look, style.CONTROL_NAME, style.CONTROL_COLOR, "dash", None))
-    figure.add_trace(_curve(values, look, name, color, "solid", selected))
+        figure.add_trace(_curve(steps, control, look, control_name, style.CONTROL_COLOR, "dash", None, axis))
+    if ghost is not None:
+        old = _curve(steps, ghost, look, style.GHOST_NAME, color, "dot", None, axis)
+        figure.add_trace(old.update(opacity=style.GHOST_OPACITY))
+    figure.add_trace(_curve(steps, values, look, name, color, "solid", selected, axis))
     for edge, text in zip(bounds or (), ("floor", "ceiling"), strict=False):
         figure.add_hline(y=edge, line={"dash": "dot", "width": 1.2, "color": style.CONTROL_COLOR})
         figure.add_annotation(
             text=text, x=1, xref="paper", y=edge, showarrow=False, xanchor="right", yanchor=_inside(text), opacity=0.75
         )
-    _layer_axis(figure, len(values), selected)
+    _layer_axis(figure, steps, selected, axis)
     figure.update_yaxes(title=label, tickformat=style.tick_format(look))
     figure.update_layout(legend_traceorder="reversed")  # the trained curve is drawn last, on top, and named first
-    return style.finish(figure, title, style.CURVE_HEIGHT, legend=control is not None)
+    return style.finish(figure, title, style.CURVE_HEIGHT, legend=control is not None or ghost is not None)
+
+
+def mark_boundary(figure: go.Figure, boundary: float, axis: str) -> go.Figure:
+    """Split the steps of a layer_curve in two: a thin line at x = boundary; axis says what lies on its sides."""
+    figure.add_vline(x=boundary, line={"width": 1, "color": style.CONTROL_COLOR}, opacity=0.6)
+    return figure.update_xaxes(title=axis)
 
 
 def stacked_heads(
@@ -88,7 +104,7 @@ def stacked_heads(
         marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": style.CONTROL_COLOR}},
         hovertemplate=f"layer %{{x}}, all heads: {style.hover('y', look)}<extra></extra>",
     )
-    _layer_axis(figure, len(layers), selected)
+    _layer_axis(figure, layers, selected)
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     style.finish(figure, title, style.CURVE_HEIGHT + 40, legend=True)
@@ -156,25 +172,32 @@ def shared_edges(*samples: Array) -> Array:
     return edges
 
 
-def _curve(values: Array, look: style.Quantity, name: str, color: str, dash: str, selected: int | None) -> go.Scatter:
-    layers = np.arange(1, len(values) + 1)
+def _curve(
+    steps: Array,
+    values: Array,
+    look: style.Quantity,
+    name: str,
+    color: str,
+    dash: str,
+    selected: int | None,
+    axis: str,
+) -> go.Scatter:
     return go.Scatter(
-        x=layers,
+        x=steps,
         y=values,
         name=name,
         mode="lines+markers",
         line={"color": color, "dash": dash, "width": 2.5 if dash == "solid" else 2},
-        marker={"color": color, "opacity": 1.0, "size": np.where(layers == selected, 13, 7 if dash == "solid" else 5)},
-        hovertemplate=f"layer %{{x}}: {style.hover('y', look)}<extra>{name}</extra>",
+        marker={"color": color, "opacity": 1.0, "size": np.where(steps == selected, 13, 7 if dash == "solid" else 5)},
+        hovertemplate=f"{axis} %{{x}}: {style.hover('y', look)}<extra>{name}</extra>",
     )
 
 
-def _band(figure: go.Figure, values: Array | None, spread: Array | None, color: str) -> None:
+def _band(figure: go.Figure, steps: Array, values: Array | None, spread: Array | None, color: str) -> None:
     if values is None or spread is None:
         return
-    layers = np.arange(1, len(values) + 1)
     figure.add_scatter(
-        x=np.concatenate([layers, layers[::-1]]),
+        x=np.concatenate([steps, steps[::-1]]),
         y=np.concatenate([values + spread, (values - spread)[::-1]]),
         fill="toself",
         fillcolor=style.rgba(color, 0.18),
@@ -186,9 +209,10 @@ def _band(figure: go.Figure, values: Array | None, spread: Array | None, color: 
     )
 
 
-def _layer_axis(figure: go.Figure, layers: int, selected: int | None) -> None:
-    every = 1 if layers <= 14 else 2
-    figure.update_xaxes(title=style.LAYER_LABEL, tick0=1, dtick=every, range=[0.4, layers + 0.6], showgrid=False)
+def _layer_axis(figure: go.Figure, steps: Array, selected: int | None, axis: str = style.LAYER_LABEL) -> None:
+    first, last = int(steps[0]), int(steps[-1])
+    every = 1 if len(steps) <= 14 else 2 if len(steps) <= 28 else 4
+    figure.update_xaxes(title=axis, tick0=first, dtick=every, range=[first - 0.6, last + 0.6], showgrid=False)
     if selected is not None:
         figure.add_vline(
             x=selected, line={"dash": "dot", "width": 1.5, "color": style.SELECTED_COLOR}, layer="below", opacity=0.8

@@ -26,12 +26,14 @@ def token_heatmap(
     label: str = style.ENTRY_LABEL,
     tokens: Sequence[int] | None = None,
     dimensions: Sequence[int] | None = None,
+    column: str = "dimension",
 ) -> go.Figure:
     """A sample of a token matrix as colours: rows are tokens, columns are dimensions.
 
     z: (n ≤ 64, m ≤ 192). zmax: end of the scale; give the same one to figures that are compared (default: the largest
     |entry|). signed: diverging scale centred on zero (default: if any entry is negative), else sequential from 0.
-    tokens, dimensions: the true indices of a sample. Raises ValueError for NaN, larger arrays or zmax <= 0.
+    tokens, dimensions: the true indices of a sample. column: what a column is. Raises ValueError for NaN, larger arrays
+    or zmax <= 0.
     """
     z = finite(z, 2, "z")
     if z.shape[0] > MAX_TOKENS or z.shape[1] > MAX_DIMENSIONS:
@@ -50,10 +52,10 @@ def token_heatmap(
             zmax=top,
             colorscale=style.SIGNED_SCALE if signed else style.ENTRY_SCALE,
             colorbar=style.colorbar(look),
-            hovertemplate=f"token %{{y}}, dimension %{{x}}: {style.hover('z', look)}<extra></extra>",
+            hovertemplate=f"token %{{y}}, {column} %{{x}}: {style.hover('z', look)}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="dimension", type="category", nticks=12, showgrid=False)
+    figure.update_xaxes(title=column, type="category", nticks=12, showgrid=False)
     figure.update_yaxes(title="token", type="category", nticks=8, autorange="reversed", showgrid=False)
     return style.finish(figure, title, style.MAP_HEIGHT)
 

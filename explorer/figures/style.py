@@ -24,12 +24,43 @@ RANK_LABEL = "effective rank (directions)"
 ATTENTION_LABEL = "attention (share)"
 ENTRY_LABEL = "entry of a token"
 CHANGE_LABEL = "change of a token (norm)"
+OBJECTIVE_LABEL = "R − R<sup>c</sup> − λ‖Z‖<sub>0</sub> (nats)"
+L0_LABEL = "‖Z‖<sub>0</sub> (entries)"
+L1_LABEL = "‖Z‖<sub>1</sub> (sum of |entries|)"
+COSINE_LABEL = "cosine"
+PROGRESS_LABEL = "share of the way"
+BITS_LABEL = "R (bits per token)"
+DIRECTIONS_LABEL = "directions above ε"
+OVERLAP_LABEL = "share of R<sup>c</sup> told twice"
+TOKEN_RATE_CHANGE_LABEL = "change of rate (nats)"
+OWN_SHARE_LABEL = "energy in its own subspace (share)"
+CODE_LABEL = "entry of a code"
+L1_MEAN_LABEL = "mean |entry|"
+ERROR_LABEL = "reconstruction error (share)"
+COLUMN_COSINE_LABEL = "|cos| of two columns"
+GRAM_LABEL = "|entry| of D<sup>⊤</sup>D"
+ANGLE_LABEL = "principal angle (degrees)"
+SPAN_OVERLAP_LABEL = "overlap of two subspaces (share)"
+SINGULAR_LABEL = "singular value"
+ALIGNMENT_LABEL = "axis alignment (1 = as rotated)"
+ENERGY_LABEL = "energy in a subspace (share)"
+SPREAD_LABEL = "subspaces that a token uses"
+SUPPORT_LABEL = "tokens in common (share)"
+KURTOSIS_LABEL = "kurtosis (1 = Gaussian)"
+DISTANCE_LABEL = "squared distance from the mean"
+DIVERGENCE_LABEL = "change of the prediction, KL (nats)"
+MASK_CHANGE_LABEL = "change of the mask (1 − IoU)"
 LAYER_LABEL = "layer"
+STEP_LABEL = "step"
 HEAD_LABEL = "head (subspace)"
 
 CONTROL_NAME = "random-init control"
+GHOST_NAME = "as trained"
+GHOST_OPACITY = 0.65
 CONTROL_COLOR = "#8a8f99"
 SELECTED_COLOR = "#d2459b"
+WORSE_COLOR = "#c33c00"
+"""Where a step did the opposite of its task; always with a mark or a word beside the colour."""
 
 CURVE_HEIGHT = 340
 MAP_HEIGHT = 360
@@ -58,6 +89,32 @@ QUANTITIES = {
         Quantity(ATTENTION_LABEL, "#e0730d", ".2%"),
         Quantity(ENTRY_LABEL, "#2d5ac3", ".3~g"),
         Quantity(CHANGE_LABEL, "#b4557f", ",.3~g"),
+        Quantity(OBJECTIVE_LABEL, "#2d5ac3", ",.1f", "nats"),
+        Quantity(L0_LABEL, "#e0730d", ",.0f", "entries"),
+        Quantity(L1_LABEL, "#e0730d", ",.0f"),
+        Quantity(COSINE_LABEL, "#9a7b4f", ".3f"),
+        Quantity(PROGRESS_LABEL, "#1e8a3c", ".1%"),
+        Quantity(BITS_LABEL, "#14a085", ",.2f", "bits"),
+        Quantity(DIRECTIONS_LABEL, "#a0782c", ",.1f", "directions"),
+        Quantity(OVERLAP_LABEL, "#964b9a", ".1%"),
+        Quantity(TOKEN_RATE_CHANGE_LABEL, "#2d87d2", "+,.2f", "nats"),
+        Quantity(OWN_SHARE_LABEL, "#1e8a3c", ".1%"),
+        Quantity(CODE_LABEL, "#2d5ac3", ",.3~g"),
+        Quantity(L1_MEAN_LABEL, "#2d5ac3", ",.3~g"),
+        Quantity(ERROR_LABEL, "#c33c00", ".1%"),
+        Quantity(COLUMN_COSINE_LABEL, "#2d87d2", ".3f"),
+        Quantity(GRAM_LABEL, "#14a085", ".3f"),
+        Quantity(ANGLE_LABEL, "#9669c5", ".1f", "degrees"),
+        Quantity(SPAN_OVERLAP_LABEL, "#9669c5", ".1%"),
+        Quantity(SINGULAR_LABEL, "#14a085", ".3f"),
+        Quantity(ALIGNMENT_LABEL, "#b4557f", ".2f"),
+        Quantity(ENERGY_LABEL, "#e0730d", ".1%"),
+        Quantity(SPREAD_LABEL, "#14a085", ".2f", "subspaces"),
+        Quantity(SUPPORT_LABEL, "#e0730d", ".1%"),
+        Quantity(KURTOSIS_LABEL, "#2d87d2", ".3f"),
+        Quantity(DISTANCE_LABEL, "#2d87d2", ".1f"),
+        Quantity(DIVERGENCE_LABEL, "#c8502f", ",.3~g", "nats"),
+        Quantity(MASK_CHANGE_LABEL, "#7f8f22", ".1%"),
     )
 }
 

@@ -1,7 +1,7 @@
 """Bytes, files and arrays → what a model takes in."""
 
 from explorer.inputs.array import load_array, prepare_array
-from explorer.inputs.file import prepare_input
+from explorer.inputs.file import prepare_input, read_file
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
 from explorer.inputs.image import prepare_mask, prepare_photo, read_photo, reading_note
 
@@ -14,6 +14,7 @@ __all__ = [
     "prepare_input",
     "prepare_mask",
     "prepare_photo",
+    "read_file",
     "read_photo",
     "reading_note",
 ]

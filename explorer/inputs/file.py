@@ -21,13 +21,14 @@ def prepare_input(
     is_array = path.suffix.lower() == ".npy"
     if is_array and size is not None:
         raise ExplorerError(f"{path.name} is fed as it is: a size of {size} cannot be applied: leave the size out.")
-    data = _read(path, MAX_ARRAY_BYTES if is_array else MAX_BYTES)
+    data = read_file(path, MAX_ARRAY_BYTES if is_array else MAX_BYTES)
     if is_array:
         return prepare_array(load_array(data, path.name), patch, path.name)
     return prepare_photo(data, preprocessing, patch, size, framing, path.name)
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """A file's bytes. Raises ExplorerError, in one sentence, for what cannot be read or is larger than limit."""
     if not path.is_file():
         kind = "is a directory" if path.is_dir() else "does not exist"
         raise ExplorerError(f"{path} {kind}: expected a picture or a .npy file: check the path.")

@@ -59,12 +59,17 @@ class LayerMeasures:
         return float(self.per_head_half_official.sum())
 
 
+def normed(z: Array, weights: LayerWeights) -> Array:
+    """LN(z) for tokens z (N,d), with the norm in front of a layer's subspaces: what MSSA reads of Z^ℓ."""
+    return layer_norm(z, weights.norm, weights.eps)
+
+
 def project(z: Array, weights: LayerWeights) -> Array:
     """U_kᵀ LN(z) for tokens z (N,d) → (K,N,p), with the norm and the subspaces of a layer.
 
     Equals the trace point subspace.ℓ when z is Z^ℓ. Source: the released code's PreNorm(Attention).
     """
-    flat = _layer_norm(z, weights.norm, weights.eps) @ weights.subspaces.T
+    flat = normed(z, weights) @ weights.subspaces.T
     flat = flat if weights.bias is None else flat + weights.bias
     return flat.reshape(len(z), weights.heads, -1).transpose(1, 0, 2)
 
@@ -79,7 +84,7 @@ def before_threshold(z_half: Array, weights: LayerWeights) -> tuple[Array, float
     """
     if weights.dictionary is None or weights.ista_norm is None:
         raise ValueError("this layer has no dictionary, so nothing is thresholded")
-    x, D = _layer_norm(z_half, weights.ista_norm, weights.eps), weights.dictionary
+    x, D = layer_norm(z_half, weights.ista_norm, weights.eps), weights.dictionary
     threshold = weights.eta * weights.lam
     if D.shape[0] == D.shape[1]:
         return x + weights.eta * (x - x @ D.T) @ D, threshold
@@ -87,7 +92,11 @@ def before_threshold(z_half: Array, weights: LayerWeights) -> tuple[Array, float
     return first - weights.eta * (first @ D.T - x) @ D, threshold
 
 
-def _layer_norm(z: Array, scale_shift: tuple[Array, Array], eps: float) -> Array:
+def layer_norm(z: Array, scale_shift: tuple[Array, Array], eps: float) -> Array:
+    """Every token (last axis) centred, divided by its standard deviation, scaled and shifted: the norm LN of a layer.
+
+    z: (N,d). scale_shift: two (d,). eps: added to the variance. Source: torch.nn.LayerNorm.
+    """
     centred = z - z.mean(axis=-1, keepdims=True)
     return centred / np.sqrt(z.var(axis=-1, keepdims=True) + eps) * scale_shift[0] + scale_shift[1]
 
@@ -100,6 +109,17 @@ def measure_layers(
         _measure(trace, layer, layer_weights, image, eps_squared)
         for layer, layer_weights in enumerate(weights, start=1)
     ]
+
+
+def measure_curves(trace: Trace, image: int = 0) -> tuple[Array, Array]:
+    """The two published curves alone, (L,) each: R^c as the official code measures it, and the share of non-zeros.
+
+    Equal to subspace_coding_rate_official and nonzero_fraction of measure_layers, at a small part of its cost: no
+    singular values, no matrix as wide as the tokens. For what must follow a moving knob.
+    """
+    layers = range(1, trace.card.layers + 1)
+    rates = [subspace_coding_rate_official(trace.projections(layer, image)).sum() for layer in layers]
+    return np.array(rates), np.array([nonzero_fraction(trace.codes(layer, image)) for layer in layers])
 
 
 def _measure(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_squared: float) -> LayerMeasures:

@@ -16,6 +16,8 @@ from explorer.trace import Array, Trace
 METHODS = ("attention", "maskcut", "pca", "kmeans", "subspace")
 MAX_GRAPH = 3600
 """Patches of MaskCut's graph at most: the 60 × 60 of CutLER's own setting."""
+Heads = int | tuple[int, ...] | None
+"""One head, several, or all (None); counted from 1."""
 RULES = {"entries": threshold_entries, "mass": threshold_mass}
 
 
@@ -24,12 +26,12 @@ class Segments:
     """A segmentation, of patches or, enlarged, of pixels.
 
     labels: int (H,W), 0 = background, 1, 2, … = objects or segments. colours: float (H,W,3) in [0,1] for PCA-RGB, black
-    in the background, else None. layer, head: where it was read (head None = all).
+    in the background, else None. layer, head: where it was read.
     """
 
     method: str
     layer: int
-    head: int | None
+    head: Heads
     labels: Array
     colours: Array | None = None
 
@@ -43,7 +45,7 @@ def segment_trace(
     trace: Trace,
     method: str,
     layer: int | None = None,
-    head: int | None = None,
+    head: Heads = None,
     rule: str = "mass",
     keep: float = 0.6,
     objects: int = 3,
@@ -51,7 +53,8 @@ def segment_trace(
 ) -> Segments:
     """Segment the patches of a trace's first image: labels (rows,cols).
 
-    layer and head count from 1; head None takes all (the mean of their attention, their features side by side).
+    layer and head count from 1; several heads, or None for all, give the mean of their attention and their features
+    side by side.
     rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, 0 = CLS.
     Raises ExplorerError for a method, rule, layer, head or share that there is not.
     """
@@ -84,10 +87,9 @@ def on_pixels(segments: Segments, trace: Trace, height: int, width: int, scale: 
     return replace(segments, labels=upsample(segments.labels, *place), colours=colours)
 
 
-def trace_attention(trace: Trace, layer: int, head: int | None = None, token: int = 0) -> Array:
-    """Attention of a token (0 = CLS) to the patches (rows,cols) in one head (from 1), or the mean over heads."""
-    heads = attention_map(*trace.query_key(layer), token, trace.grid)
-    return heads.mean(axis=0) if head is None else heads[head - 1]
+def trace_attention(trace: Trace, layer: int, head: Heads = None, token: int = 0) -> Array:
+    """Attention of a token (0 = CLS) to the patches (rows,cols): of one head, or the mean over several or all."""
+    return attention_map(*trace.query_key(layer), token, trace.grid)[_indices(trace, head)].mean(axis=0)
 
 
 def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
@@ -115,12 +117,17 @@ def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array,
     return np.concatenate([projections[:, :1], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
 
 
-def _features(trace: Trace, layer: int, head: int | None) -> Array:
-    projections = trace.projections(layer)
-    return projections if head is None else projections[head - 1 : head]
+def _features(trace: Trace, layer: int, head: Heads) -> Array:
+    return trace.projections(layer)[_indices(trace, head)]
 
 
-def _check(trace: Trace, method: str, layer: int, head: int | None, rule: str, keep: float) -> None:
+def _indices(trace: Trace, head: Heads) -> list[int]:
+    """The chosen heads, counted from 0."""
+    chosen = range(1, trace.card.heads + 1) if head is None else [head] if isinstance(head, int) else head
+    return [k - 1 for k in chosen]
+
+
+def _check(trace: Trace, method: str, layer: int, head: Heads, rule: str, keep: float) -> None:
     card = trace.card
     if method not in METHODS:
         raise ExplorerError(f"There is no method {method}: choose {', '.join(METHODS)}.")
@@ -128,7 +135,10 @@ def _check(trace: Trace, method: str, layer: int, head: int | None, rule: str, k
         raise ExplorerError(f"There is no rule {rule}: choose {' or '.join(RULES)}.")
     if not 1 <= layer <= card.layers:
         raise ExplorerError(f"{card.name} has no layer {layer}: choose 1 to {card.layers}.")
-    if head is not None and not 1 <= head <= card.heads:
-        raise ExplorerError(f"{card.name} has no head {head}: choose 1 to {card.heads}.")
+    if head == ():
+        raise ExplorerError("No head was chosen: name at least one, or None for all.")
+    for k in _indices(trace, head):
+        if not 0 <= k < card.heads:
+            raise ExplorerError(f"{card.name} has no head {k + 1}: choose 1 to {card.heads}.")
     if not 0 < keep < 1:
         raise ExplorerError(f"The share to keep should lie between 0 and 1, but is {keep}.")

@@ -74,17 +74,19 @@ def pca_coordinates(features: Array, components: int) -> tuple[Array, Array]:
     """
     if features.ndim != 2 or features.size == 0 or components < 1:
         raise ValueError(f"expected (N,f) features and components >= 1, got {features.shape} and {components}")
-    from sklearn.decomposition import PCA
-
-    coordinates, explained = np.zeros((len(features), components)), np.zeros(components)
-    available = min(components, *features.shape)
-    if len(features) > 1 and np.ptp(features, axis=0).any():
-        solver = "covariance_eigh" if features.shape[0] >= features.shape[1] else "full"
-        pca = PCA(available, svd_solver=solver)
-        coordinates[:, :available] = pca.fit_transform(features.astype(np.float64))
-        explained[:available] = pca.explained_variance_ratio_
-        noise = explained < SAME_AS_NOISE
-        coordinates[:, noise], explained[noise] = 0.0, 0.0
+    centred = features - features.mean(axis=0, dtype=np.float64)
+    wide = centred.shape[1] > centred.shape[0]
+    values, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)  # the smaller of the two
+    available, total = min(components, len(values)), float(np.sum(centred**2))
+    explained = np.zeros(components)
+    explained[:available] = np.maximum(values[::-1][:available], 0.0) / (total or 1.0)
+    explained[explained < SAME_AS_NOISE] = 0.0
+    axes = vectors[:, ::-1][:, :available]
+    axes = centred.T @ axes if wide else axes
+    axes = axes / np.where(explained[:available] > 0, np.linalg.norm(axes, axis=0), 1.0)
+    axes = axes * np.sign(axes[np.argmax(np.abs(axes), axis=0), np.arange(available)])
+    coordinates = np.zeros((len(features), components))
+    coordinates[:, :available] = (centred @ axes) * (explained[:available] > 0)
     return coordinates, explained
 
 

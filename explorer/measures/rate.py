@@ -10,6 +10,8 @@ import numpy as np
 
 from explorer.trace import Array
 
+SMALLEST_SINGULAR = 1e-7
+"""Singular values below this share of the largest are rounding of the Gram matrix."""
 OFFICIAL_EPS_SQUARED = 0.01
 """ε² of the published curves: the official code calls this number `eps` and does not square it."""
 
@@ -46,6 +48,18 @@ def subspace_coding_rate_official(subspace: Array) -> Array:
     return subspace_coding_rate(subspace / np.where(length > 0, length, 1.0), OFFICIAL_EPS_SQUARED)
 
 
+def subspace_rate_gradient(subspace: Array, eps_squared: float = OFFICIAL_EPS_SQUARED) -> Array:
+    """∂R^c/∂W_k for the tokens W_k = U_kᵀZ in every subspace: α W_k (I + α W_kᵀW_k)⁻¹, α = p/(N ε²).
+
+    subspace: (K,N,p), used as given. Returns (K,N,p), in nats per unit of an entry; lifted by U_k and summed over k it
+    is ∇_Z R^c. Raises ValueError as subspace_coding_rate does. Source: the derivative of arXiv 2306.01129, eq. 8.
+    """
+    subspace = _tokens(subspace, 3)
+    alpha = _alpha(subspace, eps_squared)
+    gram = np.eye(subspace.shape[-1]) + alpha * np.swapaxes(subspace, -1, -2) @ subspace
+    return alpha * np.swapaxes(np.linalg.solve(gram, np.swapaxes(subspace, -1, -2)), -1, -2)
+
+
 def token_rates(z: Array, eps_squared: float = OFFICIAL_EPS_SQUARED) -> Array:
     """What each token adds to R(Z), in nats: −½ log(1 − h_i), h_i = α z_iᵀ(I + α ZᵀZ)⁻¹z_i, α = d/(N ε²).
 
@@ -75,12 +89,12 @@ def effective_rank(z: Array) -> float:
     Source: Roy and Vetterli, The effective rank, EUSIPCO 2007.
     """
     z = _tokens(z, 2)
-    if len(z) > z.shape[1]:  # R of Z = QR has the same singular values and is smaller
-        z = np.asarray(np.linalg.qr(z, mode="r"))
-    values = np.linalg.svd(z, compute_uv=False)
-    if values[0] == 0:
+    gram = z.T @ z if len(z) > z.shape[1] else z @ z.T
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0.0))  # the squares lose what is below 1e-8 of the largest
+    if values[-1] == 0:
         return 0.0
-    share = values[values > 0] / values.sum()
+    values = values[values > SMALLEST_SINGULAR * values[-1]]
+    share = values / values.sum()
     return float(np.exp(-np.sum(share * np.log(share))))
 
 

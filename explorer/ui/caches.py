@@ -7,9 +7,12 @@ Cached values are shared and never changed.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +23,23 @@ from explorer.errors import ExplorerError
 from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
 
 MAX_OPEN_MODELS = 8
-MAX_TRACE_BYTES = 1_500_000_000
-MAX_RESULTS = 512
+MAX_TRACE_BYTES = 300_000_000
+LARGEST_TRACE_BYTES = 1_500_000_000
+"""A view needs up to four traces at once (trained and control, turned and not): that many may stay up to this size."""
+TRACES_IN_USE = 4
+MAX_RESULTS = 320
+AHEAD = "ahead"
+"""Session state: what this session asked to be computed ahead."""
 
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Once a server: import what the first segmentation needs, beside the first page (two seconds on two cores).
+    """Once a server, when the first page has been drawn: import what other pages need, so that they need not wait.
 
     pandas comes first and at once: scikit-learn imports it, and Plotly reads a half-imported pandas in another thread.
     """
     importlib.import_module("pandas")
-    modules = ("sklearn.decomposition", "sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg")
+    modules = ("sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg")
     threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], daemon=True).start()
 
 
@@ -71,16 +79,28 @@ def layer_weights(card: ModelCard, control: bool = False) -> tuple[LayerWeights,
     return _weights(card.sha256, control, card.path)
 
 
-class _TraceStore:
-    """The traces used last, up to a number of bytes; one computation for each key, whoever asks."""
+class _Store:
+    """What was used last, up to a total size; one computation for each key, whoever asks.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, tuple[Trace, int]] = OrderedDict()
+    Unlike st.cache_resource it can be asked what is ready, and works in any thread.
+    """
+
+    def __init__(self, max_size: float, in_use: int = 1, hard_limit: float = float("inf")) -> None:
+        """in_use: the values used last that stay above max_size, as long as they stay within hard_limit."""
+        self._max_size, self._in_use, self._hard_limit = max_size, in_use, hard_limit
+        self._kept: OrderedDict[str, tuple[Any, float]] = OrderedDict()
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: str, size_bytes: int, compute: Callable[[], Trace]) -> Trace:
+    def ready(self, key: str) -> Any:
+        """The value if it is here, else None."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]
+        return None
+
+    def get(self, key: str, size: float, compute: Callable[[], Any]) -> Any:
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
@@ -89,22 +109,26 @@ class _TraceStore:
                     self._kept.move_to_end(key)
                     return self._kept[key][0]
             try:
-                trace = compute()
+                value = compute()
             except BaseException:
                 with self._lock:
                     self._locks.pop(key, None)
                 raise
             with self._lock:
-                self._kept[key] = (trace, size_bytes)
-                while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self._max_bytes:
+                self._kept[key] = (value, size)
+                while self._too_much():
                     dropped, _ = self._kept.popitem(last=False)
                     self._locks.pop(dropped, None)
-            return trace
+            return value
+
+    def _too_much(self) -> bool:
+        total, count = sum(size for _, size in self._kept.values()), len(self._kept)
+        return (count > self._in_use and total > self._max_size) or (count > 1 and total > self._hard_limit)
 
 
 @st.cache_resource
-def _traces() -> _TraceStore:
-    return _TraceStore(MAX_TRACE_BYTES)
+def _traces() -> _Store:
+    return _Store(MAX_TRACE_BYTES, TRACES_IN_USE, LARGEST_TRACE_BYTES)
 
 
 def trace_key(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = False) -> str:
@@ -120,10 +144,18 @@ def trace(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = Fal
     return _traces().get(key, cost.memory_bytes, lambda: runtime.run(open_model(card, control), prepared, None, knobs))
 
 
-@st.cache_resource(max_entries=MAX_RESULTS, show_spinner=False)
-def _result(key: str, _compute: Callable[[], Any]) -> Any:
-    del key
-    return _compute()
+def gathered(key: str, size_bytes: int, compute: Callable[[], Trace]) -> Trace:
+    """A trace that was put together from several runs, kept beside the others; compute may show its progress."""
+    return _traces().get(key, size_bytes, compute)
+
+
+@st.cache_resource
+def _results() -> _Store:
+    return _Store(MAX_RESULTS)
+
+
+def _result_key(key: str, function: Callable[..., Any], options: dict[str, Any]) -> str:
+    return f"{key}|{function.__module__}.{function.__qualname__}|{sorted(options.items())!r}"
 
 
 def once(key: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -131,5 +163,27 @@ def once(key: str, function: Callable[..., Any], *arguments: Any, **options: Any
 
     key stands for the arguments (a trace's key); options are small values, named in the cache's key as they are.
     """
-    name = f"{key}|{function.__module__}.{function.__qualname__}|{sorted(options.items())!r}"
-    return _result(name, lambda: function(*arguments, **options))
+    return _results().get(_result_key(key, function, options), 1, lambda: function(*arguments, **options))
+
+
+def ready(key: str, function: Callable[..., Any], **options: Any) -> Any:
+    """What once would return, if it has been computed; else None."""
+    return _results().ready(_result_key(key, function, options))
+
+
+@st.cache_resource
+def _aside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="ahead", initializer=_yield_to_others)
+
+
+def _yield_to_others() -> None:
+    """Let pages go first: on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+def ahead(tasks: Iterable[Callable[[], Any]]) -> None:
+    """Do this session's tasks one after another, beside the pages; those of its last call that wait are dropped."""
+    for future in st.session_state.get(AHEAD, []):
+        future.cancel()
+    st.session_state[AHEAD] = [_aside().submit(task) for task in tasks]

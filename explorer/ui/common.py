@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import runpy
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer import figures, runtime
 from explorer.errors import ExplorerError
-from explorer.measures import Segments, on_pixels, segment_trace, upsample_smooth
+from explorer.measures import Heads, Segments, on_pixels, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
@@ -29,13 +32,17 @@ SPARSITY_CAPTION = (
     "Sparsity: the share of entries that are not zero. A network gets sparser in its first layers even untrained: only "
     "what differs from the grey control was learned."
 )
-PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+FORMATS = ("PNG", "SVG")
+FORMAT = "saved_as"
+"""Session state: what the camera above a chart saves."""
+HIDDEN_BUTTONS = ["select2d", "lasso2d", "autoScale2d"]
 
 _STYLE = """
 <style>
 .block-container { padding-top: 3.2rem; padding-bottom: 3rem; max-width: 1720px; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stMain"] h1 { padding-top: 0; }
+[class*="st-key-lens_feeds"] { display: none; }
 </style>
 """
 
@@ -52,6 +59,10 @@ def navigation() -> StreamlitPage:
             st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
             st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
             st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
+            st.Page("pages/knobs.py", title="Knobs", icon=":material/tune:"),
+            st.Page("pages/subspaces.py", title="Subspaces", icon=":material/scatter_plot:"),
+            st.Page("pages/ledger.py", title="Ledger", icon=":material/balance:"),
+            st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
             st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
         ]
     )
@@ -81,6 +92,20 @@ def show_problem(problem: ExplorerError) -> None:
     st.error(plain(str(problem)), icon=":material/error:")
 
 
+def fragment(function: Callable[..., None]) -> Callable[..., None]:
+    """st.fragment, in which a problem that the user can fix is shown as everywhere else."""
+
+    @st.fragment
+    @wraps(function)
+    def shown(*arguments: Any, **options: Any) -> None:
+        try:
+            function(*arguments, **options)
+        except ExplorerError as problem:
+            show_problem(problem)
+
+    return shown
+
+
 def heading(title: str, explanation: str = "") -> None:
     """A section's title with one line below it."""
     st.markdown(f"##### {title}")
@@ -93,6 +118,17 @@ def picture(title: str, pixels: Array, caption: str) -> None:
     st.markdown(f"##### {title}")
     st.image(figures.jpeg_bytes(pixels), width="stretch", alt=f"{title}: {caption}")
     st.caption(caption)
+
+
+def plot(figure: go.Figure, key: str) -> None:
+    """A chart; its camera button saves it in the chosen format, and its title is its text alternative."""
+    title = re.sub(r"<[^>]+>", "", figure.layout.title.text or key.replace("_", " "))  # pyright: ignore[reportAttributeAccessIssue]
+    form = {
+        "format": st.session_state.get(FORMAT, FORMATS[0]).lower(),
+        "filename": re.sub(r"\W+", "_", title).strip("_"),
+    }
+    config = {"displaylogo": False, "modeBarButtonsToRemove": HIDDEN_BUTTONS, "toImageButtonOptions": form}
+    st.plotly_chart(figure, key=key, config=config, alt=title)
 
 
 def download(label: str, make: Callable[[], bytes | str], file_name: str) -> None:
@@ -135,17 +171,10 @@ def enlarge_map(view: View, grid_map: Array) -> Array:
     return upsample_smooth(grid_map, height, width, scale * card.patch, scale * view.trace.stride)
 
 
-def segments(view: View, method: str, layer: int, head: int | None = None, **options) -> Segments:
+def segments(view: View, method: str, layer: int, head: Heads = None, **options) -> Segments:
     """A segmentation on the shown picture's pixels; its patches are computed once."""
     found = view.measured(segment_trace, method=method, layer=layer, head=head, **options)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
-
-
-def parts(view: View, layer: int) -> tuple[Array, Array]:
-    """PCA-RGB on the shown picture's pixels: colours (H,W,3) in [0,1] and the foreground (H,W)."""
-    found = segments(view, "pca", layer)
-    assert found.colours is not None  # PCA always has them
-    return found.colours, found.labels > 0
 
 
 def layer_slider(view: View) -> int:

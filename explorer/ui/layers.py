@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,15 +10,23 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures, summary
+from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, curve_panel
 from explorer.measures import LayerMeasures
-from explorer.trace import Array, ModelCard
+from explorer.trace import Array, LayerWeights, ModelCard
 from explorer.ui import caches
-from explorer.ui.common import PLOT_CONFIG, download, layer_slider
+from explorer.ui.common import download, plot
+from explorer.ui.lens import draw_lens
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
-SECONDS_PER_LAYER = 1.2
 TOKENS_SHOWN, DIMENSIONS_SHOWN = 48, 96
+TOKENS_TEXT = (
+    "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
+    "sparsified. Blue is below zero, red above, pale is zero."
+)
+MAPS_TEXT = (
+    "What Rᶜ would lose without a patch, exactly, and how long its token is. Point at a patch to read its values."
+)
 
 
 @dataclass(frozen=True)
@@ -60,31 +69,6 @@ def rate_position() -> RatePosition:
     return POSITIONS[names.index(chosen)]
 
 
-def layer_player(view: View) -> int:
-    """The layer slider, and a button that plays through the layers."""
-    slider, button = st.columns([6, 1], vertical_alignment="bottom")
-    with slider:
-        layer = layer_slider(view)
-    playing = button.toggle("Play", key="playing", help="Step through the layers, one after the other.")
-    _tick(view.card.layers, run_every=SECONDS_PER_LAYER if playing else None)
-    return layer
-
-
-def _tick(layers: int, run_every: float | None) -> None:
-    @st.fragment(run_every=run_every)
-    def step() -> None:
-        """On a timer's run, and only then, move to the next layer; the first run belongs to the page."""
-        if run_every is None or not st.session_state.get("playing"):
-            return
-        if not st.session_state.pop("tick_armed", False):
-            st.session_state["tick_armed"] = True
-            return
-        st.session_state["layer"] = st.session_state.get("layer", 0) % layers + 1
-        st.rerun()
-
-    step()
-
-
 def equations(view: View, row: LayerMeasures) -> None:
     """The layer's equations with the measured numbers under their symbols."""
     card, layer = view.card, row.layer
@@ -99,7 +83,7 @@ def equations(view: View, row: LayerMeasures) -> None:
     formulas = (
         rf"\underbrace{{Z^{{{layer}+\frac12}}}}_{{R^c = {after:.1f}}} = "
         rf"\underbrace{{Z^{{{layer}}}}}_{{R^c = {before:.1f}}} + {first}",
-        _second_half(card, row),
+        _second_half(card, row, view.layer_weights()[layer - 1]),
     )
     with st.container(border=True):
         for name, formula in zip(names, formulas, strict=True):
@@ -109,18 +93,17 @@ def equations(view: View, row: LayerMeasures) -> None:
         st.caption(rf"Effective rank of $Z^{{{layer}}}$: {row.effective_rank:.1f} of {card.dim} directions.")
 
 
-def _second_half(card: ModelCard, row: LayerMeasures) -> str:
+def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> str:
     layer, share = row.layer, f"{row.nonzero_fraction:.3f}"
     if not card.has_ista:
         return (
             rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + \mathrm{{MLP}}\big(\mathrm{{LN}}\,Z^{{{layer}+\frac12}}\big)"
         )
-    eta, lam = card.eta[layer - 1], card.lam[layer - 1]
     left, where = (
         rf"\underbrace{{Z^{{{layer + 1}}}}}_{{\text{{non-zeros }}{share}}}",
         rf"X = \mathrm{{LN}}\,Z^{{{layer}+\frac12}}",
     )
-    steps = rf"\underbrace{{\eta}}_{{{eta:g}}}", rf"\eta\underbrace{{\lambda}}_{{{lam:g}}}"
+    steps = rf"\underbrace{{\eta}}_{{{weights.eta:g}}}", rf"\eta\underbrace{{\lambda}}_{{{weights.lam:g}}}"
     if not card.codes_dim:
         return rf"{left} = \mathrm{{ReLU}}\big(X + {steps[0]} D^\top (X - D X) - {steps[1]}\big),\quad {where}"
     codes = rf"\underbrace{{A_2}}_{{\text{{non-zeros }}{share}}}"
@@ -130,21 +113,70 @@ def _second_half(card: ModelCard, row: LayerMeasures) -> str:
     )
 
 
-def rate_figure(view: View, layer: int | None = None, position: RatePosition = POSITIONS[0]) -> go.Figure:
-    """R^c against the layer, beside the random-init control."""
+def rate_panel(view: View, position: RatePosition = POSITIONS[0]) -> Panel:
+    """R^c against the layer, beside the random-init control, and as trained where knobs are turned."""
+
+    def rates(one: View, control: bool) -> Array:
+        official = position is POSITIONS[0]  # the usual one, and quick
+        return one.curves(control)[0] if official else position.curve(one.layer_measures(control))
+
+    return _curve(view, rates, "Compression: Rᶜ of the tokens in the subspaces", figures.RATE_LABEL)
+
+
+def sparsity_panel(view: View) -> Panel:
+    """The share of non-zeros after each layer, beside the control, and as trained where knobs are turned."""
+    title = "Sparsity: share of non-zero entries"
+    return _curve(view, lambda one, control: one.curves(control)[1], title, figures.NONZERO_LABEL)
+
+
+def _curve(view: View, of: Callable[[View, bool], Array], title: str, label: str) -> Panel:
+    ghost = of(view.trained, False) if view.turned else None
+    return curve_panel(title, label, of(view, False), of(view, True), ghost)
+
+
+def layer_bar(view: View, choice: LensChoice) -> None:
+    """The layer slider and Play of the page; its other pictures follow."""
+    draw_lens(view, choice, [], LensLook(), key="layer_bar", toolbar=["layer"])
+
+
+def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Callable[[], None]:
+    """Curves, heads, a sample of the tokens, and what each patch costs, all at the layer of the page."""
     rows, control = view.layer_measures(), view.layer_measures(control=True)
-    return figures.layer_curve(
-        position.curve(rows), position.curve(control), label=figures.RATE_LABEL,
-        title="Compression: R<sup>c</sup> of the tokens in the subspaces", selected=layer,
-    )  # fmt: skip
+    per_head, others = (np.stack([position.per_head(row) for row in some]) for some in (rows, control))
+    step = "Z of the next layer, sparsified" if view.card.has_ista else "Z of the next layer"
+    codes = "Codes, sparsified" if view.card.codes_dim else step
+    heads = bars_panel("Rᶜ of the layer, head by head", figures.RATE_LABEL, per_head, others, "Σ = Rᶜ")
+    tokens = [Panel("matrix", "Z after compression", "z_half", scale="signed")]
+    tokens += [Panel("matrix", codes, "z_next", scale="signed")]
+    sections = [
+        Section([rate_panel(view, position), sparsity_panel(view), heads], wide=True),
+        Section(tokens, "The tokens", TOKENS_TEXT, wide=True),
+        Section(
+            [
+                PANELS["photo"],
+                Panel("map", "Rate of each token", "rate", scale="rate", unit="nats"),
+                Panel("map", "Length of each token", "norm", "of the next layer", scale="rate"),
+            ],
+            "The same tokens on the photo", MAPS_TEXT,
+        ),
+    ]  # fmt: skip
+    return draw_lens(view, choice, sections, LensLook(), key="layers_lens", toolbar=(), maps=layer_maps)
 
 
-def sparsity_figure(view: View, layer: int | None = None) -> go.Figure:
-    """The share of non-zeros after each layer, beside the random-init control."""
-    rows, control = (np.array([r.nonzero_fraction for r in view.layer_measures(control)]) for control in (False, True))
-    return figures.layer_curve(
-        rows, control, label=figures.NONZERO_LABEL, title="Sparsity: share of non-zero entries", selected=layer
-    )
+def layer_maps(view: View, layer: int) -> dict[str, Array]:
+    """Exact rate (summed over the subspaces) and length of every patch, and a sample of the tokens."""
+    grid, trace = view.trace.grid, view.trace
+    return {
+        "rate": measures.subspace_token_rates(trace.projections(layer)).sum(axis=0)[1:].reshape(grid),
+        "norm": np.linalg.norm(trace.z(layer + 1)[1:], axis=1).reshape(grid),
+        "z_half": _sample(trace.z_half(layer)),
+        "z_next": _sample(trace.codes(layer)),
+    }
+
+
+def _sample(z: Array) -> Array:
+    """Evenly spaced tokens by the first dimensions."""
+    return z[np.linspace(0, len(z) - 1, min(TOKENS_SHOWN, len(z))).astype(int), :DIMENSIONS_SHOWN]
 
 
 def sparsity_caption(card: ModelCard) -> str:
@@ -161,7 +193,7 @@ def threshold_histogram(view: View, layer: int) -> None:
         st.info("A ViT has no threshold: its second half is an MLP with a residual, so no entry becomes exactly zero.")
         return
     figure = caches.once(view.key, _histogram, view, layer=layer)
-    st.plotly_chart(figure, key="histogram", config=PLOT_CONFIG)
+    plot(figure, "histogram")
     st.caption(
         "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold $\\eta\\lambda$ becomes "
         "exactly zero."
@@ -169,54 +201,29 @@ def threshold_histogram(view: View, layer: int) -> None:
 
 
 def _histogram(view: View, layer: int) -> go.Figure:
-    weights = caches.layer_weights(view.card)[layer - 1]
+    weights = view.layer_weights()[layer - 1]
     before, threshold = measures.before_threshold(view.trace.z_half(layer), weights)
     title = f"Threshold of layer {layer}: entries before and after"
     return figures.histogram_before_after(before.ravel(), view.trace.codes(layer).ravel(), threshold, title=title)
 
 
-def token_figure(view: View, layer: int, half: bool) -> go.Figure:
-    """A sample of the layer's tokens as a heatmap: evenly spaced tokens by the first dimensions."""
-    return caches.once(view.key, _tokens, view, layer=layer, half=half)
-
-
-def _tokens(view: View, layer: int, half: bool) -> go.Figure:
-    z = view.trace.z_half(layer) if half else view.trace.codes(layer)
-    rows = np.linspace(0, len(z) - 1, min(TOKENS_SHOWN, len(z))).astype(int)
-    sample = z[rows, :DIMENSIONS_SHOWN]
-    what = f"Z<sup>{layer}+½</sup>, compressed" if half else f"Z<sup>{layer + 1}</sup>, sparsified"
-    limit = float(np.percentile(np.abs(z), 99.5)) or 1.0
-    return figures.token_heatmap(sample, zmax=limit, title=what)
-
-
-def token_rate_figure(view: View, layer: int) -> go.Figure:
+def token_rate_figure(view: View, layer: int, eps_squared: float = measures.OFFICIAL_EPS_SQUARED) -> go.Figure:
     """Exact rate of every patch token, summed over the subspaces, on the patch grid."""
-    return caches.once(view.key, _token_rates, view, layer=layer)
+    return caches.once(view.key, _token_rates, view, layer=layer, eps_squared=eps_squared)
 
 
-def _token_rates(view: View, layer: int) -> go.Figure:
-    rates = measures.subspace_token_rates(view.trace.projections(layer)).sum(axis=0)[1:]
+def _token_rates(view: View, layer: int, eps_squared: float) -> go.Figure:
+    rates = measures.subspace_token_rates(view.trace.projections(layer), eps_squared).sum(axis=0)[1:]
     title = f"Rate of each token in U<sub>[{view.card.heads}]</sub>"
-    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=_under_grid(view))
+    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=under_grid(view))
 
 
-def _under_grid(view: View) -> Array:
+def under_grid(view: View) -> Array:
     """The part of the shown picture that the patch grid tiles: a cell as wide as the stride around each centre."""
     rows, cols = view.trace.grid
     cell = view.scale * view.trace.stride
     edge = (view.scale * view.card.patch - cell) // 2
     return view.picture[edge : edge + rows * cell, edge : edge + cols * cell]
-
-
-def token_norm_figure(view: View, layer: int) -> go.Figure:
-    """Euclidean length of every patch token of Z^{ℓ+1}."""
-    norms = np.linalg.norm(view.trace.z(layer + 1)[1:], axis=1)
-    return figures.patch_map(
-        norms.reshape(view.trace.grid),
-        title=f"Length of each token of Z<sup>{layer + 1}</sup>",
-        label=figures.NORM_LABEL,
-        picture=_under_grid(view),
-    )
 
 
 def layer_downloads(view: View) -> None:

@@ -17,25 +17,28 @@ def remembered(
     *arguments: Any,
     key: str,
     default: Any,
-    valid: Sequence[Any],
+    valid: Sequence[Any] | Callable[[str], bool],
     **options: Any,
 ) -> Any:
     """A widget whose value the URL shows (as the query parameter `key`) and that outlives a change of page.
 
     Streamlit's own bind="query-params" loses the value, or the parameter, when two pages draw the same widget; so the
-    value is kept here. valid: what it may be now; anything else, from the URL or from another model, becomes default.
+    value is kept here. valid: what it may be now, or for a text a test of it; anything else, from the URL or from
+    another model, becomes default.
     A value equal to the default is left out of the URL.
     """
+    fits = valid if callable(valid) else valid.__contains__
     state, kept, page = st.session_state, f"kept.{key}", st.session_state.get(PAGE)
     if kept in state and (state[kept][1] != page or key not in state):
         state[key] = state[kept][0]
     elif key not in state:
         text = st.query_params.get(key)
-        state[key] = next((value for value in valid if str(value) == text), default)
+        asked = [text or ""] if callable(valid) else [value for value in valid if str(value) == text]
+        state[key] = next((value for value in asked if fits(value)), default) if text is not None else default
         if text is not None and str(state[key]) != text:
             st.toast(f"The link asks for a {key} that is not here: showing {state[key]}.", icon=":material/link_off:")
     followed = state.get(f"default.{key}", default)
-    if state[key] not in valid or (state[key] == followed != default):
+    if not fits(state[key]) or (state[key] == followed != default):
         state[key] = default  # a setting that was left alone follows its default to another model
     state[f"default.{key}"] = default
     value = widget(label, *arguments, key=key, **options)

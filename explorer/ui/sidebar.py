@@ -10,9 +10,10 @@ import streamlit as st
 from explorer import runtime
 from explorer.inputs.gallery import gallery, gallery_photo
 from explorer.inputs.image import MAX_BYTES, reading_note
-from explorer.trace import ModelCard, patch_grid
+from explorer.trace import Knobs, ModelCard, patch_grid
 from explorer.ui import caches
 from explorer.ui.remembered import remembered
+from explorer.ui.turned import knobs_notice, turned_knobs
 from explorer.zoo import FIRST_MODEL
 
 SLOW_S = 2.0
@@ -37,22 +38,26 @@ class Photo:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the sidebar says; size None = as trained, stride in pixels."""
+    """What the sidebar says; size None = as trained, stride in pixels. knobs: what is turned, without the stride."""
 
     card: ModelCard | None
     photo: Photo | None
     size: int | None
     stride: int | None
     framing: str
+    knobs: Knobs
 
 
 def draw() -> None:
     """Draw the sidebar and keep its choice for the page."""
     with st.sidebar:
         card = _model()
+        knobs = turned_knobs(card) if card else Knobs()
+        if card:
+            knobs_notice(card, knobs)
         photo = _photo()
         size, stride, framing = _resolution(card) if card else (None, None, "crop")
-        st.session_state["choice"] = Choice(card, photo, size, stride, framing)
+        st.session_state["choice"] = Choice(card, photo, size, stride, framing, knobs)
         st.session_state["sidebar_drawn"] = True
         used, reason = runtime.provider()
         st.caption("Runs on the GPU" if used == runtime.CUDA else "Runs on the CPU", help=reason)
@@ -105,6 +110,11 @@ def _from_gallery() -> Photo:
         st.selectbox, "Gallery photo", names, key="photo", default=FIRST_PHOTO, valid=names,
         format_func=lambda n: n.replace("_", " "), label_visibility="collapsed",
     )  # fmt: skip
+    return sample(name)
+
+
+def sample(name: str) -> Photo:
+    """A photo of the gallery."""
     chosen = gallery_photo(name)
     data = chosen.path.read_bytes()
     credit = f"{chosen.source}, {chosen.licence}"
@@ -153,11 +163,21 @@ def _from_camera() -> Photo | None:
     return Photo("camera", data, hashlib.sha256(data).hexdigest()) if data else None
 
 
+def strides_of(card: ModelCard) -> list[int]:
+    """The strides that are offered: the patch size and its halves."""
+    return [card.patch // part for part in (1, 2, 4, 8) if card.patch % part == 0 and card.patch // part > 0]
+
+
+def first_stride(card: ModelCard) -> int:
+    """The stride that a page opens with: half a patch."""
+    return strides_of(card)[:2][-1]
+
+
 def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
     """(size, stride, framing); a finer stride gives finer maps from the same weights."""
     trained = card.preprocessing.crop
     sizes = [0, *(size for size in SIZES if size % card.patch == 0 and size != trained)]
-    strides = [card.patch // part for part in (1, 2, 4, 8) if card.patch % part == 0 and card.patch // part > 0]
+    strides = strides_of(card)
     left, right = st.columns(2)
     size = remembered(
         left.selectbox, "Size (pixels)", sizes, key="size", default=0, valid=sizes,
@@ -165,7 +185,7 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
         help=f"Side of the square that the model sees; {trained} is as trained.",
     )  # fmt: skip
     stride = remembered(
-        right.selectbox, "Stride (pixels)", strides, key="stride", default=strides[:2][-1], valid=strides,
+        right.selectbox, "Stride (pixels)", strides, key="stride", default=first_stride(card), valid=strides,
         help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}; {card.patch} is as trained. Below, "
         "they overlap: finer maps from the same weights, at a higher cost.",
     )  # fmt: skip

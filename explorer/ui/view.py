@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
-from explorer.measures import LayerMeasures, measure_layers
-from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace
+from explorer.inputs.shown import shown_picture
+from explorer.knobs import turns_of, values_of
+from explorer.measures import LayerMeasures, measure_curves, measure_layers, top_classes
+from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
 from explorer.ui import caches, sidebar
 
 MAX_PREPARED = 48
-DISPLAY_SIDE = 448
-"""Pixels that the shorter side of a shown photo has at least."""
 
 
 @dataclass(frozen=True)
@@ -36,31 +35,60 @@ class View:
 
     @property
     def file_stem(self) -> str:
-        """How files that are taken away from this view begin: photo and model."""
-        return f"{self.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{self.card.name}"
+        """How files that are taken away from this view begin: photo, model, and whether knobs are turned."""
+        stem = f"{self.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{self.card.name}"
+        return f"{stem}_turned" if self.turned else stem
+
+    @property
+    def turned(self) -> bool:
+        """Whether any knob but the stride is not as trained."""
+        return bool(turns_of(self.knobs, self.card))
+
+    @property
+    def trained(self) -> View:
+        """The same photo, resolution and model as trained; this very view where nothing is turned."""
+        if not self.turned:
+            return self
+        knobs = Knobs(stride=self.knobs.stride)
+        trace, key = (make(self.card, self.prepared, knobs) for make in (caches.trace, caches.trace_key))
+        return replace(self, knobs=knobs, trace=trace, key=key)
 
     def measured(self, function: Callable[..., Any], **options: Any) -> Any:
         """function(trace, **options), computed once for this trace and these options."""
         return caches.once(self.key, function, self.trace, **options)
 
+    def ready(self, function: Callable[..., Any], **options: Any) -> Any:
+        """What measured would return, if it has been computed; else None."""
+        return caches.ready(self.key, function, **options)
+
     def layer_measures(self, control: bool = False) -> list[LayerMeasures]:
         """Every layer's numbers of this run, or of the random-init control on the same photo."""
-        weights = caches.layer_weights(self.card, control)
+        weights = self.layer_weights(control)
         trace = self.control_trace() if control else self.trace
         return caches.once(f"{self.key}|{control}", measure_layers, trace, weights)
 
+    def curves(self, control: bool = False) -> tuple[Array, Array]:
+        """R^c as the official code measures it and the share of non-zeros of every layer: quick, see measure_curves."""
+        trace = self.control_trace() if control else self.trace
+        return caches.once(f"{self.key}|{control}", measure_curves, trace)
+
+    def layer_weights(self, control: bool = False) -> tuple[LayerWeights, ...]:
+        """The measured weights of every layer, with η and λ as they are turned."""
+        weights = caches.layer_weights(self.card, control)
+        if not (self.card.has_ista and self.turned):
+            return weights
+        steps = zip(values_of(self.knobs, self.card, "e"), values_of(self.knobs, self.card, "l"), strict=True)
+        return tuple(
+            replace(one, eta=float(eta), lam=float(lam)) for one, (eta, lam) in zip(weights, steps, strict=True)
+        )
+
     def control_trace(self) -> Trace:
-        """The same photo through the same architecture with freshly drawn weights."""
+        """The same photo through the same architecture with freshly drawn weights, under the same knobs."""
         return caches.trace(self.card, self.prepared, self.knobs, control=True)
 
     def top_classes(self, count: int = 5) -> tuple[list[str], Array]:
         """The classes of highest probability and their probabilities, softmax of the logits."""
-        logits = self.trace.logits[0].astype(np.float64)
-        probabilities = np.exp(logits - logits.max())
-        probabilities /= probabilities.sum()
-        best = np.argsort(-probabilities, kind="stable")[:count]
-        names = self.card.classes or tuple(f"class {i}" for i in range(len(logits)))
-        return [names[i] for i in best], probabilities[best]
+        return top_classes(self.trace, count)
 
 
 def current_view() -> View:
@@ -71,17 +99,20 @@ def current_view() -> View:
     if choice.photo is None:
         st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
         st.stop()
-    card, photo, knobs = choice.card, choice.photo, Knobs(stride=choice.stride)
-    prepared = _prepare(photo, card, choice.size, choice.framing)
     with st.spinner("Running the model…", show_time=True):
-        trace = caches.trace(card, prepared, knobs)
-    scale = max(1, -(-DISPLAY_SIDE // min(prepared.height, prepared.width)))
-    shown = _prepare(photo, card, (choice.size or card.preprocessing.crop) * scale, choice.framing)
-    picture = shown.picture
-    if picture is None or picture.shape[:2] != (prepared.height * scale, prepared.width * scale):
-        picture = _enlarge(prepared.picture, scale)  # a whole photo's longer side may be rounded otherwise
+        return make_view(choice.card, choice.photo, choice.size, choice.stride, choice.framing, choice.knobs)
+
+
+def make_view(
+    card: ModelCard, photo: sidebar.Photo, size: int | None, stride: int | None, framing: str, knobs: Knobs
+) -> View:
+    """A view with its run, from the caches where they have it. Raises ExplorerError as current_view does."""
+    knobs = replace(knobs, stride=stride)
+    prepared = _prepare(photo, card, size, framing)
+    trace = caches.trace(card, prepared, knobs)
+    picture, scale = caches.once(prepared.digest, shown_picture, photo.data, card, prepared, size, framing)
     key = caches.trace_key(card, prepared, knobs)
-    return View(card, photo, prepared, knobs, trace, key, picture, scale, choice.framing)
+    return View(card, photo, prepared, knobs, trace, key, picture, scale, framing)
 
 
 def _prepare(photo: sidebar.Photo, card: ModelCard, size: int | None, framing: str) -> Prepared:
@@ -92,8 +123,3 @@ def _prepare(photo: sidebar.Photo, card: ModelCard, size: int | None, framing: s
 def _prepared(key: str, _photo: sidebar.Photo, _card: ModelCard, _size: int | None, _framing: str) -> Prepared:
     del key
     return prepare_photo(_photo.data, _card.preprocessing, _card.patch, _size, _framing, _photo.name)
-
-
-def _enlarge(picture: Array | None, scale: int) -> Array:
-    assert picture is not None  # photos always have one
-    return picture.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -52,7 +52,10 @@ def go(page: Page, name: str) -> None:
     settle(page)
 
 
-@pytest.mark.parametrize("path", ["", "segment", "layers", "models"])
+ALL = ["", "segment", "layers", "knobs", "subspaces", "ledger", "experiment", "models"]
+
+
+@pytest.mark.parametrize("path", ALL)
 def test_every_page_opens_by_its_address_without_an_error(page: Page, url: str, path: str):
     open_page(page, f"{url}/{path}")
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -67,37 +70,80 @@ def test_the_gallery_opens_a_photo_on_the_segment_page(page: Page, url: str):
     assert "photo=flamingo" in page.url
 
 
-def test_a_click_on_the_photo_asks_for_that_patch(page: Page, url: str):
+def lens(page: Page):
+    return page.locator(".lens")
+
+
+def test_a_click_on_the_photo_asks_for_that_patch_and_the_link_restores_it(page: Page, url: str):
     open_page(page, f"{url}/segment?stride=4&size=64&model=crate")
-    photo = page.get_by_role("application").or_(page.locator("[aria-label*='kangaroo']")).first
+    photo = page.get_by_role("img", name="Photo").first
     box = photo.bounding_box()
     assert box
     photo.click(position={"x": box["width"] * 1.5 / 16, "y": box["height"] * 2.5 / 16})
-    expect(page.get_by_test_id("stNumberInputField")).to_have_value(str(1 + 2 * 16 + 1), timeout=PATIENCE_MS)
-    expect(page.get_by_text("of the patch in row 3, column 2", exact=False).first).to_be_visible()
-    assert "token=34" in page.url
+    page.wait_for_url(re.compile("token=34"), timeout=PATIENCE_MS)
+    expect(page.get_by_text("of the patch in row 3, column 2").first).to_be_visible()
+    page.keyboard.press("1")
+    page.wait_for_url(re.compile("head=1"), timeout=PATIENCE_MS)
+    open_page(page, page.url)
+    expect(page.get_by_text("head 1, of the patch in row 3, column 2").first).to_be_visible()
+
+
+def test_stepping_through_the_layers_in_the_lens_brings_each_layers_objects(page: Page, url: str):
+    open_page(page, f"{url}/segment?stride=4&size=64&model=crate&layer=1")
+    expect(lens(page)).to_have_attribute("data-layer", "1", timeout=PATIENCE_MS)
+    page.get_by_role("img", name="Photo").first.click()
+    page.keyboard.press("]")
+    expect(lens(page)).to_have_attribute("data-layer", "2")
+    page.wait_for_url(re.compile("layer=2"), timeout=PATIENCE_MS)
+    settle(page)
+    expect(page.get_by_text(re.compile("^layer 2, (no object|[1-9] object)")).first).to_be_visible()
+    expect(page.get_by_text("on its way")).to_have_count(0)
+
+
+def test_another_photo_does_not_keep_the_old_pictures(page: Page, url: str):
+    open_page(page, f"{url}/segment?stride=4&size=64&model=crate&photo=ibis")
+    expect(lens(page)).to_have_attribute("data-layer", "1", timeout=PATIENCE_MS)
+    views = "() => [...window.crateLensStore.views.keys()]"
+    first = page.evaluate(views)
+    page.get_by_test_id("stSidebar").get_by_role("combobox", name="Gallery photo").fill("flamingo")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("photo=flamingo"), timeout=PATIENCE_MS)
+    settle(page)
+    assert len(page.evaluate(views)) == len(first) + 1
+    expect(lens(page)).to_have_attribute("aria-label", re.compile("flamingo"))
 
 
 def test_moving_between_pages_loses_nothing_and_the_url_restores_it(page: Page, url: str):
     open_page(page, f"{url}/segment?model=crate_alpha&photo=ibis&size=64&stride=1&layer=2&token=5&head=2")
     go(page, "Layers")
-    expect(page.get_by_text("Layer ℓ").first).to_be_visible()
+    expect(page.get_by_role("slider", name="Layer ℓ")).to_have_value("2")
     for setting in ("model=crate_alpha", "photo=ibis", "size=64", "stride=1", "layer=2"):
         assert setting in page.url
     go(page, "Models")
     go(page, "Segment")
     for setting in ("model=crate_alpha", "photo=ibis", "size=64", "stride=1", "layer=2", "token=5", "head=2"):
         assert setting in page.url
-    expect(page.get_by_test_id("stNumberInputField")).to_have_value("5")
-    expect(page.get_by_text("layer 2, head 2", exact=False).first).to_be_visible()
+    expect(page.get_by_text("layer 2, head 2, of the patch", exact=False).first).to_be_visible()
 
 
 def test_play_steps_through_the_layers(page: Page, url: str):
     open_page(page, f"{url}/layers?model=crate&size=64&layer=1")
-    page.get_by_text("Play", exact=True).click()
+    page.get_by_role("button", name="Play").click()
     page.wait_for_url(re.compile("layer=2"), timeout=PATIENCE_MS)
-    page.get_by_text("Play", exact=True).click()
+    page.get_by_role("button", name="Pause").click()
     settle(page)
+
+
+def test_the_charts_and_maps_of_a_layer_follow_the_slider_at_once(page: Page, url: str):
+    open_page(page, f"{url}/layers?model=crate&size=64&stride=4&layer=1")
+    expect(page.get_by_role("img", name="Rate of each token: layer 1")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("slider", name="Layer ℓ").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("img", name="Rate of each token: layer 2")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("Compression.*layer 2: trained"))).to_be_visible()
+    page.wait_for_url(re.compile("layer=2"), timeout=PATIENCE_MS)
+    settle(page)
+    expect(page.get_by_text("on its way")).to_have_count(0)
 
 
 def test_an_upload_is_segmented_and_survives_a_page_change(page: Page, url: str, tmp_path: Path):

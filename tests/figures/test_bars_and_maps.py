@@ -56,6 +56,18 @@ def test_predictions_refuse(labels, values):
         figures.prediction_bars(labels, np.array(values))
 
 
+def test_ranked_bars():
+    figure = figures.ranked_bars(["layer 2, head 1", "layer 1, head 2"], np.array([0.4, 0.1]), label="energy (J)")
+    np.testing.assert_array_equal(figure.data[0].x, [0.4, 0.1])
+    assert figure.layout.yaxis.ticktext == ("layer 2, head 1", "layer 1, head 2")
+    assert figure.layout.yaxis.autorange == "reversed"  # the first is on top
+    assert figure.layout.xaxis.title.text == "energy (J)"
+    with pytest.raises(ValueError, match="fit"):
+        figures.ranked_bars(["a"], np.ones(2), label="x")
+    with pytest.raises(ValueError, match="NaN"):
+        figures.ranked_bars(["a"], np.array([np.nan]), label="x")
+
+
 def test_signed_tokens_are_centred_on_zero():
     heat = figures.token_heatmap(np.array([[-1.0, 3.0]])).data[0]
     assert (heat.zmin, heat.zmax) == (-3, 3)

@@ -34,6 +34,17 @@ def test_selected_layer_is_marked():
     assert [shape.x0 for shape in figure.layout.shapes] == [2]
 
 
+def test_the_ghost_is_the_trained_curve_behind_the_one_of_now():
+    figure = figures.layer_curve(VALUES, VALUES + 50, label=figures.RATE_LABEL, ghost=VALUES - 9, name="now")
+    now, ghost = named(figure, "now"), named(figure, figures.GHOST_NAME)
+    np.testing.assert_array_equal(now.y, VALUES)
+    np.testing.assert_array_equal(ghost.y, VALUES - 9)
+    assert (ghost.line.dash, ghost.line.color) == ("dot", now.line.color)
+    assert ghost.opacity < 1
+    assert [trace.name for trace in figure.data][-1] == "now"
+    assert figures.layer_curve(VALUES, label=figures.RATE_LABEL, ghost=VALUES).layout.showlegend
+
+
 def test_bounds_and_bands():
     figure = figures.layer_curve(VALUES, label=figures.RATE_LABEL, spread=np.ones(3), bounds=(100, 500))
     assert [shape.y0 for shape in figure.layout.shapes] == [100, 500]
@@ -73,6 +84,7 @@ def test_any_number_of_layers(layers):
         {"values": []},
         {"values": [[1.0]]},
         {"values": [1.0, 2.0], "control": [1.0]},
+        {"values": [1.0, 2.0], "ghost": [1.0]},
         {"values": [1.0, 2.0], "spread": [1.0]},
         {"values": [1.0, 2.0], "control": [1.0, np.inf]},
         {"values": [1.0, 2.0], "selected": 0},

@@ -1,11 +1,13 @@
 """The numbers of a layer, against the torch module and the steps written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from explorer import runtime, zoo
-from explorer.measures import before_threshold, measure_layers, project, subspace_coding_rate
-from explorer.trace import LayerWeights
+from explorer.measures import before_threshold, measure_curves, measure_layers, project, subspace_coding_rate
+from explorer.trace import Knobs, LayerWeights
 from tests.conftest import pixels, prepared
 
 
@@ -49,6 +51,27 @@ def test_every_number_is_taken_at_the_position_that_it_names(measured):
         assert row.l0 == np.count_nonzero(codes)
         assert row.nonzero_fraction == pytest.approx(row.l0 / codes.size)
         assert row.l1 == pytest.approx(np.abs(codes).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("image", [0, 1])
+def test_the_curves_alone_are_those_of_all_measures(measured, image):
+    _, trace, weights = measured
+    rows, (rates, nonzeros) = measure_layers(trace, weights, image), measure_curves(trace, image)
+    np.testing.assert_allclose(rates, [row.subspace_coding_rate_official for row in rows], rtol=1e-12)
+    np.testing.assert_allclose(nonzeros, [row.nonzero_fraction for row in rows], rtol=1e-12)
+
+
+@pytest.mark.parametrize("family", ["crate", "crate_alpha"])
+def test_turned_steps_move_the_threshold(cards, opened, family):
+    """With η and λ as turned, the weights say what the graph thresholds; with the trained ones they do not."""
+    knobs = Knobs(ista_lambda=np.array([0.4, 0.3]), ista_eta=np.array([0.2, 0.05]))
+    trace = runtime.run(opened[family], prepared(pixels(1)), None, knobs)
+    for layer, trained in enumerate(zoo.layer_weights(cards[family]), start=1):
+        turned = replace(trained, eta=[0.2, 0.05][layer - 1], lam=[0.4, 0.3][layer - 1])
+        before, threshold = before_threshold(trace.z_half(layer), turned)
+        np.testing.assert_allclose(np.maximum(before - threshold, 0), trace.codes(layer), atol=1e-5)
+        before, threshold = before_threshold(trace.z_half(layer), trained)
+        assert np.abs(np.maximum(before - threshold, 0) - trace.codes(layer)).max() > 1e-3
 
 
 def test_project_by_hand():

@@ -11,7 +11,7 @@ from explorer import zoo
 from explorer.inputs.gallery import gallery_photo
 from explorer.ui.segment import METHOD_NAMES
 
-PAGES = (None, "segment", "layers", "models")
+PAGES = (None, "segment", "layers", "knobs", "subspaces", "ledger", "experiment", "models")
 
 
 def photo_file(name: str = "flamingo") -> tuple[str, bytes, str]:
@@ -53,11 +53,12 @@ def test_pages_share_photo_model_and_layer(app):
     tested = app("segment")
     tested.selectbox(key="photo").select("flamingo").run()
     tested.selectbox(key="model").select("crate_alpha").run()
-    tested.slider(key="layer").set_value(2).run()
-    tested.switch_page("pages/layers.py").run()
+    tested.switch_page("pages/ledger.py").run()
     assert tested.selectbox(key="photo").value == "flamingo"
     assert tested.selectbox(key="model").value == "crate_alpha"
-    assert tested.slider(key="layer").value == 2
+    tested.slider(key="layer").set_value(2).run()
+    tested.switch_page("pages/segment.py").run()
+    assert tested.session_state["layer"] == 2
     assert not tested.exception
 
 
@@ -66,16 +67,28 @@ def test_the_url_restores_the_view(app):
     tested = app("segment", **query)
     assert tested.selectbox(key="model").value == "vit"
     assert tested.selectbox(key="photo").value == "ibis"
-    assert tested.slider(key="layer").value == 2
-    assert tested.selectbox(key="head").value == 2
+    assert tested.session_state["layer"] == 2
+    assert tested.session_state["head"] == "2"
     assert tested.selectbox(key="stride").value == 2
     assert tested.selectbox(key="size").value == 64
-    assert tested.number_input(key="token").value == 3
+    assert tested.session_state["token"] == 3
     assert not tested.exception
 
 
 @pytest.mark.parametrize(
-    "query", [{"model": "gone"}, {"photo": "../x"}, {"layer": "99"}, {"stride": "0"}, {"size": "abc"}, {"token": "-4"}]
+    "query",
+    [
+        {"model": "gone"},
+        {"photo": "../x"},
+        {"layer": "99"},
+        {"stride": "0"},
+        {"size": "abc"},
+        {"token": "-4"},
+        {"head": "3"},
+        {"head": "2,1"},
+        {"head": "1,,2"},
+        {"head": "x"},
+    ],
 )
 def test_a_broken_link_still_opens(app, query):
     tested = app("segment", **query)

@@ -4,7 +4,7 @@ import threading
 import time
 
 from explorer.trace import Trace
-from explorer.ui.caches import _TraceStore
+from explorer.ui.caches import _Store
 
 
 def trace() -> Trace:
@@ -12,7 +12,7 @@ def trace() -> Trace:
 
 
 def test_the_oldest_leave_when_the_bytes_are_used_up():
-    store, made = _TraceStore(100), []
+    store, made = _Store(100), []
 
     def get(key: str, size: int) -> Trace:
         return store.get(key, size, lambda: made.append(key) or trace())
@@ -29,13 +29,13 @@ def test_the_oldest_leave_when_the_bytes_are_used_up():
 
 
 def test_one_that_is_larger_than_the_store_is_kept_alone():
-    store = _TraceStore(10)
+    store = _Store(10)
     kept = store.get("large", 1000, trace)
     assert store.get("large", 1000, trace) is kept
 
 
 def test_two_who_ask_at_once_share_one_computation():
-    store, made = _TraceStore(100), []
+    store, made = _Store(100), []
 
     def compute() -> Trace:
         made.append(1)
@@ -53,7 +53,7 @@ def test_two_who_ask_at_once_share_one_computation():
 
 
 def test_a_failed_computation_is_tried_again():
-    store = _TraceStore(100)
+    store = _Store(100)
 
     def fail() -> Trace:
         raise ValueError("no")
@@ -65,3 +65,29 @@ def test_a_failed_computation_is_tried_again():
             continue
         raise AssertionError("the error was swallowed")
     assert store.get("a", 1, trace)
+
+
+def test_what_a_view_needs_at_once_stays_up_to_the_hard_limit():
+    store, made = _Store(100, in_use=3, hard_limit=300), []
+
+    def get(key: str, size: int) -> Trace:
+        return store.get(key, size, lambda: made.append(key) or trace())
+
+    for key in "abc":
+        get(key, 90)  # 270: over 100, but three are in use
+    for key in "abc":
+        get(key, 90)
+    assert made == ["a", "b", "c"]
+    get("d", 90)  # a fourth: the oldest leaves
+    get("a", 90)
+    assert made == ["a", "b", "c", "d", "a"]
+    get("e", 250)  # 90 + 90 + 250 is over the hard limit
+    get("d", 90)
+    assert made[-2:] == ["e", "d"]
+
+
+def test_what_is_ready_is_told_without_computing():
+    store = _Store(100)
+    assert store.ready("a") is None
+    kept = store.get("a", 1, trace)
+    assert store.ready("a") is kept

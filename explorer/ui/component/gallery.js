@@ -27,10 +27,3 @@ export default function (component) {
     }),
   );
 }
-
-// The inverse of pack() in gallery.py: length of the JSON header (4 bytes, little-endian), header, raw bytes.
-function unpack(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  return { header, body: bytes.subarray(4 + length) };
-}

@@ -1,0 +1,259 @@
+"""How fast the pages answer: real Chromium, a server of its own, times from the user's act to the last new pixel."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer import lens
+from explorer.errors import ExplorerError
+from explorer.trace import ModelCard, Trace
+
+APP = Path(__file__).parents[1] / "streamlit_app.py"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PATIENCE_MS = 90_000
+STEPS, WARM_UP = 14, 14
+HOVERS = 60
+FEW, MANY = 20, 200
+"""Interactions between which the memory is compared."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure with its target. value, worst: median and 95th percentile of the samples, in unit."""
+
+    name: str
+    unit: str
+    value: float
+    worst: float
+    target: float
+    samples: int
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.target
+
+
+def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figure]:
+    """All figures, for a model of the zoo at its default setting. progress: told what is measured now.
+
+    Raises ExplorerError without playwright or a Chromium.
+    """
+    with _browser() as browser:
+        progress("lens frame at 785 tokens × 12 heads")
+        figures = [_large_frame(browser)]
+        progress("first page")
+        with _server() as (url, process, started):
+            figures.append(_first_page(browser, url, card, started))
+            tab = browser.new_page(viewport={"width": 1400, "height": 900})
+            progress("Segment page")
+            _open(tab, f"{url}/segment?model={card.name}")
+            figures += _segment(tab)
+            progress("Layers page")
+            _open(tab, f"{url}/layers?model={card.name}")
+            figures += _layer_steps(tab, "Layers")
+            progress("Knobs page")
+            _open(tab, f"{url}/knobs?model={card.name}")
+            figures += _knobs(tab)
+            progress(f"memory over {MANY} interactions")
+            _open(tab, f"{url}/segment?model={card.name}")
+            figures += _memory(tab, process)
+    return figures
+
+
+# ---- the browser and the server ----
+
+
+@contextmanager
+def _browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise ExplorerError("bench --ui needs playwright: install it with `pip install playwright`.") from error
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        raise ExplorerError(f"bench --ui needs a browser: put {' or '.join(BROWSERS)} on the PATH.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def _server() -> Iterator[tuple[str, subprocess.Popen[bytes], float]]:
+    """A fresh server on a free port: its address, its process and when it was started."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "explorer.launch", str(port), "--headless"]
+    started = time.perf_counter()
+    none = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=APP.parent, stdin=none, stdout=none, stderr=none)
+    try:
+        while not _healthy(f"http://127.0.0.1:{port}"):
+            if process.poll() is not None:
+                raise ExplorerError("The app did not start: try `crate-explorer app` to see why.")
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}", process, started
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _healthy(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never ask a proxy for this machine
+    try:
+        return opener.open(f"{url}/_stcore/health", timeout=2).status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _open(tab: Any, address: str) -> None:
+    tab.goto(address)
+    _settle(tab)
+    tab.evaluate((resources.files("explorer") / "browser_bench.js").read_text("utf-8"))
+
+
+def _settle(tab: Any) -> None:
+    """Until the script has run and nothing has changed for a while."""
+    tab.wait_for_selector('[data-testid="stMain"] h1', timeout=PATIENCE_MS)
+    for pause in (500, 2500):  # the second for what is computed ahead
+        tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+        tab.wait_for_timeout(pause)
+
+
+# ---- the figures ----
+
+
+def _figure(name: str, samples: list[float], target: float, unit: str = "ms") -> Figure:
+    worst = float(np.percentile(samples, 95))
+    return Figure(name, unit, statistics.median(samples), worst, target, len(samples))
+
+
+def _first_page(browser: Any, url: str, card: ModelCard, started: float) -> Figure:
+    """From the start of the server to the first page with all its pictures and curves drawn."""
+    tab = browser.new_page(viewport={"width": 1400, "height": 900})
+    tab.goto(f"{url}/?model={card.name}")
+    tab.wait_for_selector(".lens[data-layer]", timeout=PATIENCE_MS)
+    tab.wait_for_selector(".lens .chart polyline", timeout=PATIENCE_MS)
+    tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+    seconds = time.perf_counter() - started
+    tab.close()
+    return Figure("start of the server → first page whole", "s", seconds, seconds, 4, 1)
+
+
+def _segment(tab: Any) -> list[Figure]:
+    hover = tab.evaluate("count => bench.hover(count)", HOVERS)
+    return [_figure("Segment: lens frame while hovering", hover, 16), *_layer_steps(tab, "Segment")]
+
+
+def _layer_steps(tab: Any, page: str) -> list[Figure]:
+    """Layer steps by key, forth and back: until the lens shows the new layer, and until the whole page does."""
+    for i in range(WARM_UP):
+        tab.evaluate("key => bench.lensStep(key)", _back_and_forth(i))
+        tab.wait_for_timeout(400)
+    lens_steps, page_steps = [], []
+    for i in range(STEPS):
+        lens_steps.append(tab.evaluate("key => bench.lensStep(key)", _back_and_forth(i)))
+        tab.wait_for_timeout(700)
+    for i in range(STEPS):
+        page_steps.append(tab.evaluate("key => bench.pageStep(key)", _back_and_forth(i)))
+    return [
+        _figure(f"{page}: layer step → new pixels in the lens", lens_steps, 60),
+        _figure(f"{page}: layer step → whole page", page_steps, 250),
+    ]
+
+
+def _back_and_forth(step: int, reach: int = 3) -> str:
+    return "[" if step % (2 * reach) < reach else "]"
+
+
+def _knobs(tab: Any) -> list[Figure]:
+    """A head gain, one step down and up again: until attention under the turned knob is drawn, and until all is."""
+    first, last = [], []
+    for i in range(STEPS + 2):
+        tab.get_by_role("slider", name="Head 1").first.focus()
+        before = tab.evaluate("bench.lens().dataset.view")
+        tab.evaluate("bench.watch()")
+        tab.keyboard.press("ArrowLeft" if i % 2 == 0 else "ArrowRight")
+        first.append(tab.evaluate("before => bench.newView(before)", before))
+        last.append(tab.evaluate("bench.watched()")["last"])
+    return [
+        _figure("Knobs: head gain → new pixels (attention)", first[2:], 300),
+        _figure("Knobs: head gain → whole page", last[2:], float("inf")),
+    ]
+
+
+def _memory(tab: Any, process: subprocess.Popen[bytes]) -> list[Figure]:
+    """Growth of server and tab between FEW and MANY interactions with the lens: layers, heads and patches."""
+    keys = ("[", "[", "1", "ArrowRight", "ArrowDown", "]", "]", "0", "Escape", "3")
+    tab.evaluate("bench.lens().focus()")
+    server, heap = [], []
+    for i in range(1, MANY + 1):
+        tab.evaluate("key => bench.key(key)", keys[i % len(keys)])
+        tab.wait_for_timeout(250)
+        if i in (FEW, MANY):
+            tab.wait_for_timeout(3000)
+            server.append(_resident_mb(process.pid))
+            heap.append(tab.evaluate("() => { window.gc?.(); return performance.memory.usedJSHeapSize / 1e6; }"))
+    grown = {"server": server[-1] - server[0], "tab's heap": heap[-1] - heap[0]} if all(server) else {}
+    return [
+        Figure(f"growth of the {what}, {FEW} → {MANY} interactions", "MB", size, size, 50, 1)
+        for what, size in grown.items()
+    ]
+
+
+def _resident_mb(pid: int) -> float:
+    """Resident memory of a process in MB; 0 where there is no /proc."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _large_frame(browser: Any) -> Figure:
+    """A frame of the lens on 224 pixels at patch 8 with 12 heads of 64, random numbers, outside Streamlit."""
+    tab = browser.new_page(viewport={"width": 1400, "height": 900})
+    tab.set_content('<div class="lens"></div>')
+    tab.add_style_tag(content=lens.asset("lens.css"))
+    tab.add_script_tag(content=lens.asset(*lens.SCRIPTS))
+    tab.evaluate((resources.files("explorer") / "browser_bench.js").read_text("utf-8"))
+    card = _LargeCard()
+    tokens = np.random.default_rng(0).standard_normal((1, card.heads, 785, card.head_dim)).astype(np.float32)
+    trace = Trace(card, {"subspace.1": tokens}, (28, 28), card.patch)  # pyright: ignore[reportArgumentType]
+    picture = np.zeros((448, 448, 3), np.uint8)
+    for feed in (lens.photo_feed("large", picture), lens.attention_feed("large", trace, 1)):
+        tab.evaluate("text => bench.feed(text)", base64.b64encode(feed).decode())
+    panels = [lens.PANELS[name] for name in ("photo", "attention", "kept")]
+    settings = lens.settings(
+        "large", {"large": lens.grid(trace, picture, 2)}, card,  # pyright: ignore[reportArgumentType]
+        lens.LensChoice(1, (), 0), [lens.Section(panels), lens.Section(strip=True)], lens.LensLook(),
+    )  # fmt: skip
+    times = tab.evaluate("([text, count]) => bench.large(text, count)", [json.dumps(settings), HOVERS])
+    tab.close()
+    return _figure("lens frame, 785 tokens × 12 heads", times, 16)
+
+
+class _LargeCard:
+    """As much of CRATE-B/8's card as a lens asks for."""
+
+    name, layers, heads, head_dim, patch, has_subspaces = "large", 1, 12, 64, 8, True

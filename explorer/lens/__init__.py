@@ -1,0 +1,33 @@
+"""The lens: pictures of a trace that a browser draws by itself, in the app and in the offline report.
+
+The browser gets the photo, the projections of a layer and its segmentations as bytes (feeds), and computes attention
+for the patch under the pointer: query = key = value = U_kᵀ LN(Z^ℓ), so the projections are all that it needs.
+"""
+
+from explorer.lens.charts import bars_panel, curve_panel
+from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_id
+from explorer.lens.packing import pack, pack_arrays
+from explorer.lens.panels import PANELS, Panel
+from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
+from explorer.lens.web import SCRIPTS, asset
+
+__all__ = [
+    "PANELS",
+    "SCRIPTS",
+    "LensChoice",
+    "LensLook",
+    "Panel",
+    "Section",
+    "asset",
+    "attention_feed",
+    "bars_panel",
+    "curve_panel",
+    "grid",
+    "needs_attention",
+    "pack",
+    "pack_arrays",
+    "photo_feed",
+    "segments_feed",
+    "settings",
+    "view_id",
+]

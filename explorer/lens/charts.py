@@ -1,0 +1,67 @@
+"""Charts that the lens draws by itself, so that they follow its layer at once: curves over layers, bars over heads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from explorer.figures import style
+from explorer.lens.panels import Panel
+from explorer.trace import Array
+
+SOLID, DASHED, DOTTED = "none", "7 5", "2 4"
+SIGNS = {"<sup>c</sup>": "ᶜ", "<sub>0</sub>": "₀", "<sub>1</sub>": "₁"}
+
+
+def curve_panel(
+    title: str,
+    label: str,
+    values: Array,
+    control: Array | None = None,
+    ghost: Array | None = None,
+    explanation: str = "",
+) -> Panel:
+    """A quantity at every layer, (L,), with the random-init control and, where knobs are turned, the trained ghost."""
+    color = style.quantity(label).color
+    lines = [_series("trained" if ghost is None else "now", values, color, SOLID)]
+    lines += [] if ghost is None else [_series(style.GHOST_NAME, ghost, color, DOTTED)]
+    lines += [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
+    return _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation)
+
+
+def bars_panel(
+    title: str, label: str, per_head: Array, control: Array | None = None, total: str = "", explanation: str = ""
+) -> Panel:
+    """A quantity of every head of the lens's layer, (L,K), with the control. total: the symbol of the heads' sum."""
+    bars = _series("trained", per_head, "", SOLID) | {"colors": list(style.HEAD_COLORS)}
+    lines = [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
+    return _chart_panel("bars", title, label, [bars, *lines], (style.HEAD_LABEL, "head"), explanation, total)
+
+
+def _chart_panel(
+    kind: str,
+    title: str,
+    label: str,
+    series: Sequence[dict[str, Any]],
+    axis: tuple[str, str],
+    explanation: str,
+    total: str = "",
+) -> Panel:
+    look = style.quantity(label)
+    chart = {
+        "kind": kind, "series": list(series), "xLabel": axis[0], "xName": axis[1], "yLabel": plain_signs(label),
+        "unit": look.unit, "percent": look.number.endswith("%"), "sum": total,
+    }  # fmt: skip
+    return Panel("chart", title, explanation=explanation, chart=chart)
+
+
+def _series(name: str, values: Array, color: str, dash: str) -> dict[str, Any]:
+    return {"name": name, "values": values.astype(float).round(6).tolist(), "color": color, "dash": dash}
+
+
+def plain_signs(text: str) -> str:
+    """Plotly's <sup> and <sub> as plain characters."""
+    for markup, sign in SIGNS.items():
+        text = text.replace(markup, sign)
+    return re.sub(r"<[^>]+>", "", text)

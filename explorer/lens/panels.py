@@ -1,0 +1,55 @@
+"""The panels that a lens can show, and the colours that they share with every other figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from explorer.figures import style
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of the lens. kind: how it is drawn (web/panels.js). source: the segmentation it shows, if any.
+
+    title: above it. explanation: below it, before what the browser adds (layer, heads, patch).
+    view, layer: what it shows, where that is not the lens's own view or layer. like: the view whose attention sets the
+    ends of the scale, so that two panels can be compared. chart: see charts.py. scale, unit: of a map of numbers.
+    """
+
+    kind: str
+    title: str
+    source: str = ""
+    explanation: str = ""
+    view: str = ""
+    layer: int = 0
+    like: str = ""
+    chart: Mapping[str, Any] | None = None
+    scale: str = "heat"
+    unit: str = ""
+
+    def values(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+PANELS = {
+    "photo": Panel("photo", "Photo"),
+    "attention": Panel("attention", "Attention"),
+    "objects": Panel("objects", "Objects (MaskCut)", "maskcut"),
+    "parts": Panel("colours", "Parts (PCA-RGB)", "pca", "components 1–3 of the foreground"),
+    "kept": Panel("kept", "Kept attention"),
+    "clusters": Panel("labels", "Clusters (k-means)", "kmeans", "six clusters of the projections"),
+    "strongest": Panel("labels", "Strongest subspace", "subspace", "relative to each subspace's mean energy"),
+}
+
+
+def look_up_colors() -> dict[str, Any]:
+    """The colours, from the one place that has them: scales as 256 RGB triples, palettes as #rrggbb."""
+    return {
+        "heat": style.lookup(style.HEAT_SCALE).ravel().tolist(),
+        "rate": style.lookup(style.RATE_SCALE).ravel().tolist(),
+        "signed": style.lookup(style.SIGNED_SCALE).ravel().tolist(),
+        "heads": list(style.HEAD_COLORS),
+        "objects": list(style.OBJECT_COLORS),
+    }

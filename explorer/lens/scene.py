@@ -1,0 +1,96 @@
+"""What a lens is told beside its feeds: the grid, the panels, what is chosen and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from explorer.lens.panels import Panel, look_up_colors
+from explorer.trace import Array, ModelCard, Trace
+
+
+@dataclass(frozen=True)
+class LensChoice:
+    """What the lens shows. heads: from 1, empty = all. token: pinned, 0 = CLS."""
+
+    layer: int
+    heads: tuple[int, ...]
+    token: int
+
+
+@dataclass(frozen=True)
+class LensLook:
+    """How the lens draws. rule, keep: how kept attention is thresholded; objects: MaskCut's most."""
+
+    alpha: float = 0.65
+    rule: str = "mass"
+    keep: float = 0.6
+    objects: int = 3
+
+
+@dataclass(frozen=True)
+class Section:
+    """A row of panels under a title. strip: one small picture for each head instead; wide: room for charts."""
+
+    panels: Sequence[Panel] = ()
+    title: str = ""
+    explanation: str = ""
+    strip: bool = False
+    wide: bool = False
+
+    def values(self) -> dict[str, Any]:
+        panels = [panel.values() for panel in self.panels]
+        return {
+            "title": self.title,
+            "explanation": self.explanation,
+            "strip": self.strip,
+            "wide": self.wide,
+            "panels": panels,
+        }
+
+
+def grid(trace: Trace, picture: Array, scale: int = 1) -> dict[str, int]:
+    """The patch grid in pixels of a picture (H,W,3) that is scale times as large as what the model sees."""
+    rows, cols = trace.grid
+    height, width = picture.shape[:2]
+    patch, stride = scale * trace.card.patch, scale * trace.stride
+    return {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
+
+
+def settings(
+    view: str,
+    grids: Mapping[str, Mapping[str, int]],
+    card: ModelCard,
+    choice: LensChoice,
+    sections: Sequence[Section],
+    look: LensLook,
+    *,
+    toolbar: Sequence[str] = ("layer", "heads"),
+    page: str = "",
+    layer_label: str = "Layer ℓ",
+    at: int = 0,
+    file: str = "lens",
+    alt: str = "",
+) -> dict[str, Any]:
+    """What web/lens.js's update takes.
+
+    view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
+    that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer" and
+    "heads". page: lenses of one page share
+    layer, heads and token. file: how files saved from it begin.
+    """
+    return {
+        "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
+        "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
+        "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
+        "sections": [section.values() for section in sections], "attention": needs_attention(sections), "page": page,
+        "toolbar": list(toolbar),
+        "layerLabel": layer_label, "file": file, "alt": alt,
+    }  # fmt: skip
+
+
+def needs_attention(sections: Sequence[Section]) -> bool:
+    """Whether a panel draws attention, so that the browser needs the projections."""
+    kinds = {panel.kind for section in sections for panel in section.panels}
+    return bool(kinds & {"attention", "kept"}) or any(section.strip for section in sections)

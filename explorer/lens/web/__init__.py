@@ -1,0 +1,16 @@
+"""The lens's JavaScript and CSS, as text: plain modules without a build step."""
+
+from functools import cache
+from importlib import resources
+
+SCRIPTS = (
+    "bytes.js", "attention.js", "store.js", "grid.js", "paint.js", "panels.js", "charts.js", "build.js", "draw.js",
+    "save.js", "lens.js",
+)  # fmt: skip
+"""Joined to one script, from numbers to pictures to pointers."""
+
+
+@cache
+def asset(*names: str) -> str:
+    """Files of this folder, joined."""
+    return "\n".join((resources.files("explorer.lens.web") / name).read_text("utf-8") for name in names)

@@ -1,0 +1,68 @@
+// Attention of one token, from the projections: softmax over all tokens of ⟨q, k_n⟩ / √p, in every head.
+
+/** Query and key of a layer, as floats (K,N,p); one array where they are the same. */
+function attentionLayer(arrays) {
+  const [heads, tokens, width] = arrays.query.shape;
+  const query = floats(arrays.query, arrays["query.scale"]);
+  const key = arrays.key ? floats(arrays.key, arrays["key.scale"]) : query;
+  return { heads, tokens, width, query, key };
+}
+
+/** What a token attends to in every head: (K,N), each row summing to 1, CLS in column 0. */
+function attentionRows({ heads, tokens, width, query, key }, token) {
+  const rows = new Float32Array(heads * tokens);
+  const scale = 1 / Math.sqrt(width);
+  for (let head = 0; head < heads; head++) {
+    const from = (head * tokens + token) * width;
+    const asked = query.subarray(from, from + width);
+    const row = rows.subarray(head * tokens, (head + 1) * tokens);
+    let largest = -Infinity;
+    for (let n = 0, at = head * tokens * width; n < tokens; n++) {
+      let product = 0;
+      for (let i = 0; i < width; i++) product += asked[i] * key[at++];
+      row[n] = product * scale;
+      if (row[n] > largest) largest = row[n];
+    }
+    let total = 0;
+    for (let n = 0; n < tokens; n++) total += row[n] = Math.exp(row[n] - largest);
+    for (let n = 0; n < tokens; n++) row[n] /= total;
+  }
+  return rows;
+}
+
+/** The mean over some heads (counted from 1; none means all): a row of N. */
+function meanOfHeads(rows, heads, tokens, chosen) {
+  const used = chosen.length ? chosen : Array.from({ length: heads }, (_, k) => k + 1);
+  const mean = new Float32Array(tokens);
+  for (const head of used) {
+    for (let n = 0; n < tokens; n++) mean[n] += rows[(head - 1) * tokens + n] / used.length;
+  }
+  return mean;
+}
+
+/** The largest `keep` share of the entries (measures.threshold_entries). */
+function keepEntries(values, keep) {
+  const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
+  const mask = new Uint8Array(values.length);
+  for (const i of order.slice(0, roundHalfEven(keep * values.length))) mask[i] = 1;
+  return mask;
+}
+
+/** The fewest entries that hold the share `keep` of the sum (measures.threshold_mass). */
+function keepMass(values, keep) {
+  const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b] || a - b);
+  const total = values.reduce((sum, value) => sum + value, 0);
+  const mask = new Uint8Array(values.length);
+  let cumulated = 0;
+  for (const i of order) {
+    cumulated += values[i];
+    if (total && cumulated / total > 1 - keep) mask[i] = 1;
+  }
+  return mask;
+}
+
+function roundHalfEven(value) {
+  const whole = Math.floor(value);
+  if (value - whole !== 0.5) return Math.round(value);
+  return whole % 2 ? whole + 1 : whole;
+}

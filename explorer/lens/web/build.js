@@ -1,0 +1,120 @@
+// The elements of a lens: its toolbar, and a figure for each panel.
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made[key] = value;
+    else if (value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function build(lens) {
+  const { data } = lens;
+  lens.panels = [];
+  lens.said = element("div", { class: "said", "aria-live": "polite" });
+  const sections = data.sections.map((section) => {
+    const parts = [];
+    if (section.title) parts.push(element("h5", {}, section.title));
+    if (section.explanation) parts.push(element("p", { class: "caption" }, section.explanation));
+    const made = section.strip ? headPanels(lens) : section.panels.map((panel) => buildPanel(lens, panel));
+    lens.panels.push(...made);
+    const look = ["panels", section.strip && "strip", section.wide && "wide"].filter(Boolean).join(" ");
+    parts.push(element("div", { class: look }, ...made.map((panel) => panel.figure)));
+    return element("section", {}, ...parts);
+  });
+  lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, lens.said);
+}
+
+function buildToolbar(lens) {
+  const { layers, headCount } = lens.data;
+  const slider = element("input", {
+    type: "range", min: 1, max: layers, "aria-label": lens.data.layerLabel, title: "Layers count from 1. Keys: [ and ]",
+    oninput: () => choose(lens, { layer: Number(slider.value) }),
+  });
+  const play = element("button", { type: "button", class: "play", title: "Play through the layers", onclick: () => toggle(lens) }, "▶");
+  const shown = element("output", { class: "value" });
+  const chip = (head) => element("button", {
+    type: "button", class: "chip", title: head ? `Head ${head}; with Shift or Ctrl: several` : "Mean of all heads (key 0)",
+    style: head ? `--head: ${lens.data.look.heads[(head - 1) % lens.data.look.heads.length]}` : false,
+    onclick: (event) => pickHead(lens, head, event.shiftKey || event.ctrlKey || event.metaKey),
+  }, head ? String(head) : "mean");
+  const chips = Array.from({ length: headCount + 1 }, (_, head) => chip(head));
+  lens.toolbar = { slider, shown, play, chips };
+  const controls = {
+    layer: () => element("div", { class: "control layer" }, element("label", {}, lens.data.layerLabel), slider, shown, layers > 1 ? play : ""),
+    heads: () => element("div", { class: "control", role: "group", "aria-label": "Heads" }, element("label", {}, "Heads"), ...chips),
+  };
+  return element("div", { class: "toolbar" }, ...lens.data.toolbar.map((name) => controls[name]()));
+}
+
+/** The picture of one panel, its title, scale, caption and the two ways to keep it. */
+function buildPanel(lens, panel) {
+  if (panel.kind === "chart") return buildChart(lens, panel);
+  const canvas = element("canvas", { role: "img" });
+  const bar = element("div", { class: "scale", hidden: true }, element("span"), element("i"), element("span"));
+  const caption = element("span");
+  const save = (form) => element("button", {
+    type: "button", class: "save", title: `Save “${panel.title}” as ${form}`, onclick: () => savePanel(lens, made, form),
+  }, form);
+  const keep = element("span", { class: "saves" }, save("PNG"), save("SVG"));
+  const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", {}, panel.title)] : []),
+    canvas, bar, element("figcaption", {}, caption, keep));
+  const made = { ...panel, figure, canvas, bar, caption };
+  canvas.onpointermove = (event) => point(lens, pointedToken(lens, made, event));
+  canvas.onpointerleave = canvas.onpointercancel = () => point(lens, null);
+  canvas.onclick = (event) => {
+    const token = pointedToken(lens, made, event);
+    choose(lens, { token: token === lens.token ? 0 : token });
+    lens.root.focus({ preventScroll: true });
+  };
+  return made;
+}
+
+/** A chart; pointing at it reads values, a click on a curve goes to that layer, on a bar to that head. */
+function buildChart(lens, panel) {
+  const svg = svgElement("svg", { role: "img", class: "chart" });
+  const caption = element("span");
+  const keep = element("span", { class: "saves" }, ...["PNG", "SVG"].map((form) => element("button", {
+    type: "button", class: "save", title: `Save “${panel.title}” as ${form}`, onclick: () => saveChart(lens, made, form),
+  }, form)));
+  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), svg, element("figcaption", {}, caption, keep));
+  const made = { ...panel, figure, svg, caption, at: null };
+  const position = (event) => {
+    const box = svg.getBoundingClientRect();
+    const { left, right } = CHART;
+    const count = valuesOf(panel.chart.series[0], panel.chart, lens.layer).length;
+    return clamp(Math.floor(((event.clientX - box.left - left) / (box.width - left - right)) * count), count);
+  };
+  const read = (at) => {
+    made.at = at;
+    invalidate(lens);
+  };
+  svg.onpointermove = (event) => read(position(event));
+  svg.onpointerleave = svg.onpointercancel = () => read(null);
+  svg.onclick = (event) => (panel.chart.kind === "curve" ? choose(lens, { layer: position(event) + 1 }) : pickHead(lens, position(event) + 1));
+  return made;
+}
+
+function drawChartPanel(lens, panel) {
+  const width = Math.max(panel.figure.clientWidth, 200);
+  const accent = getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
+  const text = drawChart(panel.svg, panel.chart, { layer: lens.layer, width, accent, at: panel.at });
+  setText(panel.caption, [text, panel.explanation].filter(Boolean).join(". "));
+  panel.svg.setAttribute("aria-label", `${panel.title}: ${text}`);
+}
+
+/** One small picture for each head; a click shows that head in the large one. */
+function headPanels(lens) {
+  const { look, headCount } = lens.data;
+  return Array.from({ length: headCount }, (_, k) => {
+    const canvas = element("canvas", { role: "img" });
+    const caption = element("span");
+    const style = `--head: ${look.heads[k % look.heads.length]}`;
+    const figure = element("figure", { class: "panel head", style, title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption));
+    const made = { kind: "head", head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption };
+    canvas.onclick = (event) => pickHead(lens, k + 1, event.shiftKey || event.ctrlKey || event.metaKey);
+    return made;
+  });
+}

@@ -1,0 +1,104 @@
+// Curves over the layers and bars over the heads, as SVG. Text and grid take the page's colour.
+
+const CHART = { height: 250, left: 54, right: 14, top: 30, bottom: 40 };
+const TICKS = 5;
+
+function svgElement(name, attributes = {}, text = "") {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text) made.textContent = text;
+  return made;
+}
+
+/** About TICKS round numbers that span low … high. */
+function roundTicks(low, high) {
+  const rough = (high - low || 1) / TICKS;
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((times) => times * size).find((one) => one >= rough);
+  const ticks = [];
+  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) ticks.push(Math.abs(tick) < step * 1e-9 ? 0 : tick);
+  return ticks;
+}
+
+const numberText = (value, chart) =>
+  chart.percent ? `${(100 * value).toFixed(1)} %` : `${value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1 })}${chart.unit ? ` ${chart.unit}` : ""}`;
+const tickText = (value, chart) => (chart.percent ? `${+(100 * value).toFixed(2)}%` : value.toLocaleString("en", { maximumFractionDigits: 3 }));
+
+/** The values of a series for a layer: bars have a list for each layer, curves one for all. */
+const valuesOf = (series, chart, layer) => (chart.kind === "bars" ? series.values[layer - 1] : series.values);
+
+/** Draw a chart; `at` is the position (from 0) under the pointer, or null. Returns its caption. */
+function drawChart(svg, chart, { layer, width, accent, at }) {
+  const { height, left, right, top, bottom } = CHART;
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const every = chart.series.flatMap((series) => series.values.flat());
+  const [least, most] = [Math.min(...every), Math.max(...every)];
+  const room = 0.08 * (most - least || Math.abs(most) || 1);
+  const [low, high] = chart.kind === "bars" ? [0, most + room] : [least - room, most + room];
+  const count = valuesOf(chart.series[0], chart, layer).length;
+  const x = (i) => left + ((i + 0.5) / count) * (width - left - right);
+  const y = (value) => top + ((high - value) / (high - low)) * (height - top - bottom);
+  const parts = [...axes(chart, { low, high, count, width, x, y }), ...legend(chart, width)];
+  if (chart.kind === "curve") {
+    const line = { x1: x(layer - 1), x2: x(layer - 1), y1: top, y2: height - bottom, stroke: accent, "stroke-width": 1.5, "stroke-dasharray": "2 3" };
+    parts.push(svgElement("line", line));
+  }
+  for (const series of chart.series) parts.push(...(chart.kind === "bars" && series.colors ? barsOf : lineOf)(series, chart, { layer, x, y, count, width, at }));
+  svg.replaceChildren(...parts);
+  return chartCaption(chart, at ?? (chart.kind === "curve" ? layer - 1 : null), layer);
+}
+
+function axes(chart, { low, high, count, width, x, y }) {
+  const { height, left, right, bottom } = CHART;
+  const quiet = { fill: "currentColor", opacity: 0.75, "font-size": 12 };
+  const parts = roundTicks(low, high).flatMap((tick) => [
+    svgElement("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "currentColor", opacity: 0.13 }),
+    svgElement("text", { ...quiet, x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick, chart)),
+  ]);
+  const every = Math.ceil(count / ((width - left - right) / 26));
+  for (let i = 0; i < count; i += every) parts.push(svgElement("text", { ...quiet, x: x(i), y: height - bottom + 16, "text-anchor": "middle" }, String(i + 1)));
+  parts.push(svgElement("text", { ...quiet, x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, chart.xLabel));
+  const middle = (CHART.top + height - bottom) / 2;
+  parts.push(svgElement("text", { ...quiet, x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, chart.yLabel));
+  return parts;
+}
+
+function legend(chart, width) {
+  let at = CHART.left;
+  return chart.series.filter((series) => !series.colors).flatMap((series) => {
+    const start = at;
+    at += 40 + 6.6 * series.name.length;
+    if (at > width + 20) return [];
+    return [
+      svgElement("line", { x1: start, x2: start + 22, y1: 12, y2: 12, stroke: series.color, "stroke-width": 2.5, "stroke-dasharray": series.dash }),
+      svgElement("text", { x: start + 28, y: 16, "font-size": 12, fill: "currentColor", opacity: 0.85 }, series.name),
+    ];
+  });
+}
+
+function lineOf(series, chart, { layer, x, y, at }) {
+  const values = valuesOf(series, chart, layer);
+  const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
+  const line = { points, fill: "none", stroke: series.color, "stroke-width": series.dash === "none" ? 2.5 : 2, "stroke-dasharray": series.dash, "stroke-linejoin": "round" };
+  const dot = (value, i) => {
+    const chosen = i === at || (chart.kind === "curve" && i === layer - 1 && series.dash === "none");
+    return svgElement("circle", { cx: x(i), cy: y(value), r: chosen ? 6 : series.dash === "none" ? 3.5 : 2.5, fill: series.color });
+  };
+  return [svgElement("polyline", line), ...values.map(dot)];
+}
+
+function barsOf(series, chart, { layer, x, y, count, width, at }) {
+  const wide = (0.68 * (width - CHART.left - CHART.right)) / count;
+  return valuesOf(series, chart, layer).map((value, i) =>
+    svgElement("rect", { x: x(i) - wide / 2, width: wide, y: y(value), height: Math.max(y(0) - y(value), 0), fill: series.colors[i % series.colors.length], opacity: at === null || at === i ? 1 : 0.55 }));
+}
+
+/** What the chart says at a position, or of the whole. */
+function chartCaption(chart, at, layer) {
+  if (at === null) {
+    const sum = valuesOf(chart.series[0], chart, layer).reduce((total, value) => total + value, 0);
+    return chart.sum ? `layer ${layer}: ${chart.sum} = ${numberText(sum, chart)}` : `layer ${layer}`;
+  }
+  const said = chart.series.map((series) => `${series.name} ${numberText(valuesOf(series, chart, layer)[at], chart)}`);
+  return `${chart.xName} ${at + 1}: ${said.join(", ")}`;
+}

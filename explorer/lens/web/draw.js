@@ -1,0 +1,100 @@
+// Drawing a lens: all its panels from one scene for each view and layer, once a frame.
+
+function invalidate(lens) {
+  lens.frame ??= requestAnimationFrame(() => {
+    lens.frame = null;
+    draw(lens);
+  });
+}
+
+function draw(lens) {
+  const started = performance.now();
+  const scenes = new Map();
+  for (const panel of lens.panels) {
+    if (panel.kind === "chart") {
+      drawChartPanel(lens, panel);
+      continue;
+    }
+    const name = `${panel.view}.${panel.layer}`;
+    if (!scenes.has(name)) scenes.set(name, sceneOf(lens, panel));
+    const like = panel.like && sceneOf(lens, { view: panel.like, layer: panel.layer }).heat;
+    drawPanel(lens, panel, { ...scenes.get(name), like });
+  }
+  const ready = !lens.data.attention || feedsOf(lens.data.view).layers.has(lens.layer);
+  lens.root.dataset.view = ready ? lens.data.view : "";
+  lens.root.dataset.layer = ready ? lens.layer : "";
+  lens.root.dataset.token = lens.pointed ?? lens.token;
+  lens.root.dataset.frameMs = (performance.now() - started).toFixed(2);
+  showToolbar(lens);
+  ask(lens);
+}
+
+/** Everything that the panels of one view and layer draw from; by default the lens's own. */
+function sceneOf(lens, { view, layer } = {}) {
+  const { data } = lens;
+  view ||= data.view;
+  layer ||= lens.layer;
+  const [grid, home, feeds] = [data.views[view], data.views[data.view], feedsOf(view)];
+  const token = tokenOn(home, lens.pointed ?? lens.token, grid);
+  const scene = { ...data, grid, feeds, token, pinned: tokenOn(home, lens.token, grid), layer, heads: lens.heads };
+  scene.accent = getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
+  const attention = feeds.layers.get(layer);
+  if (attention && attention.tokens === 1 + grid.rows * grid.cols) {
+    const { heads, tokens } = attention;
+    scene.rows = attentionRows(attention, token);
+    const mean = meanOfHeads(scene.rows, heads, tokens, lens.heads.filter((head) => head <= heads));
+    Object.assign(scene, { heat: mean.subarray(1), onCls: mean[0], tokens });
+  }
+  return scene;
+}
+
+function drawPanel(lens, panel, scene) {
+  const { grid, feeds, rows, tokens, layer } = scene;
+  const { canvas } = panel;
+  const context = canvas.getContext("2d");
+  const [width, height] = panel.kind === "matrix" ? [480, 240] : [grid.width, grid.height];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  if (feeds.photo?.complete) context.drawImage(feeds.photo, 0, 0, grid.width, grid.height);
+  if (panel.kind === "head") return drawHead(lens, panel, scene, rows?.subarray((panel.head - 1) * tokens + 1, panel.head * tokens));
+  const name = `${panel.source}.${layer}`;
+  const found = { labels: feeds.segments.get(name), colours: feeds.segments.get(`${name}.colours`) };
+  const { caption, limits, text: words } = KINDS[panel.kind](context, scene, found, panel);
+  const text = [caption, panel.explanation].filter(Boolean).join(", ");
+  setText(panel.caption, text);
+  canvas.setAttribute("aria-label", `${panel.title}: ${text}`);
+  panel.bar.hidden = !limits;
+  if (limits) showScale(panel.bar, limits, scene.look[panel.scale || "heat"], words ?? percent);
+}
+
+function drawHead(lens, panel, scene, values) {
+  const chosen = lens.heads.includes(panel.head);
+  panel.figure.toggleAttribute("data-chosen", chosen);
+  if (!values?.length) return;
+  const limits = limitsOf(values);
+  layHeat(panel.canvas.getContext("2d"), scene.grid, values, limits, scene.look.heat, scene.alpha);
+  setText(panel.caption, `head ${panel.head}`);
+  panel.canvas.setAttribute("aria-label", `Attention of head ${panel.head}, from ${percent(limits[0])} to ${percent(limits[1])}`);
+}
+
+function showScale(scale, [low, high], table, words) {
+  const [from, bar, to] = scale.children;
+  setText(from, words(low));
+  setText(to, words(high));
+  if (bar.style.background) return;
+  const stops = [0, 51, 102, 153, 204, 255].map((i) => `rgb(${table.slice(3 * i, 3 * i + 3).join(" ")})`);
+  bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+}
+
+function showToolbar(lens) {
+  if (!lens.toolbar || !lens.data.toolbar.length) return;
+  const { slider, shown, play, chips } = lens.toolbar;
+  slider.value = lens.layer;
+  setText(shown, `${lens.layer} of ${lens.data.layers}`);
+  setText(play, lens.playing ? "❚❚" : "▶");
+  play.setAttribute("aria-label", lens.playing ? "Pause" : "Play through the layers");
+  chips.forEach((chip, head) => chip.setAttribute("aria-pressed", head ? lens.heads.includes(head) : !lens.heads.length));
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

@@ -1,0 +1,103 @@
+// How each kind of panel is drawn. A panel draws on `context` from what `scene` holds: see sceneOf in lens.js.
+// It returns its caption, and for heat the ends of the scale.
+
+const percent = (share) => {
+  const value = 100 * share;
+  return `${value >= 10 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(1) : value.toPrecision(1)} %`;
+};
+
+const headsName = (heads) =>
+  !heads.length ? "mean of all heads" : heads.length === 1 ? `head ${heads[0]}` : `mean of heads ${heads.join(", ")}`;
+
+const KINDS = {
+  photo(context, scene) {
+    outlineTokens(context, scene);
+    return { caption: tokenName(scene.grid, scene.token).replace(/^./, (first) => first.toUpperCase()) };
+  },
+
+  attention(context, scene) {
+    if (!scene.heat) return waiting(context, scene);
+    const limits = limitsOf(scene.like || scene.heat);
+    layHeat(context, scene.grid, scene.heat, limits, scene.look.heat, scene.alpha);
+    outlineTokens(context, scene);
+    const caption = `layer ${scene.layer}, ${headsName(scene.heads)}, of ${tokenName(scene.grid, scene.token)}`;
+    return { caption: `${caption}; ${percent(scene.onCls)} goes to CLS`, limits };
+  },
+
+  kept(context, scene) {
+    if (!scene.heat) return waiting(context, scene);
+    const mask = scene.rule === "mass" ? keepMass(scene.heat, scene.keep) : keepEntries(scene.heat, scene.keep);
+    layCells(context, scene.grid, (i) => [0, 0, 0, mask[i] ? 0 : 255], scene.alpha, false);
+    outlineCells(context, scene.grid, (i) => mask[i], scene.look.objects[0], scene.grid.width / 160);
+    return { caption: `the top ${percent(scene.keep)} of the ${scene.rule === "mass" ? "attention" : "patches"}` };
+  },
+
+  objects(context, scene, { labels }) {
+    if (!labels) return waiting(context, scene);
+    const colors = scene.look.objects.map(channels);
+    const color = (i) => [...colors[(labels.data[i] - 1) % colors.length], 255];
+    const count = labels.data.reduce((most, label) => Math.max(most, label), 0);
+    layCells(context, scene.grid, (i) => (labels.data[i] ? color(i) : [0, 0, 0, 0]), scene.alpha * 0.75, false);
+    for (let label = 1; label <= count; label++) {
+      const line = scene.look.objects[(label - 1) % colors.length];
+      outlineCells(context, scene.grid, (i) => labels.data[i] === label, line, scene.grid.width / 110);
+    }
+    return { caption: `layer ${scene.layer}, ${count ? `${count} object${count > 1 ? "s" : ""}` : "no object found"}` };
+  },
+
+  labels(context, scene, { labels }) {
+    if (!labels) return waiting(context, scene);
+    const colors = scene.look.heads.map(channels);
+    const color = (i) => [...colors[(labels.data[i] - 1) % colors.length], 255];
+    layCells(context, scene.grid, color, scene.alpha, false);
+    return { caption: `layer ${scene.layer}` };
+  },
+
+  map(context, scene, { labels }, panel) {
+    if (!labels) return waiting(context, scene);
+    const limits = endsOf(labels.data, panel);
+    layHeat(context, scene.grid, labels.data, limits, scene.look[panel.scale], scene.alpha);
+    outlineTokens(context, scene);
+    const here = scene.token ? `, ${plainNumber(labels.data[scene.token - 1], panel.unit)} in ${tokenName(scene.grid, scene.token)}` : "";
+    return { caption: `layer ${scene.layer}${here}`, limits, text: (value) => plainNumber(value, panel.unit) };
+  },
+
+  matrix(context, scene, { labels }, panel) {
+    if (!labels) return waiting(context, scene);
+    const [rows, cols] = labels.shape;
+    const limits = endsOf(labels.data, panel);
+    const { width, height } = context.canvas;
+    const cells = { rows, cols, patch: 1, stride: 1, width: cols, height: rows };
+    context.save();
+    context.scale(width / cols, height / rows);
+    layCells(context, cells, colorOf(labels.data, limits, scene.look[panel.scale]), 1, false);
+    context.restore();
+    return { caption: `layer ${scene.layer}`, limits, text: (value) => plainNumber(value, panel.unit) };
+  },
+
+  colours(context, scene, { colours }) {
+    if (!colours) return waiting(context, scene);
+    layCells(context, scene.grid, (i) => [...colours.data.subarray(3 * i, 3 * i + 3), 255], scene.alpha, false);
+    return { caption: `layer ${scene.layer}` };
+  },
+};
+
+/** Ends of the scale of a panel's numbers: even around zero for a signed one. */
+function endsOf(values, panel) {
+  const [low, high] = limitsOf(values);
+  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  return panel.scale === "signed" ? [-most, most] : [low, high];
+}
+
+const plainNumber = (value, unit) => `${value.toLocaleString("en", { maximumSignificantDigits: 3 })}${unit ? ` ${unit}` : ""}`;
+
+function waiting(context, scene) {
+  context.fillStyle = "rgb(0 0 0 / 45%)";
+  context.fillRect(0, 0, scene.grid.width, scene.grid.height);
+  return { caption: `layer ${scene.layer} is on its way…` };
+}
+
+function outlineTokens(context, scene) {
+  outlinePatch(context, scene.grid, scene.pinned, scene.accent);
+  if (scene.token !== scene.pinned) outlinePatch(context, scene.grid, scene.token, "#fff");
+}

@@ -1,0 +1,47 @@
+"""A report without the app: a picture through a model and through its random-init control."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from explorer import lens, runtime, zoo
+from explorer.inputs.image import prepare_photo
+from explorer.inputs.shown import shown_picture
+from explorer.measures import default_layer, measure_layers, top_classes
+from explorer.report.page import Subject
+from explorer.trace import Knobs, ModelCard, Prepared
+
+
+def about_run(card: ModelCard, name: str, prepared: Prepared, stride: int, framing: str) -> dict[str, str]:
+    """What a report says of its run, label → text."""
+    licence = card.provenance.get("licence")
+    shape = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
+    return {
+        "Model": f"{card.name}: {shape}" + (f"; {licence}" if licence else ""),
+        "Digest of the model": card.sha256,
+        "Photo": name,
+        "Input": f"{prepared.height} × {prepared.width} pixels, patches of {card.patch} at stride {stride}, {framing}",
+        "Made on": date.today().isoformat(),
+    }
+
+
+def run_report(data: bytes, name: str, card: ModelCard, size: int | None, stride: int | None, framing: str) -> Subject:
+    """The subject of a report on a picture's bytes. Raises ExplorerError as the runtime does."""
+    prepared = prepare_photo(data, card.preprocessing, card.patch, size, framing, name)
+    picture, scale = shown_picture(data, card, prepared, size, framing)
+    knobs, drawn = Knobs(stride=stride), zoo.draw_control(card)
+    trace = runtime.run(runtime.open_model(card), prepared, None, knobs)
+    control = runtime.run(runtime.open_model(card, drawn), prepared, None, knobs)
+    return Subject(
+        title=f"{name} through {card.name}",
+        file_stem=f"{name.rsplit('.', 1)[0]}_{card.name}",
+        about=about_run(card, name, prepared, trace.stride, framing),
+        trace=trace,
+        picture=picture,
+        scale=scale,
+        rows=measure_layers(trace, zoo.layer_weights(card)),
+        control=measure_layers(control, zoo.layer_weights(card, drawn)),
+        top=top_classes(trace),
+        choice=lens.LensChoice(default_layer(card.layers, "maskcut"), (), 0),
+        look=lens.LensLook(),
+    )

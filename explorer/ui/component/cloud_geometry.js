@@ -1,0 +1,148 @@
+// Numbers only: where tokens lie on the photos and on the screen, and what a lasso or a rectangle holds.
+// A sheet holds the photos as tiles, row by row. Token i of it: photo ⌊i / (1 + rows·cols)⌋; within it 0 is CLS, then
+// the patches row by row.
+
+const DEPTH_BUCKETS = 512;
+const EYE = 4; // distance of the eye from the centre, in half-widths of the cloud
+const TURN_PER_PIXEL = 0.008;
+const ZOOM_LIMITS = [0.4, 40];
+const STRAIGHT = [1, 0, 0, 0, 1, 0, 0, 0, 1];
+
+const limit = (value, low, high) => Math.min(Math.max(value, low), high);
+const perPhoto = ({ rows, cols }) => 1 + rows * cols;
+
+/** Photo, and place within it, of a token: {photo, cls, row, col}. */
+function placeOf(sheet, token) {
+  const photo = Math.floor(token / perPhoto(sheet));
+  const within = token - photo * perPhoto(sheet);
+  if (!within) return { photo, cls: true, row: 0, col: 0 };
+  return { photo, cls: false, row: Math.floor((within - 1) / sheet.cols), col: (within - 1) % sheet.cols };
+}
+
+const tokenOf = (sheet, { photo, row, col }) => photo * perPhoto(sheet) + 1 + row * sheet.cols + col;
+
+/** The rectangle of a token in pixels of the sheet, [x, y, width, height]; CLS has the whole photo. */
+function boxOf(sheet, token) {
+  const { photo, cls, row, col } = placeOf(sheet, token);
+  const x = (photo % sheet.columns) * sheet.tileWidth;
+  const y = Math.floor(photo / sheet.columns) * sheet.tileHeight;
+  if (cls) return [x, y, sheet.tileWidth, sheet.tileHeight];
+  return [x + col * sheet.stride, y + row * sheet.stride, sheet.patch, sheet.patch];
+}
+
+/** The patch whose centre is nearest to (x, y) in pixels of the sheet; −1 where there is no photo. */
+function patchAt(sheet, x, y) {
+  const across = Math.floor(x / sheet.tileWidth);
+  const photo = Math.floor(y / sheet.tileHeight) * sheet.columns + across;
+  if (across < 0 || across >= sheet.columns || photo < 0 || photo >= sheet.tiles) return -1;
+  const nearest = (at, count) => limit(Math.round((at - sheet.patch / 2) / sheet.stride), 0, count - 1);
+  const row = nearest(y - Math.floor(photo / sheet.columns) * sheet.tileHeight, sheet.rows);
+  return tokenOf(sheet, { photo, row, col: nearest(x - across * sheet.tileWidth, sheet.cols) });
+}
+
+/** The patches whose centre lies within a rectangle of the sheet, given by two corners. */
+function patchesInBox(sheet, [x0, y0], [x1, y1], count) {
+  const [left, right, top, bottom] = [Math.min(x0, x1), Math.max(x0, x1), Math.min(y0, y1), Math.max(y0, y1)];
+  const found = [];
+  for (let token = 0; token < count; token++) {
+    if (placeOf(sheet, token).cls) continue;
+    const [x, y, width, height] = boxOf(sheet, token);
+    const [cx, cy] = [x + width / 2, y + height / 2];
+    if (cx >= left && cx <= right && cy >= top && cy <= bottom) found.push(token);
+  }
+  return found;
+}
+
+/** The neighbour of a token on its photo; from CLS, or from nothing, the middle patch. */
+function neighbour(sheet, token, [down, right]) {
+  const at = token < 0 ? { photo: 0, cls: true } : placeOf(sheet, token);
+  if (at.cls) return tokenOf(sheet, { photo: at.photo, row: Math.floor(sheet.rows / 2), col: Math.floor(sheet.cols / 2) });
+  const [row, col] = [limit(at.row + down, 0, sheet.rows - 1), limit(at.col + right, 0, sheet.cols - 1)];
+  return tokenOf(sheet, { photo: at.photo, row, col });
+}
+
+/** a·b of two 3×3 matrices, row by row. */
+function product(a, b) {
+  const result = new Array(9).fill(0);
+  for (let i = 0; i < 3; i++)
+    for (let j = 0; j < 3; j++) for (let k = 0; k < 3; k++) result[3 * i + j] += a[3 * i + k] * b[3 * k + j];
+  return result;
+}
+
+/** The camera turned as by a ball under the pointer that moved by (dx, dy) pixels. */
+function turned(rotation, dx, dy) {
+  const [a, b] = [dx * TURN_PER_PIXEL, dy * TURN_PER_PIXEL];
+  const aroundY = [Math.cos(a), 0, Math.sin(a), 0, 1, 0, -Math.sin(a), 0, Math.cos(a)];
+  const aroundX = [1, 0, 0, 0, Math.cos(b), -Math.sin(b), 0, Math.sin(b), Math.cos(b)];
+  return product(product(aroundX, aroundY), rotation);
+}
+
+const startCamera = (dims) => ({ rotation: dims === 3 ? turned(STRAIGHT, -70, 45) : STRAIGHT, zoom: 1, x: 0, y: 0 });
+
+/** The camera zoomed by a factor, so that what lies under (x, y), from the middle of the screen, stays there. */
+function zoomed(camera, factor, x, y) {
+  const zoom = limit(camera.zoom * factor, ...ZOOM_LIMITS);
+  const ratio = zoom / camera.zoom;
+  return { ...camera, zoom, x: x - (x - camera.x) * ratio, y: y - (y - camera.y) * ratio };
+}
+
+/** One place (x, y, z) of the cube −1 … 1 on a screen: [x, y, depth], depth growing towards the eye. */
+function projectOne(x, y, z, camera, dims, width, height) {
+  const r = camera.rotation;
+  const near = r[6] * x + r[7] * y + r[8] * z;
+  const scale = camera.zoom * Math.min(width, height) * (dims === 3 ? 0.37 : 0.46) * (dims === 3 ? EYE / (EYE - near) : 1);
+  return [
+    width / 2 + camera.x + scale * (r[0] * x + r[1] * y + r[2] * z),
+    height / 2 + camera.y - scale * (r[3] * x + r[4] * y + r[5] * z),
+    near,
+  ];
+}
+
+/** All places (x, y, z, x, y, …) on a screen, in the same layout. */
+function project(places, camera, dims, width, height) {
+  const screen = new Float32Array(places.length);
+  for (let i = 0; i < places.length; i += 3)
+    screen.set(projectOne(places[i], places[i + 1], places[i + 2], camera, dims, width, height), i);
+  return screen;
+}
+
+/** The points from far to near; in linear time, points of nearly the same depth in their own order. */
+function depthOrder(screen) {
+  const count = screen.length / 3;
+  const starts = new Uint32Array(DEPTH_BUCKETS + 1);
+  const buckets = new Uint16Array(count);
+  for (let i = 0; i < count; i++) {
+    buckets[i] = limit(Math.floor(((screen[3 * i + 2] + 2) / 4) * DEPTH_BUCKETS), 0, DEPTH_BUCKETS - 1);
+    starts[buckets[i] + 1]++;
+  }
+  for (let k = 0; k < DEPTH_BUCKETS; k++) starts[k + 1] += starts[k];
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[starts[buckets[i]]++] = i;
+  return order;
+}
+
+/** The point nearest to (x, y) within a reach in pixels, of equally near ones the last; −1 if there is none. */
+function nearestPoint(screen, x, y, reach) {
+  let [best, least] = [-1, reach * reach];
+  for (let i = 0; i < screen.length / 3; i++) {
+    const [dx, dy] = [screen[3 * i] - x, screen[3 * i + 1] - y];
+    if (dx * dx + dy * dy <= least) [best, least] = [i, dx * dx + dy * dy];
+  }
+  return best;
+}
+
+/** Whether (x, y) lies in a polygon [[x, y], …], by the even-odd rule. */
+function inPolygon(polygon, x, y) {
+  let inside = false;
+  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
+    const [[xi, yi], [xj, yj]] = [polygon[i], polygon[j]];
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+  }
+  return inside;
+}
+
+function pointsInPolygon(screen, polygon) {
+  const found = [];
+  for (let i = 0; i < screen.length / 3; i++) if (inPolygon(polygon, screen[3 * i], screen[3 * i + 1])) found.push(i);
+  return found;
+}

@@ -1,0 +1,48 @@
+"""The first page: one photo in four pictures and two curves."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+
+from explorer.lens import PANELS, LensLook, Section
+from explorer.measures import default_layer, segment_trace
+from explorer.trace import Knobs
+from explorer.ui import caches, sidebar
+from explorer.ui.common import fragment
+from explorer.ui.gallery import thumbnails
+from explorer.ui.layers import rate_panel, sparsity_panel
+from explorer.ui.lens import draw_lens, lens_choice
+from explorer.ui.view import View, make_view
+from explorer.zoo import FIRST_MODEL
+
+
+def prepare() -> None:
+    """Compute the view that the app opens with, before anyone asks: see explorer.launch."""
+    importlib.import_module("pandas")  # Streamlit needs it for the first component
+    card = next((card for card in caches.cards() if card.name == FIRST_MODEL), None)
+    if card is None:
+        return
+    view = make_view(card, sidebar.sample(sidebar.FIRST_PHOTO), None, sidebar.first_stride(card), "crop", Knobs())
+    thumbnails()
+    for control in (False, True):
+        view.curves(control)
+    for method in ("maskcut", "pca"):
+        options = {"objects": LensLook().objects} if method == "maskcut" else {}
+        layer = default_layer(card.layers, method)
+        view.measured(segment_trace, method=method, layer=layer, head=None, **options)
+
+
+@fragment
+def first_lens(view: View) -> None:
+    """Attention of the last layer, objects and parts of the one before it, and what the layers do."""
+    last, before = view.card.layers, default_layer(view.card.layers, "maskcut")
+    panels = [
+        PANELS["photo"],
+        replace(PANELS["attention"], layer=last, title="Its attention"),
+        replace(PANELS["objects"], layer=before, title="Its objects", explanation="found without any mask in training"),
+        replace(PANELS["parts"], layer=before, title="Its parts", explanation="three components as colours"),
+    ]
+    choice = replace(lens_choice(view), heads=())
+    sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
+    draw_lens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False)()

@@ -1,0 +1,77 @@
+"""Where the points lie: PCA at once, UMAP when its process is done; until then PCA is shown."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer import measures
+from explorer.trace import Array
+from explorer.ui import caches
+from explorer.ui.gathered import TokenSet
+from explorer.ui.subspaces import CloudSettings
+from explorer.ui.umap_job import CANCELLED, UmapJob, UmapService
+
+POLL_S = 0.5
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda service: service.stop())
+def umap_service() -> UmapService:
+    """The one UMAP process of this server, started and warming up."""
+    service = UmapService()
+    service.start()
+    return service
+
+
+def cloud_layout(tokens: TokenSet, settings: CloudSettings) -> tuple[Array, tuple[str, ...]]:
+    """Coordinates (T,2) or (T,3) and the names of their axes; says how the layout is to be read."""
+    service = umap_service()  # started with the page, so that it is warm when UMAP is chosen
+    if settings.layout == "umap":
+        placed = _umap(service, tokens, settings)
+        if placed is not None:
+            st.caption(
+                "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance "
+                "between groups and the axes mean little. Compare with PCA and with another seed before you conclude."
+            )
+            return placed, tuple(f"UMAP {k + 1}" for k in range(settings.dims))
+    coordinates, explained = caches.once(tokens.key, _pca, tokens, head=settings.head, dims=settings.dims)
+    axes = tuple(f"PC {k + 1} ({share:.0%})" for k, share in enumerate(explained))
+    st.caption(
+        f"PCA of {settings.vectors}: the {settings.dims} directions in which the tokens spread most hold "
+        f"**{explained.sum():.0%}** of their variance. High: the picture shows nearly all there is; low: tokens that "
+        "lie together here may differ in directions that are not shown."
+    )
+    return coordinates, axes
+
+
+def _pca(tokens: TokenSet, head: int | None, dims: int) -> tuple[Array, Array]:
+    return measures.pca_coordinates(measures.cloud_vectors(tokens.projections, head), dims)
+
+
+def _umap(service: UmapService, tokens: TokenSet, settings: CloudSettings) -> Array | None:
+    """The coordinates, or None while they are not there; then their progress or problem is shown."""
+    key = f"{tokens.key}|{settings.head}|{settings.umap}"
+    job = service.find(key)
+    if job is None:
+        job = service.submit(key, measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
+    if job.running:
+        _progress(service, job)
+    elif job.error is not None:
+        text, again = st.columns([4, 1], vertical_alignment="center")
+        show = text.info if job.error == CANCELLED else text.error
+        show(f"{job.error} PCA is shown instead.")
+        if again.button("Run UMAP again", width="stretch"):
+            service.submit(key, measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
+            st.rerun()
+    return job.coordinates
+
+
+@st.fragment(run_every=POLL_S)
+def _progress(service: UmapService, job: UmapJob) -> None:
+    if not job.running:
+        st.rerun()
+    bar, stop = st.columns([4, 1], vertical_alignment="center")
+    doing = f"UMAP: {job.share:.0%} of its epochs" if job.share else "UMAP is starting (the first time takes a minute)"
+    bar.progress(job.share, f"{doing}; PCA is shown until it is done…")
+    if stop.button("Cancel", key="umap_cancel", width="stretch"):
+        service.cancel(job)
+        st.rerun()

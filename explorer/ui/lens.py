@@ -1,0 +1,229 @@
+"""The lens on a page: its settings live in the URL, its pictures in the browser (explorer/lens)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from typing import Any
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+from explorer import lens
+from explorer.lens import LensChoice, LensLook, Panel, Section
+from explorer.measures import METHODS, Segments, segment_trace
+from explorer.trace import Array
+from explorer.ui import caches
+from explorer.ui.remembered import PAGE, remembered
+from explorer.ui.view import View
+
+FEEDS = "lens_feeds"
+"""The container of the components that only bring data; the page's style hides it."""
+Maps = Callable[[View, int], dict[str, Array]]
+MAX_FEED_BYTES = 8_000_000
+"""Layers beyond this many bytes are sent when the user comes near them."""
+MAX_PATCHES_AHEAD = 1200
+"""Larger grids are segmented when they are looked at, not ahead: MaskCut's cost grows with their square."""
+
+
+def lens_choice(view: View, layer_key: str = "layer", default: int | None = None) -> LensChoice:
+    """Layer, heads and token of this page, from the lens or from the URL. layer_key: the layer's name in the URL."""
+    layers, tokens = view.card.layers, 1 + view.trace.grid[0] * view.trace.grid[1]
+    first = default or max(layers - 1, 1)
+    layer = remembered(_chosen, "Layer", key=layer_key, default=first, valid=range(1, layers + 1))
+    head = remembered(_chosen, "Heads", key="head", default="", valid=partial(_fits, view.card.heads))
+    token = remembered(_chosen, "Token", key="token", default=0, valid=range(tokens))
+    return LensChoice(layer, _heads(head, view.card.heads) or (), token)
+
+
+def last_choice(view: View) -> LensChoice:
+    """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
+    state, layers = st.session_state, view.card.layers
+    layer = state.get("layer", max(layers - 1, 1))
+    return LensChoice(min(layer, layers), _heads(state.get("head", ""), view.card.heads) or (), 0)
+
+
+def _chosen(label: str, key: str) -> Any:
+    """In the place of a widget: the value that the lens left in the state."""
+    del label
+    return st.session_state[key]
+
+
+def _fits(count: int, text: Any) -> bool:
+    return _heads(text, count) is not None
+
+
+def _heads(text: Any, count: int) -> tuple[int, ...] | None:
+    """ "1,3" → (1, 3); None for what is not an ascending list of heads."""
+    if text == "":
+        return ()
+    parts = str(text).split(",")
+    heads = tuple(int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 4)
+    fits = len(heads) == len(parts) and list(heads) == sorted(set(heads)) and all(1 <= head <= count for head in heads)
+    return heads if fits else None
+
+
+def draw_lens(
+    view: View,
+    choice: LensChoice,
+    sections: Sequence[Section],
+    look: LensLook,
+    *,
+    key: str,
+    toolbar: Sequence[str] = ("layer", "heads"),
+    layer_key: str = "layer",
+    layer_label: str = "Layer ℓ",
+    others: Sequence[View] = (),
+    maps: Maps | None = None,
+    ahead: bool = True,
+) -> Callable[[], None]:
+    """The lens, with photo, charts and attention. Within a fragment, a choice reruns only that.
+
+    What is in view is sent first; then the other layers, nearest first (ahead). Layers that the browser has are not
+    sent again. others: views beside the page's own that panels show. layer_key: as in lens_choice.
+    maps: a layer's numbers for panels of kind map and matrix, by the name of their source.
+    Returns what segments, measures and sends the rest: call it when everything quicker has been drawn.
+    """
+    name, chosen = view_name(view), _last_choice(key)
+    data = lens.settings(
+        name, {view_name(one): _grid(one) for one in (view, *others)}, view.card, choice, sections, look,
+        toolbar=toolbar, page=f"{st.session_state.get(PAGE)}.{layer_key}", layer_label=layer_label,
+        at=chosen.get("at", 0), file=view.file_stem, alt=f"{view.photo.name}, what the model makes of it",
+    )  # fmt: skip
+    _component()(key=key, data=data, on_chosen_change=lambda: _keep_choice(key, layer_key))
+    panels = [panel for section in sections for panel in section.panels]
+    shown = {panel.layer or choice.layer for panel in panels} | {choice.layer}
+    have = set(chosen.get("have", ())) if chosen.get("view") == name else set()
+    near = [layer for layer in _nearest(view, choice.layer) if layer not in shown] if ahead else []
+    attention = lens.needs_attention(sections)
+    if panels:
+        with st.container(key=f"{FEEDS}_{key}"):
+            for one in (view, *others):
+                photo = caches.once(one.key, lens.photo_feed, view_name(one), one.picture)
+                _send(f"{key}.photo.{view_name(one)}", photo)
+                if attention:
+                    _send_attention(one, sorted(shown - have) if one is view else sorted(shown), key)
+
+    def finish() -> None:
+        with st.container(key=f"{FEEDS}_{key}_more"):
+            for one in (view, *others):
+                _send_segments(one, panels, shown, look, maps, key)
+            if attention:
+                _send_attention(view, [layer for layer in near if layer not in have][: _budget(view)], key)
+        _measure_ahead(view, panels, near, look, maps)
+
+    return finish
+
+
+def view_name(view: View) -> str:
+    """The name under which the browser keeps a view's feeds."""
+    return lens.view_id(view.key)
+
+
+def _grid(view: View) -> dict[str, int]:
+    return lens.grid(view.trace, view.picture, view.scale)
+
+
+def _nearest(view: View, layer: int) -> list[int]:
+    return sorted(range(1, view.card.layers + 1), key=lambda other: (abs(other - layer), -other))
+
+
+def _budget(view: View) -> int:
+    """How many layers may be sent before they are asked for."""
+    card, tokens = view.card, 1 + view.trace.grid[0] * view.trace.grid[1]
+    size = 2 * tokens * card.heads * card.head_dim * (1 if card.has_subspaces else 2)
+    return MAX_FEED_BYTES // size
+
+
+def _send(key: str, feed: bytes) -> None:
+    _feed()(key=key, data=feed)
+
+
+def _send_attention(view: View, layers: Iterable[int], key: str) -> None:
+    name = view_name(view)
+    for layer in layers:
+        _send(f"{key}.{name}.{layer}", lens.attention_feed(name, view.trace, layer))
+
+
+def _options(method: str, look: LensLook) -> dict[str, Any]:
+    return {"objects": look.objects} if method == "maskcut" else {}
+
+
+def _send_segments(
+    view: View, panels: Iterable[Panel], shown: set[int], look: LensLook, maps: Maps | None, key: str
+) -> None:
+    """The segmentations and maps of the layers in view, and of all others that are ready."""
+    found: dict[str, Segments] = {}
+    numbers: dict[str, Array] = {}
+    for layer in range(1, view.card.layers + 1):
+        take = view.measured if layer in shown else view.ready
+        for source in _sources(panels):
+            segments = take(segment_trace, method=source, layer=layer, head=None, **_options(source, look))
+            if segments is not None:
+                found[f"{source}.{layer}"] = segments
+        if maps is not None:
+            of_layer = (
+                caches.once(view.key, maps, view, layer=layer)
+                if layer in shown
+                else caches.ready(view.key, maps, layer=layer)
+            )
+            numbers |= {f"{name}.{layer}": values for name, values in (of_layer or {}).items()}
+    if found or numbers:
+        _send(f"{key}.{view_name(view)}.segments", lens.segments_feed(view_name(view), found, numbers))
+
+
+def _sources(panels: Iterable[Panel]) -> set[str]:
+    """The segmentations that panels show."""
+    return {panel.source for panel in panels} & set(METHODS)
+
+
+def _measure_ahead(
+    view: View, panels: Sequence[Panel], layers: Iterable[int], look: LensLook, maps: Maps | None
+) -> None:
+    """Segment and measure the other layers aside, so that they are ready when the user steps to them."""
+    rows, cols = view.trace.grid
+    if rows * cols > MAX_PATCHES_AHEAD:
+        return
+    sources = _sources(panel for panel in panels if not panel.layer)
+    tasks: list[Callable[[], Any]] = []
+    for layer in layers:
+        tasks += [
+            partial(view.measured, segment_trace, method=source, layer=layer, head=None, **_options(source, look))
+            for source in sources
+        ]
+        tasks += [partial(caches.once, view.key, maps, view, layer=layer)] if maps else []
+    caches.ahead(tasks)
+
+
+def _last_choice(key: str) -> dict[str, Any]:
+    """What the browser last sent; empty if that is not what a lens sends."""
+    state = st.session_state.get(key)
+    chosen = state.get("chosen") if state else None
+    return chosen if isinstance(chosen, dict) and _is_choice(chosen) else {}
+
+
+def _is_choice(chosen: dict[str, Any]) -> bool:
+    whole = all(type(chosen.get(name)) is int for name in ("layer", "token", "at"))
+    lists = all(isinstance(chosen.get(name), list) for name in ("heads", "have"))
+    return whole and lists and all(type(i) is int for name in ("heads", "have") for i in chosen[name])
+
+
+def _keep_choice(key: str, layer_key: str) -> None:
+    """Put what the user chose in the browser where the URL and the other pages find it."""
+    if chosen := _last_choice(key):
+        heads = ",".join(map(str, chosen["heads"]))
+        st.session_state.update({layer_key: chosen["layer"], "head": heads, "token": chosen["token"]})
+
+
+@cache
+def _component() -> Any:
+    """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
+    js = lens.asset(*lens.SCRIPTS, "streamlit.js")
+    return component(
+        "crate_lens", html='<div class="lens" role="application"></div>', css=lens.asset("lens.css"), js=js
+    )
+
+
+@cache
+def _feed() -> Any:
+    return component("crate_feed", js=lens.asset("bytes.js", "attention.js", "store.js", "feed.js"))

@@ -1,0 +1,61 @@
+"""The knobs that are turned: one setting for the whole app, kept in the session and in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from explorer.knobs import Turn, read_knobs, turn_knobs, turns_of, words_of, write_knobs
+from explorer.trace import Knobs, ModelCard
+
+PARAMETER = "knobs"
+TEXT = "turned"
+"""Session state: the turned knobs as text (explorer.knobs)."""
+SHOWN = 4
+"""Lines about turned knobs in the sidebar, and knobs named in a warning, before the rest is only counted."""
+
+
+def turned_knobs(card: ModelCard) -> Knobs:
+    """What is turned, without the stride. What this model does not have is dropped, with a word."""
+    if TEXT not in st.session_state:
+        st.session_state[TEXT] = st.query_params.get(PARAMETER, "")
+    knobs, refused = read_knobs(st.session_state[TEXT], card)
+    if refused:
+        shown = [f"`{part[:20].replace('`', '')}`" for part in refused[:SHOWN]]
+        named = ", ".join(shown) + (" …" if len(refused) > SHOWN else "")
+        st.toast(f"{card.name} has no knob {named}: as trained.", icon=":material/link_off:")
+    _keep(write_knobs(knobs, card))
+    return knobs
+
+
+def turn(card: ModelCard, turns: Iterable[Turn]) -> None:
+    """Turn some knobs further; the whole app follows in the next run."""
+    knobs, _ = read_knobs(st.session_state.get(TEXT, ""), card)
+    st.session_state[TEXT] = write_knobs(turn_knobs(knobs, card, turns), card)
+
+
+def reset_knobs() -> None:
+    """Everything as trained."""
+    st.session_state[TEXT] = ""
+
+
+def knobs_notice(card: ModelCard, knobs: Knobs) -> None:
+    """Say that the network is not as trained, how, and offer the way back."""
+    turns = turns_of(knobs, card)
+    if not turns:
+        return
+    count = "1 knob turned" if len(turns) == 1 else f"{len(turns)} knobs turned"
+    words = words_of(turns)
+    named = [*words[:SHOWN], *([f"and {len(words) - SHOWN} more"] if len(words) > SHOWN else [])]
+    with st.container(border=True):
+        st.markdown(f":material/tune: **{count}**  \n" + "  \n".join(named))
+        st.button("Reset", key="reset_turned", on_click=reset_knobs, icon=":material/undo:", width="stretch")
+
+
+def _keep(text: str) -> None:
+    st.session_state[TEXT] = text
+    if not text:
+        st.query_params.pop(PARAMETER, None)
+    elif st.query_params.get(PARAMETER) != text:
+        st.query_params[PARAMETER] = text

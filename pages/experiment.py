@@ -1,0 +1,72 @@
+"""Do the two steps of a layer do what the theory says? Tokens of known subspaces, compressed and then sparsified."""
+
+import streamlit as st
+
+from explorer import ui
+
+ui.title("Experiment")
+st.markdown(
+    "Here the truth is known: every token is drawn from one of K subspaces, plus noise. The first steps **compress**: "
+    "tokens attend to one another within each subspace, which draws them together there and lowers $R^c$, the nats "
+    "that they take. The other steps **sparsify**: each token is described by few positive entries of a code, and "
+    "decoded again to see what was lost."
+)
+ui.experiment_presets()
+run = ui.experiment_run(ui.experiment_setting())
+ui.what_to_look_for(run.setting)
+ui.experiment_readings(run)
+step = ui.step_player(run)
+
+before, now = st.columns(2)
+for column, cloud, key in zip(
+    (before, now), ui.drawn(ui.token_clouds, run, step=step), ("cloud_before", "cloud_now"), strict=True
+):
+    with column:
+        ui.plot(cloud, key)
+st.caption(
+    "Every point is a token, coloured by the subspace that it was drawn from; lines and planes are the subspaces. Both "
+    "pictures have one scale. For d above 3 you look along one basis vector of each of the first three subspaces: "
+    "tokens of subspaces at a right angle to these lie near 0."
+)
+
+kind = ui.rate_kind()
+rate, share = st.columns(2)
+with rate:
+    ui.plot(ui.drawn(ui.rate_steps, run, step=step, kind=kind), "x_rates")
+    st.caption(
+        "Nats that the tokens take in the data's subspaces ($R^c$), all together ($R$), or the difference. Shrinking "
+        "every token lowers both, so compare with the grey control: the same steps, which know only wrong subspaces."
+    )
+with share:
+    ui.plot(ui.drawn(ui.own_share_steps, run, step=step), "x_share")
+    st.caption(
+        "Share of a token's energy that lies in the subspace it was drawn from, mean over the tokens; 100 % is exactly "
+        "in it, whatever its length. Rising above the control means that noise was removed and the token was kept."
+    )
+
+for column, figure, key in zip(
+    st.columns(3), ui.drawn(ui.sparse_steps, run, step=step), ("x_l0", "x_l1", "x_error"), strict=True
+):
+    with column:
+        ui.plot(figure, key)
+st.caption(
+    "Non-zeros and $\\ell_1$ fall as λ removes small entries; what is decoded, $A D^\\top$, then misses more of the "
+    "compressed tokens. A good setting is sparse at a small error." + ui.overshoot_note(run)
+)
+
+ui.heading("The codes", "Rows are tokens, sorted by their subspace. Clean codes are blocks: each token uses its own.")
+left, right = st.columns(2)
+for column, codes, key in zip(
+    (left, right), ui.drawn(ui.code_maps, run, step=step), ("codes_before", "codes_now"), strict=True
+):
+    with column:
+        ui.plot(codes, key)
+
+ui.heading("The steps as formulas", "Tokens Z are rows; the bases U_k and the dictionary D are known, not learned.")
+ui.experiment_formulas(run)
+st.caption(
+    "These are the operators of the theory. A trained network replaces them: a learned matrix stands for the second "
+    "$U_k$ and for κ, attention is scaled by $1/\\sqrt{p}$, a LayerNorm comes before each half, and every layer takes "
+    "one step of each with its own subspaces and dictionary. The sidebar's model and photo play no part on this page."
+)
+ui.experiment_download(run)

@@ -1,0 +1,55 @@
+"""Knobs in a real browser: turn one, see the change, follow the link, reset; rank the heads and stop doing so."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Serve
+from tests.browser.test_app import PATIENCE_MS, console_errors, go, open_page, settle, url
+
+pytestmark = pytest.mark.browser
+__all__ = ["console_errors", "url"]  # fixtures
+
+
+def test_a_gain_turned_in_the_browser_is_in_the_link_and_can_be_reset(page: Page, url: str, serve: Serve):
+    open_page(page, f"{url}/knobs?model=crate&size=64&layer=1")
+    expect(page.get_by_text("Nothing is turned yet", exact=False)).to_be_visible()
+    thumb = page.locator(".st-key-gain_1_2 input[type=range]").first
+    thumb.focus()
+    for _ in range(4):
+        thumb.press("ArrowLeft")
+    page.wait_for_url(re.compile(r"knobs=g1(:|%3A)2(=|%3D)0\.8"), timeout=PATIENCE_MS)
+    settle(page)
+    expect(page.get_by_text("1 knob turned")).to_be_visible()
+    expect(page.locator(".st-key-predictions").get_by_text(" pp)", exact=False).first).to_be_visible()
+    expect(page.get_by_text("as trained", exact=True).first).to_be_visible()
+
+    page.reload()
+    settle(page)
+    expect(page.get_by_text("layer 1, head 2: gain 0.8")).to_be_visible()
+    expect(page.locator(".st-key-gain_1_2 input[type=range]").first).to_have_value("0.8")
+    expect(page.locator(".st-key-predictions").get_by_text(" pp)", exact=False).first).to_be_visible()
+    go(page, "Segment")
+    expect(page.get_by_text("1 knob turned")).to_be_visible()
+    page.get_by_role("button", name="Reset", exact=False).first.click()
+    settle(page)
+    expect(page.get_by_text("1 knob turned")).to_have_count(0)
+    assert "knobs=" not in page.url
+
+
+def test_heads_are_ranked_and_a_row_can_be_muted(page: Page, url: str, serve: Serve):
+    open_page(page, f"{url}/knobs?model=crate_alpha&size=64&layer=1")
+    page.get_by_role("button", name="Test all heads").click()
+    expect(page.locator(".st-key-ranking .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)
+    table = page.locator(".st-key-ranking_table canvas").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 16, box["y"] + 52)  # the box in front of the first row
+    button = page.get_by_role("button", name=re.compile("Mute [12]:[12]"))
+    expect(button).to_be_visible(timeout=PATIENCE_MS)
+    button.click()
+    expect(page.get_by_text("1 knob turned")).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)

@@ -1,0 +1,111 @@
+"""The Ledger page under AppTest: every family, its settings, what it says in words."""
+
+import re
+
+import pytest
+
+from tests.pages.test_pages import texts
+
+
+def numbers_of(app) -> list[tuple[int, int]]:
+    """The counts in the verdict: (trained, control) of compression, sparsification and whole layers."""
+    said = next(text.value for text in app.markdown if "lowered $R^c$" in text.value)
+    trained = [int(n) for n in re.findall(r"\*\*(\d) of 2\*\*", said)]
+    control = [int(n) for n in re.findall(r"control: (\d)", said)]
+    return list(zip(trained, control, strict=True))
+
+
+@pytest.mark.parametrize(("model", "steps"), [
+    ("crate", {"compress (MSSA)", "sparsify (ISTA)"}),
+    ("crate_alpha", {"compress (MSSA)", "sparsify (ODL)"}),
+    ("vit", {"attend (MHSA)", "transform (MLP)"}),
+])  # fmt: skip
+def test_the_table_has_every_half_step_of_every_family(app, model, steps):
+    tested = app("ledger", model=model)
+    assert not tested.exception
+    table = tested.dataframe[0].value
+    assert list(table["layer"]) == [1, 1, 2, 2]
+    assert set(table["half step"]) == steps
+    assert ((table["worse"] == "✓") | table["worse"].str.startswith("✗ ")).all()
+    assert (table["Δ LASSO"] == "–").sum() == (4 if model == "vit" else 2)
+    assert len(numbers_of(tested)) == 3
+    for part in ("What each head costs", "How white is each layer?", "What ε² decides"):
+        assert part in texts(tested)
+
+
+def test_a_vit_is_told_what_does_not_apply(app):
+    said = texts(app("ledger", model="vit"))
+    assert "not derived from this objective" in said
+    assert "The rest does not apply" in said
+    assert "exact solution" not in said
+    assert "exact solution" in texts(app("ledger", model="crate"))
+    assert "the sparse things are the codes" in texts(app("ledger", model="crate_alpha"))
+
+
+def test_worse_rows_are_those_whose_numbers_say_so(app):
+    table = app("ledger", model="crate", **{"lambda": "0.01"}).dataframe[0].value
+    for _, row in table.iterrows():
+        assert ("Rᶜ rose" in row["worse"]) == ("compress" in row["half step"] and row["ΔRᶜ"] > 1e-3)
+        assert ("objective fell" in row["worse"]) == (row["Δ objective"] < -1e-3)
+        assert row["Δ objective"] == pytest.approx(row["Δ(R − Rᶜ)"] - 0.01 * row["Δ‖Z‖₀"], abs=1e-6)
+
+
+def test_the_verdict_counts_the_rows_of_the_table(app):
+    tested = app("ledger", model="crate", eps2="0.3")
+    table = tested.dataframe[0].value
+    first, second = table.iloc[::2], table.iloc[1::2]
+    compressed, sparsified, whole = numbers_of(tested)
+    assert compressed == ((first["ΔRᶜ"] < -1e-3).sum(), (first["control ΔRᶜ"] < -1e-3).sum())
+    assert sparsified[0] == (second["ΔR"] - 0.0003 * second["Δ‖Z‖₀"] > 1e-3).sum()
+    totals = (table.groupby("layer")[name].sum() for name in ("Δ objective", "control Δ objective"))
+    assert whole == tuple((total > 1e-3).sum() for total in totals)
+
+
+def test_the_url_restores_the_accounts(app):
+    tested = app("ledger", **{"lambda": "0.03", "eps2": "0.1", "ledger": "Rᶜ", "layer": "2"})
+    assert tested.select_slider(key="lambda").value == 0.03
+    assert tested.select_slider(key="eps2").value == 0.1
+    assert tested.segmented_control(key="ledger").value == "Rᶜ"
+    assert tested.slider(key="layer").value == 2
+    assert not tested.exception
+
+
+def test_the_price_of_an_entry_changes_the_objective_alone(app):
+    tested = app("ledger", model="crate")
+    before = tested.dataframe[0].value
+    tested.select_slider(key="lambda").set_value(0.1).run()
+    after = tested.dataframe[0].value
+    assert list(before["ΔRᶜ"]) == list(after["ΔRᶜ"])
+    assert list(before["Δ objective"]) != list(after["Δ objective"])
+    assert "0.1" in tested.query_params["lambda"]
+
+
+def test_a_coarser_distortion_costs_fewer_nats(app):
+    tested = app("ledger", model="crate")
+    before = tested.dataframe[0].value
+    tested.select_slider(key="eps2").set_value(1.0).run()
+    assert list(before["ΔR"]) != list(tested.dataframe[0].value["ΔR"])
+    assert not tested.exception
+
+
+@pytest.mark.parametrize("line", ["Objective", "R − Rᶜ", "R", "Rᶜ", "‖Z‖₀", "‖Z‖₁"])
+def test_every_quantity_can_be_drawn(app, line):
+    tested = app("ledger", ledger=line, model="crate_alpha")
+    assert not tested.exception
+    assert tested.segmented_control(key="ledger").value == line
+
+
+def test_a_rerun_measures_nothing_again(app, monkeypatch):
+    from explorer import measures
+
+    tested = app("ledger", model="crate")
+    for name in ("measure_ledger", "measure_compression", "measure_sparsification", "distortion_curves"):
+        asked = getattr(measures, name)
+
+        def refuse(*_, **__):
+            raise AssertionError("measured again")
+
+        refuse.__module__, refuse.__qualname__ = asked.__module__, asked.__qualname__
+        monkeypatch.setattr(measures, name, refuse)
+    tested.select_slider(key="lambda").set_value(0.1).run()
+    assert not tested.exception

@@ -1,0 +1,70 @@
+"""The report as a file: whole, small, and harmless."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from explorer.inputs.gallery import gallery_photo
+from explorer.measures import Segments
+from explorer.report import MAX_BYTES, Subject, report_html, run_report
+from explorer.trace import Trace
+
+
+@pytest.fixture(scope="module")
+def subject(cards) -> Subject:
+    photo = gallery_photo("kangaroo").path
+    return run_report(photo.read_bytes(), photo.name, cards["crate"], 64, 4, "crop")
+
+
+@pytest.fixture(scope="module")
+def text(subject) -> str:
+    return report_html(subject).decode()
+
+
+def test_nothing_is_fetched_from_anywhere(text: str):
+    ours = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.findall(r'(?:src|href)\s*=\s*"(?!#)', ours)
+    assert "default-src 'none'" in ours
+    assert "$" not in ours  # no place of the template left empty
+
+
+def test_the_numbers_are_those_of_the_measures(subject: Subject, text: str):
+    for row in subject.rows:
+        assert f"<td>{row.subspace_coding_rate_official:,.3f}</td>" in text or (
+            f"<td>{row.subspace_coding_rate_official:,.1f}</td>" in text
+        )
+        assert f"<td>{row.nonzero_fraction:,.3f}</td>" in text
+
+
+def test_names_that_look_like_markup_stay_text(subject: Subject):
+    evil = "</script><script>alert(1)</script>"
+    told = dataclasses.replace(subject, title=evil, about={evil: evil}, top=([evil], np.array([0.5])), file_stem=evil)
+    text = report_html(told).decode()
+    assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(("heads", "width"), [(6, 96), (12, 64)], ids=["S/8", "B/8"])
+def test_a_224_pixel_patch_8_model_stays_under_ten_megabytes(subject: Subject, heads: int, width: int):
+    """785 tokens, 12 layers of CRATE-S's and CRATE-B's width, on numbers that do not compress."""
+    card = dataclasses.replace(subject.trace.card, layers=12, heads=heads, head_dim=width, dim=heads * width, patch=8)
+    points = {}
+    for layer in range(1, 13):
+        tokens = np.random.default_rng(layer).standard_normal((1, heads, 785, width)).astype(np.float32)
+        points[f"subspace.{layer}"] = tokens
+    rows = [
+        dataclasses.replace(subject.rows[0], layer=layer, per_head_official=np.ones(heads)) for layer in range(1, 13)
+    ]
+    picture = np.random.default_rng(0).integers(0, 255, (448, 448, 3), np.uint8)  # noise: the worst photo
+    large = dataclasses.replace(
+        subject, trace=Trace(card, points, (28, 28), 8), picture=picture, scale=2, rows=rows, control=rows
+    )
+
+    def segment(method: str, layer: int, **_) -> Segments:
+        labels = np.random.default_rng(layer).integers(0, 6, (28, 28)).astype(np.uint8)
+        return Segments(method, layer, None, labels, np.random.default_rng(1).random((28, 28, 3)))
+
+    assert len(report_html(large, segment)) < MAX_BYTES
