@@ -102,6 +102,7 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False  # same speed, and the memory of a large run goes back
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to the browser
     providers = [CPU] if wanted == CPU else [wanted, CPU]
     try:
         source = _with_weights(card, weights) if weights else card.path
