@@ -241,7 +241,7 @@ def _large_frame(browser: Any) -> Figure:
     tokens = np.random.default_rng(0).standard_normal((1, card.heads, 785, card.head_dim)).astype(np.float32)
     trace = Trace(card, {"subspace.1": tokens}, (28, 28), card.patch)  # pyright: ignore[reportArgumentType]
     picture = np.zeros((448, 448, 3), np.uint8)
-    for feed in (lens.photo_feed("large", picture), lens.attention_feed("large", trace, 1)):
+    for feed in (lens.photo_feed("photo", picture), lens.attention_feed("large", trace, 1)):
         tab.evaluate("text => bench.feed(text)", base64.b64encode(feed).decode())
     panels = [lens.PANELS[name] for name in ("photo", "attention", "kept")]
     settings = lens.settings(

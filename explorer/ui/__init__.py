@@ -44,12 +44,13 @@ from explorer.ui.first import first_lens, prepare
 from explorer.ui.geometry import weight_geometry
 from explorer.ui.knobs import (
     before_and_after,
-    change_sentence,
     gain_panel,
     ghost_note,
     knob_curves,
+    page_follows,
     prediction_change,
     step_panel,
+    turned_view,
 )
 from explorer.ui.layers import (
     equations,
@@ -97,7 +98,6 @@ __all__ = [
     "View",
     "before_and_after",
     "bounds_figure",
-    "change_sentence",
     "choose_photo",
     "cloud_caption",
     "cloud_layout",
@@ -141,6 +141,7 @@ __all__ = [
     "navigation",
     "overshoot_note",
     "own_share_steps",
+    "page_follows",
     "picture",
     "plot",
     "prediction_caption",
@@ -169,6 +170,7 @@ __all__ = [
     "token_clouds",
     "token_rate_figure",
     "top_line",
+    "turned_view",
     "verdict",
     "warm_up",
     "weight_geometry",

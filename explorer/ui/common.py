@@ -177,12 +177,12 @@ def segments(view: View, method: str, layer: int, head: Heads = None, **options)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
 
 
-def layer_slider(view: View) -> int:
+def layer_slider(view: View, label: str = "Layer ℓ") -> int:
     """The layer in view, shared by all pages and the URL; it starts at the one before the last."""
     layers = view.card.layers
     if layers == 1:
         return 1
     return remembered(
-        st.slider, "Layer ℓ", 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
+        st.slider, label, 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
         help="Layers count from 1, as in the papers.",
     )  # fmt: skip

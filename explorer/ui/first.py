@@ -28,9 +28,8 @@ def prepare() -> None:
     for control in (False, True):
         view.curves(control)
     for method in ("maskcut", "pca"):
-        options = {"objects": LensLook().objects} if method == "maskcut" else {}
         layer = default_layer(card.layers, method)
-        view.measured(segment_trace, method=method, layer=layer, head=None, **options)
+        view.measured(segment_trace, method=method, layer=layer, head=None, **LensLook().options(method))
 
 
 @fragment

@@ -47,11 +47,15 @@ class View:
     @property
     def trained(self) -> View:
         """The same photo, resolution and model as trained; this very view where nothing is turned."""
-        if not self.turned:
+        return self.under(Knobs())
+
+    def under(self, knobs: Knobs) -> View:
+        """The same photo, resolution and model under other knobs; this very view if they are its own."""
+        knobs = replace(knobs, stride=self.knobs.stride)
+        key = caches.trace_key(self.card, self.prepared, knobs)
+        if key == self.key:
             return self
-        knobs = Knobs(stride=self.knobs.stride)
-        trace, key = (make(self.card, self.prepared, knobs) for make in (caches.trace, caches.trace_key))
-        return replace(self, knobs=knobs, trace=trace, key=key)
+        return replace(self, knobs=knobs, trace=caches.trace(self.card, self.prepared, knobs), key=key)
 
     def measured(self, function: Callable[..., Any], **options: Any) -> Any:
         """function(trace, **options), computed once for this trace and these options."""

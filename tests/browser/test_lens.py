@@ -54,7 +54,7 @@ def tab(page: Page) -> Page:
 def drawn(tab: Page) -> Page:
     """The lens of a random photo with layers 1–3 of 4 in hand."""
     picture = np.random.default_rng(9).integers(0, 255, (ROWS * PATCH, COLS * PATCH, 3), np.uint8)
-    bring(tab, lens.photo_feed("v", picture))
+    bring(tab, lens.photo_feed("photo", picture))
     for layer in (1, 2, 3):
         bring(tab, lens.attention_feed("v", trace(), layer))
     labels = np.zeros((ROWS, COLS), np.uint8)
@@ -186,7 +186,7 @@ def test_a_frame_at_785_tokens_and_12_heads_is_fluid(tab: Page):
     u = projections(1, 785, 12, 64)
     big = Trace(Large(), {"subspace.1": u[None]}, (28, 28), 8)  # pyright: ignore[reportArgumentType]
     picture = np.zeros((224, 224, 3), np.uint8)
-    bring(tab, lens.photo_feed("large", picture))
+    bring(tab, lens.photo_feed("photo", picture))
     bring(tab, lens.attention_feed("large", big, 1))
     panels = [lens.PANELS["photo"], lens.PANELS["attention"], lens.PANELS["kept"]]
     data = lens.settings(

@@ -54,7 +54,8 @@ function drawPanel(lens, panel, scene) {
   const context = canvas.getContext("2d");
   const [width, height] = panel.kind === "matrix" ? [480, 240] : [grid.width, grid.height];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  if (feeds.photo?.complete) context.drawImage(feeds.photo, 0, 0, grid.width, grid.height);
+  const photo = store.photos.get(grid.photo);
+  if (photo?.complete && panel.kind !== "matrix") context.drawImage(photo, 0, 0, grid.width, grid.height);
   if (panel.kind === "head") return drawHead(lens, panel, scene, rows?.subarray((panel.head - 1) * tokens + 1, panel.head * tokens));
   const name = `${panel.source}.${layer}`;
   const found = { labels: feeds.segments.get(name), colours: feeds.segments.get(`${name}.colours`) };
