@@ -10,7 +10,7 @@ from explorer.figures.cloud import (
     position_colours,
     value_colours,
 )
-from explorer.figures.curves import histogram_before_after, layer_curve, mark_boundary, stacked_heads
+from explorer.figures.curves import layer_curve, mark_boundary, stacked_heads
 from explorer.figures.ledger import cosine_curve, distortion_curve, ledger_curve
 from explorer.figures.maps import patch_map, token_heatmap
 from explorer.figures.matrices import MAX_CELLS, matrix_map, matrix_row, pair_matrix
@@ -117,7 +117,6 @@ __all__ = [
     "head_curves",
     "heat_overlay",
     "heat_picture",
-    "histogram_before_after",
     "jpeg_bytes",
     "label_colours",
     "label_overlay",

@@ -59,7 +59,7 @@ from explorer.ui.layers import (
     layers_lens,
     rate_position,
     sparsity_caption,
-    threshold_histogram,
+    threshold_note,
     token_rate_figure,
 )
 from explorer.ui.layout import cloud_layout
@@ -165,7 +165,7 @@ __all__ = [
     "style",
     "take_away",
     "theory_fit",
-    "threshold_histogram",
+    "threshold_note",
     "title",
     "token_clouds",
     "token_rate_figure",

@@ -37,7 +37,7 @@ function sceneOf(lens, { view, layer } = {}) {
   const [grid, home, feeds] = [data.views[view], data.views[data.view], feedsOf(view)];
   const token = tokenOn(home, lens.pointed ?? lens.token, grid);
   const scene = { ...data, grid, feeds, token, pinned: tokenOn(home, lens.token, grid), layer, heads: lens.heads };
-  scene.accent = getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
+  scene.accent = accentOf(lens);
   const attention = feeds.layers.get(layer);
   if (attention && attention.tokens === 1 + grid.rows * grid.cols) {
     const { heads, tokens } = attention;
@@ -47,6 +47,8 @@ function sceneOf(lens, { view, layer } = {}) {
   }
   return scene;
 }
+
+const accentOf = (lens) => getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
 
 function drawPanel(lens, panel, scene) {
   const { grid, feeds, rows, tokens, layer } = scene;
