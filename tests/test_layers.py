@@ -41,11 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": set(),
     "export": {"models", "trace", "errors"},
     "training": {"models", "measures", "errors"},
-    "cli_options": {"trace", "errors"},
     "cli": {
         *LOW,
         "ablate",
-        "cli_options",
         "hub",
         "figures",
         "summary",
