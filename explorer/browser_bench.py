@@ -18,7 +18,8 @@ import numpy as np
 
 from explorer import lens
 from explorer.browser import chromium, server
-from explorer.trace import ModelCard, Trace
+from explorer.card import ModelCard
+from explorer.trace import Trace
 
 PATIENCE_MS = 90_000
 STEPS, WARM_UP = 14, 14

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from explorer import zoo
+from explorer.card import ModelCard
 from explorer.cli.options import JsonOption, SizeOption, StrideOption
 from explorer.cli.output import console, print_json
-from explorer.trace import ModelCard
 
 
 def bench(

@@ -15,9 +15,10 @@ import numpy as np
 import typer
 
 from explorer import zoo
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_input, reading_note
-from explorer.trace import Array, ModelCard, Prepared
+from explorer.trace import Array, Prepared
 
 ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")]
 InputArgument = Annotated[Path, typer.Argument(help="A picture, or a .npy of float32 (B,3,H,W), fed as it is.")]

@@ -14,13 +14,14 @@ import onnx
 import torch
 
 from explorer import zoo
+from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import Checkpoint, read_checkpoint
 from explorer.export.families import WEIGHT_ROLES, build
 from explorer.export.identify import FAMILIES, Identity, identify
 from explorer.export.parity import check_parity
-from explorer.trace import METADATA_KEY, Array, ModelCard
+from explorer.trace import Array
 
 PROBE_LIMIT_S = 60
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,10 @@ import zlib
 import numpy as np
 from PIL import Image, ImageOps
 
+from explorer.card import MAX_SIDE, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.inputs.common import digest, too_large
-from explorer.trace import MAX_SIDE, Array, Prepared, Preprocessing, read_only
+from explorer.trace import Array, Prepared, read_only
 
 Size = tuple[int, int]  # width, height, as in PIL
 

@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.trace import Array, ModelCard, Trace
+from explorer.card import ModelCard
+from explorer.trace import Array, Trace
 from explorer.ui import caches
 from explorer.ui.common import heading, plot
 from explorer.ui.view import View

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from explorer import zoo
+from explorer.card import ModelCard, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.export import card as room
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import read_checkpoint
 from explorer.export.identify import identify
 from explorer.export.importer import describe, import_checkpoint
-from explorer.trace import ModelCard, Preprocessing
 
 FULL = {
     "heads": 4, "classes": ["cat", "dog", "owl"], "mean": [0.1, 0.2, 0.3], "std": [1, 2, 0.5], "image_size": 16,

@@ -10,8 +10,9 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from explorer import runtime
+from explorer.card import METADATA_KEY, ModelCard
 from explorer.export.importer import import_checkpoint
-from explorer.trace import METADATA_KEY, Knobs, ModelCard, trace_points
+from explorer.trace import Knobs, trace_points
 from tests.conftest import SIZES, draw, pixels, prepared, state_of, torch_points
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}

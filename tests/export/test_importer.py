@@ -257,7 +257,7 @@ def test_an_exported_file_that_fails_in_the_child_is_not_installed(cards, tmp_pa
 
 
 def test_families_are_those_of_the_vocabulary():
+    from explorer.card import FAMILY_LABELS
     from explorer.export.families import WEIGHT_ROLES
-    from explorer.trace import FAMILY_LABELS
 
     assert set(FAMILIES) == set(FAMILY_LABELS) == set(WEIGHT_ROLES)

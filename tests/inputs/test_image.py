@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.card import Preprocessing
 from explorer.errors import ExplorerError
 from explorer.inputs import image as module
 from explorer.inputs.image import (
@@ -17,7 +18,6 @@ from explorer.inputs.image import (
     read_photo,
     reading_note,
 )
-from explorer.trace import Preprocessing
 
 SMALL = Preprocessing(resize=128, crop=112)
 ORIENTATION = 0x0112
