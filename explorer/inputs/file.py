@@ -8,7 +8,8 @@ from explorer.card import Preprocessing
 from explorer.errors import ExplorerError
 from explorer.inputs.array import MAX_ARRAY_BYTES, load_array, prepare_array
 from explorer.inputs.common import too_large
-from explorer.inputs.image import MAX_BYTES, prepare_photo
+from explorer.inputs.decode import MAX_BYTES
+from explorer.inputs.image import prepare_photo
 from explorer.trace import Prepared
 
 

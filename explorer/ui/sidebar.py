@@ -9,8 +9,8 @@ import streamlit as st
 
 from explorer import runtime
 from explorer.card import ModelCard
+from explorer.inputs.decode import MAX_BYTES, reading_note
 from explorer.inputs.gallery import gallery, gallery_photo
-from explorer.inputs.image import MAX_BYTES, reading_note
 from explorer.trace import Knobs, patch_grid
 from explorer.ui import caches
 from explorer.ui.remembered import remembered
