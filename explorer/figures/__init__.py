@@ -16,10 +16,8 @@ from explorer.figures.maps import patch_map, token_heatmap
 from explorer.figures.matrices import MAX_CELLS, matrix_map, matrix_row, pair_matrix
 from explorer.figures.pictures import (
     heat_overlay,
-    heat_picture,
     jpeg_bytes,
     label_overlay,
-    mask_overlay,
     png_bytes,
     rgb_overlay,
     threshold_overlay,
@@ -116,7 +114,6 @@ __all__ = [
     "head_bars",
     "head_curves",
     "heat_overlay",
-    "heat_picture",
     "histogram_before_after",
     "jpeg_bytes",
     "label_colours",
@@ -124,7 +121,6 @@ __all__ = [
     "layer_curve",
     "ledger_curve",
     "mark_boundary",
-    "mask_overlay",
     "matrix_map",
     "matrix_row",
     "pair_matrix",
