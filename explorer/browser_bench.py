@@ -5,16 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
-import socket
 import statistics
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -23,12 +18,10 @@ from typing import Any
 import numpy as np
 
 from explorer import lens
-from explorer.errors import ExplorerError
-from explorer.trace import ModelCard, Trace
+from explorer.browser import chromium, server
+from explorer.card import ModelCard
+from explorer.trace import Trace
 
-APP = Path(__file__).parents[1] / "streamlit_app.py"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PATIENCE_MS = 90_000
 STEPS, WARM_UP = 14, 14
 HOVERS = 60
@@ -58,12 +51,12 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
 
     Raises ExplorerError without playwright or a Chromium.
     """
-    with _browser() as browser:
+    with chromium() as browser:
         progress("lens frame at 785 tokens × 12 heads")
         figures = [_large_frame(browser)]
         progress("first page")
         figures += _first_page(browser, card)
-        with _server() as (url, process, _):
+        with _app() as (url, process):
             tab = browser.new_page(viewport={"width": 1400, "height": 900})
             progress("Segment page")
             _open(tab, f"{url}/segment?model={card.name}")
@@ -80,51 +73,9 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
     return figures
 
 
-# ---- the browser and the server ----
-
-
-@contextmanager
-def _browser() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise ExplorerError("bench --ui needs playwright: install it with `pip install playwright`.") from error
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        raise ExplorerError(f"bench --ui needs a browser: put {' or '.join(BROWSERS)} on the PATH.")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@contextmanager
-def _server() -> Iterator[tuple[str, subprocess.Popen[bytes], float]]:
-    """A fresh server on a free port: its address, its process and when it was started."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "explorer.launch", str(port), "--headless"]
-    started = time.perf_counter()
-    none = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=APP.parent, stdin=none, stdout=none, stderr=none)
-    try:
-        while not _healthy(f"http://127.0.0.1:{port}"):
-            if process.poll() is not None:
-                raise ExplorerError("The app did not start: try `crate-explorer app` to see why.")
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}", process, started
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _healthy(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never ask a proxy for this machine
-    try:
-        return opener.open(f"{url}/_stcore/health", timeout=2).status == 200
-    except (urllib.error.URLError, OSError):
-        return False
+def _app() -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
+    """A fresh server of the app: its address and its process."""
+    return server(lambda port: ["-m", "explorer.launch", str(port), "--headless"])
 
 
 def _open(tab: Any, address: str) -> None:
@@ -141,9 +92,6 @@ def _settle(tab: Any) -> None:
         tab.wait_for_timeout(pause)
 
 
-# ---- the figures ----
-
-
 def _figure(name: str, samples: list[float], target: float, unit: str = "ms") -> Figure:
     worst = float(np.percentile(samples, 95))
     return Figure(name, unit, statistics.median(samples), worst, target, len(samples))
@@ -156,7 +104,8 @@ def _first_page(browser: Any, card: ModelCard) -> list[Figure]:
     """
     drawn, whole = [], []
     for _ in range(STARTS):
-        with _server() as (url, _, started):
+        started = time.perf_counter()
+        with _app() as (url, _):
             context = browser.new_context(viewport={"width": 1400, "height": 900})
             tab = context.new_page()
             tab.goto(f"{url}/?model={card.name}", wait_until="commit")

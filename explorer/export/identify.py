@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 import torch
 
+from explorer.card import FAMILY_LABELS
 from explorer.errors import ExplorerError
 from explorer.models.crate import Crate, Size
 from explorer.models.crate_alpha import CrateAlpha
 from explorer.models.vit import ViT
-from explorer.trace import FAMILY_LABELS, Array
+from explorer.trace import Array
 
 FAMILIES: dict[str, type[Crate] | type[ViT]] = {"crate": Crate, "crate_alpha": CrateAlpha, "vit": ViT}
 DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}

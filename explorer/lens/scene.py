@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from explorer.card import ModelCard
 from explorer.lens.panels import Panel, look_up_colors
-from explorer.trace import Array, ModelCard, Trace
+from explorer.trace import Array, Trace
 
 
 @dataclass(frozen=True)

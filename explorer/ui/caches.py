@@ -19,8 +19,9 @@ from typing import Any
 import streamlit as st
 
 from explorer import runtime, zoo
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 
 MAX_OPEN_MODELS = 8
 MAX_TRACE_BYTES = 300_000_000

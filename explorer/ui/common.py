@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer import figures, runtime
+from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.measures import Heads, Segments, on_pixels, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
@@ -111,13 +111,6 @@ def heading(title: str, explanation: str = "") -> None:
     st.markdown(f"##### {title}")
     if explanation:
         st.caption(explanation)
-
-
-def picture(title: str, pixels: Array, caption: str) -> None:
-    """A titled picture with its caption; the title and caption are its text alternative too."""
-    st.markdown(f"##### {title}")
-    st.image(figures.jpeg_bytes(pixels), width="stretch", alt=f"{title}: {caption}")
-    st.caption(caption)
 
 
 def plot(figure: go.Figure, key: str) -> None:

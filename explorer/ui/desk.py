@@ -11,9 +11,10 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
+from explorer.card import ModelCard
 from explorer.figures import style
 from explorer.knobs import MAX_GAIN, Turn, values_of
-from explorer.trace import Knobs, ModelCard
+from explorer.trace import Knobs
 from explorer.ui.sources import sources
 from explorer.ui.turned import turn
 

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
+from explorer.card import ModelCard
 from explorer.knobs import Turn, largest, trained_values, values_of
 from explorer.lens import PANELS, LensChoice, LensLook, Section
-from explorer.trace import ModelCard
 from explorer.ui.common import heading, plain, plot
 from explorer.ui.desk import gain_desk
 from explorer.ui.layers import rate_panel, sparsity_panel

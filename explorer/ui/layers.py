@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures, summary
+from explorer.card import ModelCard
 from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, curve_panel, histogram_panel
 from explorer.measures import LayerMeasures
-from explorer.trace import Array, LayerWeights, ModelCard
+from explorer.trace import Array, LayerWeights
 from explorer.ui import caches
 from explorer.ui.common import download
 from explorer.ui.lens import draw_lens

@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures, summary
+from explorer.card import ModelCard
 from explorer.figures.style import SIGNED_SCALE, WORSE_COLOR, rgba
 from explorer.measures import COMPRESS, Balance, HalfStep, LayerLedger
-from explorer.trace import Array, ModelCard
+from explorer.trace import Array
 from explorer.ui import caches
 from explorer.ui.common import download
 from explorer.ui.layers import under_grid

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from explorer.card import ModelCard
 from explorer.knobs import Turn, read_knobs, turn_knobs, turns_of, words_of, write_knobs
-from explorer.trace import Knobs, ModelCard
+from explorer.trace import Knobs
 
 PARAMETER = "knobs"
 TEXT = "turned"

@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.shown import shown_picture
 from explorer.knobs import turns_of, values_of
 from explorer.measures import LayerMeasures, measure_curves, measure_layers, top_classes
-from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 from explorer.ui import caches, sidebar
 
 MAX_PREPARED = 48
