@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -10,6 +12,8 @@ from explorer.figures.checks import alike, finite
 from explorer.trace import Array
 
 MAX_BINS = 80
+EMPTY = 0.5
+"""Where an empty bin is drawn on a logarithmic axis: below a bin of one."""
 
 
 def layer_curve(
@@ -121,44 +125,64 @@ def histogram_before_after(
     *,
     label: str = style.ENTRY_LABEL,
     names: tuple[str, str] = ("before", "after"),
-    log: bool = True,
 ) -> go.Figure:
     """How a step moved the entries: two step histograms on the same bins, at most 80 of them, 0 always an edge.
 
-    before, after: samples, any 1-D length; only counts reach the figure. threshold: where a line is drawn.
-    names: for the legend, which adds the share of exact zeros. log: counts on a logarithmic axis.
-    Raises ValueError for NaN or empty arrays.
+    before, after: samples, any 1-D length; only counts reach the figure, on a logarithmic axis, where an empty bin lies
+    on the axis. threshold: where a line is drawn. names: for the legend, which adds the share of exact zeros.
+    Built in one go: as bars, piece by piece, it took ten times as long. Raises ValueError for NaN or empty arrays.
     """
     samples = finite(before, 1, "before"), finite(after, 1, "after")
     edges = shared_edges(*samples)
-    middles, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
-    figure = go.Figure()
     colors = (style.CONTROL_COLOR, style.QUANTITIES[style.NONZERO_LABEL].color)
-    for values, name, color in zip(samples, names, colors, strict=True):
-        zeros = np.count_nonzero(values == 0) / values.size
-        figure.add_bar(
-            x=middles,
-            y=np.histogram(values, edges)[0],
-            width=widths,
-            name=f"{name} ({zeros:.1%} exactly 0)",
-            marker={"color": style.rgba(color, 0.55), "line": {"width": 0}},
-            customdata=np.stack([edges[:-1], edges[1:]], axis=1),
-            hovertemplate=(
-                f"{name}: %{{y:,}} entries<br>%{{customdata[0]:.3~g}} … %{{customdata[1]:.3~g}}<extra></extra>"
-            ),
-        )
-    if threshold is not None:
-        figure.add_vline(
-            x=threshold,
-            line={"dash": "dot", "width": 1.5, "color": style.SELECTED_COLOR},
-            annotation={"text": f"threshold {threshold:.3g}", "xanchor": "left", "yanchor": "top"},
-        )
-    figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(title=label)
-    figure.update_yaxes(title="entries (count)")
-    if log:
-        figure.update_yaxes(type="log", dtick=1, exponentformat="power")
-    return style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
+    steps = [_steps(*one, edges) for one in zip(samples, names, colors, strict=True)]
+    most = max(float(step["y"].max()) for step in steps)
+    layout = style.frame(title, style.CURVE_HEIGHT, legend=True) | {
+        "hovermode": "x",
+        "xaxis": {"title": {"text": label}, "range": [edges[0], edges[-1]], "showgrid": False, "automargin": True},
+        "yaxis": {
+            "title": {"text": "entries (count)"}, "type": "log", "dtick": 1, "exponentformat": "power",
+            "range": [np.log10(EMPTY), np.log10(most) + 0.15], "automargin": True,
+        },
+        "shapes": [] if threshold is None else [_threshold_line(threshold)],
+    }  # fmt: skip
+    return go.Figure(steps, layout)
+
+
+def _steps(values: Array, name: str, color: str, edges: Array) -> dict[str, Any]:
+    """A step histogram as a trace: a point in the middle of every bin, and of an empty one at either end."""
+    counts = np.pad(counts_in(values, edges), 1)
+    edges = np.array([2 * edges[0] - edges[1], *edges, 2 * edges[-1] - edges[-2]])
+    middles = (edges[:-1] + edges[1:]) / 2
+    zeros = np.count_nonzero(values == 0) / values.size
+    return {
+        "type": "scatter", "x": middles, "y": np.maximum(counts, EMPTY), "name": f"{name} ({zeros:.1%} exactly 0)",
+        "mode": "lines", "fill": "tozeroy", "fillcolor": style.rgba(color, 0.45),
+        "line": {"shape": "hvh", "width": 1.5, "color": color},
+        "customdata": np.stack([counts, edges[:-1], edges[1:]], axis=1),
+        "hovertemplate": f"{name}: %{{customdata[0]:,}} entries, "
+        "%{customdata[1]:.3~g} … %{customdata[2]:.3~g}<extra></extra>",
+    }  # fmt: skip
+
+
+def _threshold_line(threshold: float) -> dict[str, Any]:
+    """Named in the legend: a text beside it would lie over the histogram."""
+    return {
+        "type": "line", "x0": threshold, "x1": threshold, "y0": 0, "y1": 1, "yref": "paper", "showlegend": True,
+        "name": f"threshold {threshold:.3g}", "line": {"dash": "dot", "width": 2, "color": style.SELECTED_COLOR},
+    }  # fmt: skip
+
+
+def counts_in(values: Array, edges: Array) -> Array:
+    """How many values lie in each bin, int, as np.histogram counts them, in a third of its time.
+
+    edges: (n,), all bins of one width but for rounding, and no value outside.
+    """
+    last = len(edges) - 2
+    guess = ((values - edges[0]) * ((last + 1) / (edges[-1] - edges[0]))).astype(np.int64).clip(0, last)
+    guess -= values < edges[guess]
+    guess += (values >= edges[guess + 1]) & (guess < last)
+    return np.bincount(guess, minlength=last + 1)
 
 
 def shared_edges(*samples: Array) -> Array:

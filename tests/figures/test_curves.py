@@ -112,28 +112,37 @@ def test_stacked_heads_refuse(bad):
         figures.stacked_heads(np.array([[1.0, bad]]))
 
 
+def counts(trace) -> list[int]:
+    """The counts of a step histogram's bins, without the empty one at either end."""
+    assert trace.customdata[[0, -1], 0].tolist() == [0, 0]
+    return trace.customdata[1:-1, 0].astype(int).tolist()
+
+
 def test_histogram_counts_every_value():
     rng = np.random.default_rng(0)
     before = rng.standard_normal(5000)
     after = np.maximum(before - 0.3, 0)
     figure = figures.histogram_before_after(before, after, 0.3, "t")
-    assert [int(trace.y.sum()) for trace in figure.data] == [5000, 5000]
-    assert all(len(trace.y) <= curves.MAX_BINS for trace in figure.data)
+    assert [sum(counts(trace)) for trace in figure.data] == [5000, 5000]
+    assert all(len(counts(trace)) <= curves.MAX_BINS for trace in figure.data)
     np.testing.assert_array_equal(figure.data[0].x, figure.data[1].x)
     zeros = np.mean(after == 0)
     assert [trace.name for trace in figure.data] == ["before (0.0% exactly 0)", f"after ({zeros:.1%} exactly 0)"]
-    assert figure.layout.shapes[0].x0 == 0.3
+    (line,) = figure.layout.shapes
+    assert (line.x0, line.name, line.showlegend) == (0.3, "threshold 0.3", True)
     assert figure.layout.yaxis.type == "log"
 
 
 def test_histogram_by_hand():
-    # from −1 to 1 in 78 widths of 1/39: both ends and 0 are edges
-    figure = figures.histogram_before_after(np.array([-1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0]), log=False)
-    edges = figure.data[0].customdata
-    zero = int(np.flatnonzero(edges[:, 0] == 0)[0])
-    assert figure.data[0].y[[0, zero, -1]].tolist() == [1, 1, 1]
-    assert figure.data[1].y[[0, zero, -1]].tolist() == [0, 2, 1]
-    assert figure.layout.yaxis.type is None
+    # from −1 to 1 in 78 widths of 1/39: both ends and 0 are edges, so the zeros stand in the first bin above 0
+    figure = figures.histogram_before_after(np.array([-1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0]))
+    first, second = figure.data
+    np.testing.assert_allclose(first.customdata[1:-1, 1:], np.arange(-39, 39)[:, None] / 39 + [0, 1 / 39], atol=1e-12)
+    assert [counts(first)[i] for i in (0, 39, -1)] == [1, 1, 1]
+    assert [counts(second)[i] for i in (0, 39, -1)] == [0, 2, 1]
+    assert [sum(counts(trace)) for trace in figure.data] == [3, 3]
+    assert second.y[[0, 1, 40, 78]].tolist() == [0.5, 0.5, 2, 1]  # an empty bin lies on the axis
+    assert 10 ** figure.layout.yaxis.range[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +158,8 @@ def test_histogram_by_hand():
 )
 def test_histogram_edges_hold_extreme_samples(before, after):
     figure = figures.histogram_before_after(np.array(before), np.array(after))
-    assert [int(trace.y.sum()) for trace in figure.data] == [len(before), len(after)]
-    assert len(figure.data[0].y) <= curves.MAX_BINS
+    assert [sum(counts(trace)) for trace in figure.data] == [len(before), len(after)]
+    assert len(counts(figure.data[0])) <= curves.MAX_BINS
 
 
 def test_shared_edges_lose_nothing_over_many_ranges():
@@ -160,7 +169,11 @@ def test_shared_edges_lose_nothing_over_many_ranges():
         edges = curves.shared_edges(sample)
         assert len(edges) - 1 <= curves.MAX_BINS
         assert (np.diff(edges) > 0).all()
-        assert np.histogram(sample, edges)[0].sum() == 50
+        np.testing.assert_array_equal(curves.counts_in(sample, edges), np.histogram(sample, edges)[0])
+        assert curves.counts_in(sample, edges).sum() == 50
+        on_edges = curves.counts_in(edges, edges)
+        assert (on_edges[:-1] == 1).all()  # an edge belongs to the bin that it opens …
+        assert on_edges[-1] == 2  # … and the last one to the last bin
 
 
 def test_histogram_refuses_nan():
