@@ -207,25 +207,6 @@ def _histogram(view: View, layer: int) -> go.Figure:
     return figures.histogram_before_after(before.ravel(), view.trace.codes(layer).ravel(), threshold, title=title)
 
 
-def token_rate_figure(view: View, layer: int, eps_squared: float = measures.OFFICIAL_EPS_SQUARED) -> go.Figure:
-    """Exact rate of every patch token, summed over the subspaces, on the patch grid."""
-    return caches.once(view.key, _token_rates, view, layer=layer, eps_squared=eps_squared)
-
-
-def _token_rates(view: View, layer: int, eps_squared: float) -> go.Figure:
-    rates = measures.subspace_token_rates(view.trace.projections(layer), eps_squared).sum(axis=0)[1:]
-    title = f"Rate of each token in U<sub>[{view.card.heads}]</sub>"
-    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=under_grid(view))
-
-
-def under_grid(view: View) -> Array:
-    """The part of the shown picture that the patch grid tiles: a cell as wide as the stride around each centre."""
-    rows, cols = view.trace.grid
-    cell = view.scale * view.trace.stride
-    edge = (view.scale * view.card.patch - cell) // 2
-    return view.picture[edge : edge + rows * cell, edge : edge + cols * cell]
-
-
 def layer_downloads(view: View) -> None:
     """Every number of every layer, model and control, as CSV."""
 
