@@ -12,7 +12,7 @@ from explorer.figures.cloud import (
 )
 from explorer.figures.curves import layer_curve, mark_boundary, stacked_heads
 from explorer.figures.ledger import cosine_curve, distortion_curve, ledger_curve
-from explorer.figures.maps import patch_map, token_heatmap
+from explorer.figures.maps import code_map
 from explorer.figures.matrices import MAX_CELLS, matrix_map, matrix_row, pair_matrix
 from explorer.figures.pictures import (
     heat_overlay,
@@ -61,7 +61,6 @@ from explorer.figures.style import (
     SPREAD_LABEL,
     STEP_LABEL,
     SUPPORT_LABEL,
-    TOKEN_RATE_CHANGE_LABEL,
     TOKEN_RATE_LABEL,
     WHOLE_RATE_LABEL,
 )
@@ -104,10 +103,10 @@ __all__ = [
     "SPREAD_LABEL",
     "STEP_LABEL",
     "SUPPORT_LABEL",
-    "TOKEN_RATE_CHANGE_LABEL",
     "TOKEN_RATE_LABEL",
     "WHOLE_RATE_LABEL",
     "TokenColours",
+    "code_map",
     "contact_sheet",
     "cosine_curve",
     "distortion_curve",
@@ -123,7 +122,6 @@ __all__ = [
     "matrix_map",
     "matrix_row",
     "pair_matrix",
-    "patch_map",
     "photo_colours",
     "photo_number_colours",
     "png_bytes",
@@ -136,6 +134,5 @@ __all__ = [
     "stacked_heads",
     "subspace_cloud",
     "threshold_overlay",
-    "token_heatmap",
     "value_colours",
 ]

@@ -105,7 +105,7 @@ def stacked_heads(
     _layer_axis(figure, layers, selected)
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
-    style.finish(figure, title, style.CURVE_HEIGHT + 40, legend=True)
+    style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
     return figure.update_layout(
         legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=40 if title else 8
     )

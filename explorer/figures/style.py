@@ -32,7 +32,6 @@ PROGRESS_LABEL = "share of the way"
 BITS_LABEL = "R (bits per token)"
 DIRECTIONS_LABEL = "directions above ε"
 OVERLAP_LABEL = "share of R<sup>c</sup> told twice"
-TOKEN_RATE_CHANGE_LABEL = "change of rate (nats)"
 OWN_SHARE_LABEL = "energy in its own subspace (share)"
 CODE_LABEL = "entry of a code"
 L1_MEAN_LABEL = "mean |entry|"
@@ -97,7 +96,6 @@ QUANTITIES = {
         Quantity(BITS_LABEL, "#14a085", ",.2f", "bits"),
         Quantity(DIRECTIONS_LABEL, "#a0782c", ",.1f", "directions"),
         Quantity(OVERLAP_LABEL, "#964b9a", ".1%"),
-        Quantity(TOKEN_RATE_CHANGE_LABEL, "#2d87d2", "+,.2f", "nats"),
         Quantity(OWN_SHARE_LABEL, "#1e8a3c", ".1%"),
         Quantity(CODE_LABEL, "#2d5ac3", ",.3~g"),
         Quantity(L1_MEAN_LABEL, "#2d5ac3", ",.3~g"),
@@ -138,8 +136,8 @@ RATE_SCALE = _scale(sequential.Viridis)
 """Rates and norms of patches."""
 SIGNED_SCALE = _scale(diverging.RdBu_r)
 """Signed values, centred on zero."""
-ENTRY_SCALE = _scale(diverging.RdBu_r[len(diverging.RdBu_r) // 2 :])
-"""Token entries that are not negative: the upper half of SIGNED_SCALE, so that a value keeps its colour."""
+CODE_SCALE: Scale = [[0.0, "rgba(214,80,70,0)"], [0.25, "rgba(214,80,70,0.45)"], [1.0, "rgba(214,80,70,1)"]]
+"""Entries of codes: red above zero as in SIGNED_SCALE; zero is clear, so that no theme gets a glaring block."""
 
 
 def quantity(label: str) -> Quantity:

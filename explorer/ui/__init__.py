@@ -29,6 +29,7 @@ from explorer.ui.experiment import (
 )
 from explorer.ui.experiment_view import (
     code_maps,
+    code_note,
     experiment_download,
     experiment_formulas,
     experiment_readings,
@@ -59,7 +60,6 @@ from explorer.ui.layers import (
     rate_position,
     sparsity_caption,
     threshold_note,
-    token_rate_figure,
 )
 from explorer.ui.layout import cloud_layout
 from explorer.ui.ledger import (
@@ -69,12 +69,11 @@ from explorer.ui.ledger import (
     bounds_figure,
     heads_figure,
     ledger_figure,
+    ledger_lens,
     ledger_note,
     ledger_settings,
     ledger_table,
-    rate_change_figure,
     verdict,
-    whole_rate_figure,
 )
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.models import import_form, remove_form, zoo_table
@@ -104,6 +103,7 @@ __all__ = [
     "cloud_settings",
     "cloud_tokens",
     "code_maps",
+    "code_note",
     "current_view",
     "distortion_curves",
     "draw_lens",
@@ -131,6 +131,7 @@ __all__ = [
     "layer_slider",
     "layers_lens",
     "ledger_figure",
+    "ledger_lens",
     "ledger_note",
     "ledger_settings",
     "ledger_table",
@@ -146,7 +147,6 @@ __all__ = [
     "prediction_change",
     "prepare",
     "provider_line",
-    "rate_change_figure",
     "rate_kind",
     "rate_position",
     "rate_steps",
@@ -166,7 +166,6 @@ __all__ = [
     "threshold_note",
     "title",
     "token_clouds",
-    "token_rate_figure",
     "top_line",
     "turned_view",
     "verdict",
@@ -174,6 +173,5 @@ __all__ = [
     "weight_geometry",
     "what_to_look_for",
     "whiteness_curves",
-    "whole_rate_figure",
     "zoo_table",
 ]

@@ -179,3 +179,12 @@ def layer_slider(view: View, label: str = "Layer ℓ") -> int:
         st.slider, label, 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
         help="Layers count from 1, as in the papers.",
     )  # fmt: skip
+
+
+def follow_layer(view: View, layer: int) -> None:
+    """In a fragment with a lens: run the whole page again if a key in the lens chose another layer than the page's.
+
+    Before the fragment writes to the URL: what it has sent by then is dropped.
+    """
+    if view.card.layers > 1 and st.session_state.get("layer", layer) != layer:
+        st.rerun()

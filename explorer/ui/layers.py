@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures, summary
@@ -14,7 +13,6 @@ from explorer.card import ModelCard
 from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, curve_panel, histogram_panel
 from explorer.measures import LayerMeasures
 from explorer.trace import Array, LayerWeights
-from explorer.ui import caches
 from explorer.ui.common import download
 from explorer.ui.lens import draw_lens
 from explorer.ui.remembered import remembered
@@ -202,25 +200,6 @@ def threshold_note(card: ModelCard) -> None:
     """Why a ViT has no threshold to look at."""
     if not card.has_ista:
         st.info("A ViT has no threshold: its second half is an MLP with a residual, so no entry becomes exactly zero.")
-
-
-def token_rate_figure(view: View, layer: int, eps_squared: float = measures.OFFICIAL_EPS_SQUARED) -> go.Figure:
-    """Exact rate of every patch token, summed over the subspaces, on the patch grid."""
-    return caches.once(view.key, _token_rates, view, layer=layer, eps_squared=eps_squared)
-
-
-def _token_rates(view: View, layer: int, eps_squared: float) -> go.Figure:
-    rates = measures.subspace_token_rates(view.trace.projections(layer), eps_squared).sum(axis=0)[1:]
-    title = f"Rate of each token in U<sub>[{view.card.heads}]</sub>"
-    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=under_grid(view))
-
-
-def under_grid(view: View) -> Array:
-    """The part of the shown picture that the patch grid tiles: a cell as wide as the stride around each centre."""
-    rows, cols = view.trace.grid
-    cell = view.scale * view.trace.stride
-    edge = (view.scale * view.card.patch - cell) // 2
-    return view.picture[edge : edge + rows * cell, edge : edge + cols * cell]
 
 
 def layer_downloads(view: View) -> None:
