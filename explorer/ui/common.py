@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import runpy
 from collections.abc import Callable
@@ -67,6 +68,8 @@ def navigation() -> StreamlitPage:
         ]
     )
     st.session_state[PAGE] = page.url_path
+    if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports
+        importlib.import_module("pandas")
     return page
 
 

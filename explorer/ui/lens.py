@@ -101,7 +101,8 @@ def draw_lens(
                 _send(f"{key}.photo.{photo}", caches.once(photo, lens.photo_feed, photo, one.picture))
             if attention:
                 _send_attention(view, sorted(shown - have), key)
-    _component()(key=key, data=data, on_chosen_change=lambda: _keep_choice(key, layer_key))
+    # in a list, since Streamlit looks for data frames in a dict and imports pandas to do so
+    _component()(key=key, data=[data], on_chosen_change=lambda: _keep_choice(key, layer_key))
 
     if panels and attention and others:
         with st.container(key=f"{FEEDS}_{key}_others"):

@@ -108,7 +108,7 @@ function rest(desk) {
   post(desk);
 }
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data: [data], setStateValue }) {
   const root = parentElement.querySelector(".desk");
   if (!desks.has(root)) desks.set(root, { root, at: 0, dirty: false, waiting: false });
   update(desks.get(root), data, (turned) => setStateValue("turned", turned));
