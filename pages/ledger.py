@@ -12,11 +12,11 @@ st.markdown(
     "sparsification should win zeros and keep $R$. This page keeps the accounts."
 )
 view = ui.current_view()
-settings, layer = ui.ledger_settings(), ui.layer_slider(view)
+settings = ui.ledger_settings()
 eps_squared = settings.eps_squared
 ui.ledger_note(view.card)
 
-ui.plot(ui.ledger_figure(view, settings, layer), "ledger_curve")
+ui.plot(ui.ledger_figure(view, settings), "ledger_curve")
 st.caption(ui.LEDGER_CAPTION)
 ui.verdict(view, settings)
 ui.ledger_table(view, settings)
@@ -25,24 +25,32 @@ st.caption(ui.TABLE_CAPTION)
 ui.heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice is a head that spends much.")
 heads, bounds = st.columns(2)
 with heads:
-    ui.plot(ui.heads_figure(view, layer, eps_squared), "ledger_heads")
+    ui.plot(ui.heads_figure(view, eps_squared), "ledger_heads")
     st.caption("Tokens that enter each layer, as they are, at the ε² chosen above. Compare layers and heads.")
 with bounds:
-    ui.plot(ui.bounds_figure(view, layer), "ledger_bounds")
+    ui.plot(ui.bounds_figure(view), "ledger_bounds")
     st.caption(ui.BOUNDS_CAPTION)
 
-ui.heading(
-    f"Where on the photo, layer {layer}",
-    "What the rate would lose without a patch, exactly: $R$ of all tokens, $R^c$ in the subspaces, which compression "
-    "should lower, and what the first half step did to it. Each map has a scale of its own, written below it. Point "
-    "at a patch to read its values; click to pin it.",
-)
-ui.ledger_lens(view, layer, eps_squared)
-
 ui.heading("How white is each layer?", "Each step against the optimisation step that it was derived from.")
-ui.whiteness_curves(view, layer, eps_squared)
+ui.whiteness_curves(view, eps_squared)
 
-ui.heading(f"What ε² decides, layer {layer}", "The same tokens, coded finely (left) to coarsely (right).")
-ui.distortion_curves(view, layer, eps_squared)
+
+@ui.fragment
+def one_layer() -> None:
+    """What depends on the layer: a step runs only this part again."""
+    ui.heading("One layer, closely")
+    layer = ui.layer_slider(view)
+    ui.heading(
+        "Where on the photo",
+        "What the rate would lose without a patch, exactly: $R$ of all tokens, $R^c$ in the subspaces, which "
+        "compression should lower, and what the first half step did to it. Each map has a scale of its own, written "
+        "below it. Point at a patch to read its values; click to pin it.",
+    )
+    ui.ledger_lens(view, eps_squared)
+    ui.heading("What ε² decides", "The same tokens, coded finely (left) to coarsely (right).")
+    ui.distortion_curves(view, layer, eps_squared)
+
+
+one_layer()
 ui.take_away(view)
 ui.glossary()
