@@ -173,6 +173,14 @@ def segments(view: View, method: str, layer: int, head: Heads = None, **options)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
 
 
+def page_part(key: str, names: dict[str, str]) -> str:
+    """Which part of a long page is shown, the first at first; only that one is computed. names: name → label."""
+    return remembered(
+        st.segmented_control, "Show", list(names), key=key, default=next(iter(names)), valid=list(names),
+        required=True, format_func=names.__getitem__, label_visibility="collapsed",
+    )  # fmt: skip
+
+
 def layer_slider(view: View, label: str = "Layer ℓ") -> int:
     """The layer in view, shared by all pages and the URL; it starts at the one before the last."""
     layers = view.card.layers

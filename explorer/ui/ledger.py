@@ -109,17 +109,22 @@ def ledger_settings() -> LedgerSettings:
             "the network, only how you judge it; the λ of the network's own threshold is another number.",
         )  # fmt: skip
     with middle:
-        eps_squared = remembered(
-            st.select_slider, "ε²: squared distortion", EPS_SQUARED, key="eps2",
-            default=measures.OFFICIAL_EPS_SQUARED, valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
-            help="How coarsely tokens are coded: the larger ε², the fewer nats. 0.01 as in the published curves.",
-        )  # fmt: skip
+        eps_squared = distortion()
     with right:
         names = [line.name for line in LINES]
         name = remembered(
             st.segmented_control, "Show", names, key="ledger", default=names[0], valid=names, required=True
         )  # fmt: skip
     return LedgerSettings(lam, eps_squared, LINES[names.index(name)])
+
+
+def distortion() -> float:
+    """ε², from the page or the URL."""
+    return remembered(
+        st.select_slider, "ε²: squared distortion", EPS_SQUARED, key="eps2", default=measures.OFFICIAL_EPS_SQUARED,
+        valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
+        help="How coarsely tokens are coded: the larger ε², the fewer nats. 0.01 as in the published curves.",
+    )  # fmt: skip
 
 
 def ledger_note(card: ModelCard) -> None:
