@@ -65,6 +65,11 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
             progress("Layers page")
             _open(tab, f"{url}/layers?model={card.name}")
             figures += _layer_steps(tab, "Layers")
+            progress("Ledger and Subspaces pages")
+            _open(tab, f"{url}/ledger?books=photo&model={card.name}")
+            figures += _layer_steps(tab, "Ledger, on the photo")
+            _open(tab, f"{url}/subspaces?model={card.name}")
+            figures.append(_slider_steps(tab, "Subspaces, tokens"))
             progress("Knobs page")
             _open(tab, f"{url}/knobs?model={card.name}")
             figures += _knobs(tab)
@@ -150,6 +155,17 @@ def _layer_steps(tab: Any, page: str) -> list[Figure]:
         _figure(f"{page}: layer step → new pixels in the lens", lens_steps, 60),
         _figure(f"{page}: layer step → whole page", page_steps, 250),
     ]
+
+
+def _slider_steps(tab: Any, page: str) -> Figure:
+    """Layer steps by the page's slider, until the whole page shows the new layer."""
+    steps = []
+    for i in range(WARM_UP + STEPS):
+        tab.get_by_role("slider", name="Layer").first.focus()
+        tab.evaluate("bench.watch()")
+        tab.keyboard.press("ArrowLeft" if _back_and_forth(i) == "[" else "ArrowRight")
+        steps.append(tab.evaluate("bench.watched()")["last"])
+    return _figure(f"{page}: layer step → whole page", steps[WARM_UP:], 250)
 
 
 def _back_and_forth(step: int, reach: int = 3) -> str:
