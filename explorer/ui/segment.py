@@ -28,7 +28,7 @@ METHOD_NAMES = {
     "subspace": "Strongest subspace",
 }
 STRIP_TEXT = "The same attention, head by head, each on its own scale. Click a head to enlarge it; with Shift, several."
-RULE_NAMES = {"mass": "Share of attention", "entries": "Share of patches"}
+RULE_NAMES = {"mass": "Attention", "entries": "Patches"}
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def segment_settings(view: View) -> SegmentSettings:
         columns = st.columns([3, 2, 2, 2])
     with columns[0]:
         rule = remembered(
-            st.segmented_control, "Attention is kept by", list(RULE_NAMES), key="rule", default="mass",
+            st.segmented_control, "Keep a share of the", list(RULE_NAMES), key="rule", default="mass",
             valid=list(RULE_NAMES), required=True, format_func=RULE_NAMES.__getitem__,
-            help="Share of attention: the fewest patches that hold it (DINO's script). Share of patches: the top "
-            "patches (the CRATE paper's text).",
+            help="Attention: the fewest patches that hold the share (DINO's script). Patches: the share of the patches "
+            "that gets most attention (the text of the emergence paper).",
         )  # fmt: skip
     with columns[1]:
         keep = remembered(
