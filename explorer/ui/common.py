@@ -124,12 +124,19 @@ def plot(figure: go.Figure, key: str) -> None:
         "filename": re.sub(r"\W+", "_", title).strip("_"),
     }
     config = {"displaylogo": False, "modeBarButtonsToRemove": HIDDEN_BUTTONS, "toImageButtonOptions": form}
-    st.plotly_chart(figure, key=key, config=config, alt=title)
+    width = figure.layout.width or "stretch"  # pyright: ignore[reportAttributeAccessIssue]
+    st.plotly_chart(figure, key=key, config=config, alt=title, width=width)
 
 
 def download(label: str, make: Callable[[], bytes | str], file_name: str) -> None:
     """A button that makes a file when it is clicked, and does not run the page again."""
     st.download_button(label, make, file_name, on_click="ignore", icon=":material/download:")
+
+
+def options_expander() -> Any:
+    """Where a page's rarer settings are. Not a popover: what is in one is drawn when it opens, and a setting that has
+    been sent before then stands at its least value and changes to that."""
+    return st.expander("Options", icon=":material/tune:")
 
 
 def provider_line() -> None:

@@ -285,17 +285,15 @@ def ledger_lens(view: View, eps_squared: float) -> None:
     step = step_names(view.card)[0].split(" (")[1].rstrip(")")
     panels = [
         PANELS["photo"],
-        Panel("map", "What each token adds to R", _source("whole", eps_squared),
+        Panel("map", "What a token adds to R", _source("whole", eps_squared),
               "high: unlike the others", scale="rate", unit="nats"),
-        Panel("map", "The same within the subspaces", _source("parts", eps_squared),
+        Panel("map", "What it adds to Rᶜ", _source("parts", eps_squared),
               "summed over the heads", scale="rate", unit="nats"),
-        Panel("map", f"Change of the latter by {step}", _source("change", eps_squared),
+        Panel("map", f"What {step} changed in Rᶜ", _source("change", eps_squared),
               "blue: became cheaper, red: dearer", scale="signed", unit="nats"),
     ]  # fmt: skip
     maps = partial(token_maps, eps_squared=eps_squared)
-    draw_lens(
-        view, choice, [Section(panels, wide=True)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False
-    )()
+    draw_lens(view, choice, [Section(panels)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False)()
 
 
 def _source(name: str, eps_squared: float) -> str:
@@ -304,7 +302,7 @@ def _source(name: str, eps_squared: float) -> str:
 
 
 def token_maps(view: View, layer: int, eps_squared: float) -> dict[str, Array]:
-    """Exact rates of every patch of a layer in nats, (rows,cols): in R(X), in R^c, and how MSSA changed the latter."""
+    """Exact rates of every patch of a layer in nats, (rows,cols): in R(X), in R^c, and what MSSA changed in R^c."""
     weights = view.layer_weights()[layer - 1]
     x = measures.layer_norm(view.trace.z(layer), weights.norm, weights.eps)
     before, after = (

@@ -66,6 +66,7 @@ function show(desk) {
   desk.channels.forEach(({ root, fader, value, mute, solo, reset }, head) => {
     const gain = desk.gains[head];
     if (Number(fader.value) !== gain) fader.value = gain;
+    fader.style.setProperty("--share", `${(100 * gain) / desk.max}%`);
     fader.setAttribute("aria-valuetext", `gain ${SHOWN(gain)}`);
     value.textContent = SHOWN(gain);
     root.toggleAttribute("data-turned", gain !== 1);
