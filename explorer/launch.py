@@ -18,10 +18,14 @@ SERVER_S = 0.25
 
 def launch(port: int | None = None, headless: bool = False) -> None:
     """Serve streamlit_app.py until it is stopped. port: None for Streamlit's own choice."""
+    from streamlit import config
     from streamlit.web import bootstrap
 
     threading.Thread(target=_prepare, daemon=True).start()
     options = {"server_headless": headless} | ({"server_port": port} if port else {})
+    config._main_script_path = str(
+        APP
+    )  # as `streamlit run` does: .streamlit/config.toml beside it counts from anywhere
     bootstrap.load_config_options(options)
     bootstrap.run(str(APP), False, [], options)
 

@@ -112,8 +112,8 @@ def draw_lens(
 
     def finish() -> None:
         with st.container(key=f"{FEEDS}_{key}_more"):
-            for one in (view, *others):
-                _send_segments(one, panels, shown, look, maps, key)
+            for number, one in enumerate((view, *others)):
+                _send_segments(one, panels, shown, look, maps, f"{key}.{number}")
             if attention:
                 _send_attention(view, [layer for layer in near if layer not in have][: _budget(view)], key)
         _measure_ahead(view, panels, near, look, maps)
@@ -158,24 +158,38 @@ def _send_attention(view: View, layers: Iterable[int], key: str) -> None:
 def _send_segments(
     view: View, panels: Iterable[Panel], shown: set[int], look: LensLook, maps: Maps | None, key: str
 ) -> None:
-    """The segmentations and maps of the layers in view, and of all others that are ready."""
+    """The segmentations and maps of the layers in view, and of all others that are ready and were not sent before."""
     found: dict[str, Segments] = {}
     numbers: dict[str, Array] = {}
+    sent = _sent(key, view_name(view))
     for layer in range(1, view.card.layers + 1):
         take = view.measured if layer in shown else view.ready
         for source in _sources(panels):
-            segments = take(segment_trace, method=source, layer=layer, head=None, **look.options(source))
+            name, options = f"{source}.{layer}", look.options(source)
+            if layer not in shown and sent.get(name) == options:
+                continue
+            segments = take(segment_trace, method=source, layer=layer, head=None, **options)
             if segments is not None:
-                found[f"{source}.{layer}"] = segments
-        if maps is not None:
+                found[name], sent[name] = segments, options
+        if maps is not None and (layer in shown or layer not in sent):
             of_layer = (
                 caches.once(view.key, maps, view, layer=layer)
                 if layer in shown
                 else caches.ready(view.key, maps, layer=layer)
             )
-            numbers |= {f"{name}.{layer}": values for name, values in (of_layer or {}).items()}
+            if of_layer is not None:
+                sent[layer] = {}
+                numbers |= {f"{name}.{layer}": values for name, values in of_layer.items()}
     if found or numbers:
         _send(f"{key}.{view_name(view)}.segments", lens.segments_feed(view_name(view), found, numbers))
+
+
+def _sent(key: str, name: str) -> dict[str | int, dict[str, Any]]:
+    """What this session's browser has of the view that a lens shows: segmentation → its options; layers with maps."""
+    known = st.session_state.get(f"{key}.sent")
+    if known is None or known[0] != name:
+        known = st.session_state[f"{key}.sent"] = (name, {})
+    return known[1]
 
 
 def _sources(panels: Iterable[Panel]) -> set[str]:

@@ -57,6 +57,19 @@ def test_the_picture_follows_a_fader_and_the_page_when_it_rests(page: Page, url:
     expect(page.get_by_text("layer 1, head 1: gain 0")).to_be_visible()
 
 
+def test_a_knob_turned_again_while_the_page_still_follows_is_never_lost(page: Page, url: str, serve: Serve):
+    open_page(page, f"{url}/knobs?model=crate&size=64&stride=4&layer=1")
+    fader = page.get_by_role("slider", name="Head 1")
+    for i in range(24):  # back and forth, at moments that fall into every stage of a rerun
+        fader.press("ArrowDown" if i % 2 == 0 else "ArrowUp")
+        page.wait_for_timeout(180 + 37 * (i % 9))
+    fader.press("ArrowDown")
+    page.wait_for_url(re.compile(r"knobs=g1(:|%3A)1(=|%3D)0\.95$"), timeout=PATIENCE_MS)
+    settle(page)
+    expect(page.get_by_text("layer 1, head 1: gain 0.95")).to_be_visible()
+    expect(page.get_by_test_id("stConnectionStatus")).to_have_count(0)
+
+
 def test_mute_solo_and_reset_on_the_desk(page: Page, url: str, serve: Serve):
     open_page(page, f"{url}/knobs?model=crate&size=64&layer=2")
     first, second = (page.get_by_role("group", name=f"Head {head}", exact=True) for head in (1, 2))
