@@ -27,6 +27,7 @@ from explorer.inputs import prepare_input, read_file, reading_note
 from explorer.measures import METHODS, OFFICIAL_EPS_SQUARED, on_pixels, segment_trace
 from explorer.report import report_html, run_report
 from explorer.trace import Knobs, ModelCard, Prepared, trace_points
+from explorer.training.commands import add_commands
 
 CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """What typer raises for arguments that do not fit; it carries its own copy of click."""
@@ -378,6 +379,8 @@ def _print_progress(step: str, share: float) -> None:
 def _print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
+
+add_commands(app)
 
 if __name__ == "__main__":
     main()

@@ -70,10 +70,11 @@ ONLY_IN: dict[str, set[str]] = {
     "streamlit": {"ui", "pages", "streamlit_app", "launch"},
     "onnxruntime": {"runtime"},
     "torch": {"models", "export", "training"},
-    "safetensors": {"export", "training"},
+    "safetensors": {"export"},
+    "pyarrow": {"training"},
     "onnx": {"export", "zoo", "runtime"},
     "huggingface_hub": {"hub"},
-    "typer": {"cli"},
+    "typer": {"cli", "training"},
 }
 """Package → the only rooms that may import it, at the top or within functions."""
 
