@@ -1,0 +1,229 @@
+"""Runs of seconds: they learn, end when they should, go on exactly after a kill, and the importer reads their files."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer import runtime
+from explorer.errors import ExplorerError
+from explorer.export.importer import import_checkpoint
+from explorer.models.families import FAMILIES
+from explorer.training.checkpoints import CURVE, LAST
+from explorer.training.loop import passed_mark, pick_device, train, uses_bfloat16
+from explorer.training.state import change_classes, fresh
+from tests.conftest import SIZES, prepared
+from tests.training.conftest import tiny_recipe
+
+ENDINGS = {"crate": ".pth.tar", "crate_alpha": ".pth", "vit": ".pth"}
+CPU = torch.device("cpu")
+TWO_STAGES = [
+    {"data": "colours", "size": 8, "epochs": 3, "batch": 6, "lr": 0.02, "patch_dropout": 0.25, "cutmix": 1.0},
+    {"data": "warm", "size": 16, "epochs": 2, "batch": 4, "lr": 0.01, "mixup": 0.5},
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny tensors are slower on two threads, and waiting threads disturb what runs beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def curve(folder: Path) -> list[dict[str, str]]:
+    with (folder / CURVE).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / LAST, weights_only=True)["trained"]
+
+
+@pytest.mark.parametrize("family", SIZES)
+def test_a_run_learns_and_its_files_import(prepared_data, tmp_path, quick_reader, family):
+    stages = [{"data": "colours", "size": 16, "epochs": 20, "batch": 6, "lr": 0.02, "jitter": 0.0}]
+    out = tmp_path / "run"
+    path = train(tiny_recipe(family, stages), prepared_data, out)
+    ending = ENDINGS[family]
+    assert path.name == f"tiny{ending}"
+    rows = curve(out)
+    assert float(rows[-1]["loss"]) < 0.8 * float(rows[0]["loss"])
+    assert (rows[-1]["step"], rows[-1]["epoch"], rows[-1]["progress"]) == ("60", "20", "1")
+    kept = sorted(file.name.removesuffix(ending) for file in out.glob(f"tiny*{ending}"))
+    assert kept == ["tiny", *sorted(f"tiny_e{mark}" for mark in (0, 1, 2, 4, 8, 16))]
+    card = import_checkpoint(path, name="tiny", card_path=out / "tiny.json", directory=tmp_path)
+    assert (card.family, card.heads, card.image_size, card.classes) == (family, 2, 16, ("blue", "green", "red"))
+    assert card.measured["top1_val"] >= 0.8
+    assert card.init["cls_token"] == {"normal": 0.02}
+    logits = runtime.run(runtime.open_model(card), prepared(torch.zeros(1, 3, 16, 16).numpy()), []).logits
+    assert logits.shape == (1, 3)
+
+
+def test_crate_files_have_the_official_wrapper(prepared_data, tmp_path):
+    stages = [{"data": "colours", "size": 16, "epochs": 1, "batch": 6}]
+    path = train(tiny_recipe(stages=stages), prepared_data, tmp_path)
+    content = torch.load(path, weights_only=True)
+    assert set(content) == {"epoch", "arch", "state_dict", "best_acc1"}
+    assert (content["epoch"], content["arch"]) == (1, "CRATE")
+    assert content["best_acc1"] == 100 * json.loads((tmp_path / "tiny.json").read_text())["top1_val"]
+    assert {"optimizer", "scheduler"} <= set(torch.load(tmp_path / LAST, weights_only=True))
+
+
+def test_stages_change_size_and_classes(prepared_data, tmp_path):
+    rows = []
+    path = train(tiny_recipe(stages=TWO_STAGES), prepared_data, tmp_path, watch=rows.append)
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert state["mlp_head.1.weight"].shape == (2, 8)
+    assert state["pos_embedding"].shape == (1, 17, 8)
+    assert [row.stage for row in rows] == [1, 1, 1, 2, 2]
+    assert [row.epoch for row in rows] == [1, 2, 3, 4, 5]
+    assert all(a.progress < b.progress for a, b in pairwise(rows))
+    assert json.loads((tmp_path / "tiny.json").read_text())["classes"] == ["orange", "red"]
+    assert json.loads((tmp_path / "tiny_e2.json").read_text())["classes"] == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize("family", SIZES)
+def test_a_new_classifier_leaves_the_network_as_it_was(family):
+    recipe = tiny_recipe(family)
+    state = fresh(recipe, ("a", "b", "c"), CPU)
+    state.model.logits(torch.randn(2, 3, 16, 16)).sum().backward()
+    state.optimiser.step()
+    state.ema.update_parameters(state.model)
+    new = change_classes(state, recipe, ("x", "y"), CPU)
+    old = dict(state.model.named_parameters())
+    for name, parameter in new.model.named_parameters():
+        if parameter.shape == old[name].shape:
+            assert torch.equal(parameter, old[name]), name
+            assert new.optimiser.state[parameter] is state.optimiser.state[old[name]]
+        else:
+            assert parameter.shape[0] == 2
+            assert parameter not in new.optimiser.state
+    assert int(new.ema.n_averaged) == 1
+    assert new.classes == ("x", "y")
+
+
+SCRIPT = """
+import sys, time, torch
+from pathlib import Path
+from explorer.training.loop import train
+from tests.training.conftest import tiny_recipe
+from tests.training.test_loop import TWO_STAGES
+torch.set_num_threads(1)
+def slowly(row):
+    time.sleep(float(sys.argv[3]))
+train(tiny_recipe(stages=TWO_STAGES), Path(sys.argv[1]), Path(sys.argv[2]), watch=slowly, save_seconds=0)
+"""
+
+
+def child(data: Path, out: Path, pause: float) -> subprocess.Popen:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(data), str(out), str(pause)], cwd=root)
+
+
+@pytest.mark.parametrize("rows_before", [2, 4])
+def test_a_killed_run_goes_on_exactly(prepared_data, tmp_path, rows_before):
+    """SIGKILL within the first stage, or within the second: the same weights in the end, and a curve without gaps."""
+    train(tiny_recipe(stages=TWO_STAGES), prepared_data, tmp_path / "whole")
+    out = tmp_path / "killed"
+    process = child(prepared_data, out, pause=1.0)
+    try:
+        limit = time.monotonic() + 60
+        while not (out / CURVE).exists() or len(curve(out)) < rows_before:
+            assert process.poll() is None, "the run ended before it was killed"
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert (out / LAST).exists()
+    assert not (out / "tiny.pth.tar").exists()
+    assert child(prepared_data, out, pause=0.0).wait(timeout=60) == 0
+    expected, found = weights(tmp_path / "whole"), weights(out)
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+    final, again = (torch.load(f / "tiny.pth.tar", weights_only=True) for f in (tmp_path / "whole", out))
+    assert all(torch.equal(again["state_dict"][name], tensor) for name, tensor in final["state_dict"].items())
+    assert [(row["step"], row["top1"]) for row in curve(out)] == [
+        (row["step"], row["top1"]) for row in curve(tmp_path / "whole")
+    ]
+
+
+def test_a_finished_run_is_not_run_again(prepared_data, tmp_path):
+    recipe = tiny_recipe()
+    train(recipe, prepared_data, tmp_path)
+    before, rows = weights(tmp_path), []
+    train(recipe, prepared_data, tmp_path, watch=rows.append)
+    assert rows == []
+    assert all(torch.equal(weights(tmp_path)[name], tensor) for name, tensor in before.items())
+
+
+def test_a_time_limit_ends_the_schedule_and_visits_every_stage(prepared_data, tmp_path):
+    many = [{**stage, "epochs": 10_000} for stage in TWO_STAGES]
+    rows, start = [], time.monotonic()
+    train(tiny_recipe(stages=many), prepared_data, tmp_path, minutes=3 / 60, watch=rows.append)
+    assert 2.9 < time.monotonic() - start < 15
+    assert {row.stage for row in rows} == {1, 2}
+    assert rows[-1].progress > 0.9
+    assert rows[-1].lr < 0.1 * max(row.lr for row in rows)
+    assert (tmp_path / "tiny.pth.tar").exists()
+
+
+def test_another_recipe_in_the_same_folder_is_refused(prepared_data, tmp_path):
+    train(tiny_recipe(), prepared_data, tmp_path)
+    with pytest.raises(ExplorerError, match="another recipe"):
+        train(tiny_recipe(seed=1), prepared_data, tmp_path)
+
+
+def test_a_loss_that_is_no_number_is_said(prepared_data, tmp_path):
+    stages = [{"data": "colours", "size": 16, "epochs": 20, "batch": 6, "lr": 1e30}]
+    with pytest.raises(ExplorerError, match="lower lr"):
+        train(tiny_recipe(stages=stages, clip=1e30), prepared_data, tmp_path)
+
+
+@pytest.mark.parametrize("family", SIZES)
+def test_bfloat16_is_close_to_float32(family):
+    model = fresh(tiny_recipe(family), ("a", "b", "c"), CPU).model
+    image = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = model.logits(image).float()
+    torch.testing.assert_close(found, model.logits(image).detach(), rtol=0, atol=0.05)
+
+
+def test_marks():
+    assert [passed_mark(epoch, 0.25) for epoch in (0.25, 0.75, 1.0, 1.25, 2.0, 3.0, 4.1, 8.3)] == [
+        None, None, 1, None, 2, None, 4, None,
+    ]  # fmt: skip
+
+
+def test_devices_and_precision():
+    assert pick_device("cpu") == CPU
+    assert uses_bfloat16("bf16", CPU)
+    assert not uses_bfloat16("fp32", CPU)
+    with pytest.raises(ExplorerError, match="auto, cpu or cuda"):
+        pick_device("tpu")
+    if not torch.cuda.is_available():
+        assert pick_device("auto") == CPU
+        with pytest.raises(ExplorerError, match="no GPU"):
+            pick_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: this machine's torch finds none")
+def test_a_run_on_the_gpu_has_the_loss_of_the_cpu(prepared_data, tmp_path):
+    for device in ("cpu", "cuda"):
+        train(tiny_recipe(precision="fp32"), prepared_data, tmp_path / device, device=device)
+    losses = [[float(row["loss"]) for row in curve(tmp_path / device)] for device in ("cpu", "cuda")]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
+def test_every_family_has_a_recipe_head():
+    assert set(ENDINGS) == set(FAMILIES)
