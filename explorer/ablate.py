@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from explorer import runtime
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.measures import HeadEffect, head_effects, ranked, segment_trace
-from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace
+from explorer.trace import Array, Knobs, Prepared, Trace
 
 BATCH_S = 4.0
 """Seconds that one batch should take at most, so that a run can be stopped between two."""

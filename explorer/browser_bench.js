@@ -38,10 +38,11 @@
 
   /** A key to the lens; ms until it has drawn the new layer and the browser has shown it. */
   async function lensStep(name) {
-    const before = lens().dataset.layer;
+    const shown = lens().dataset;
+    const before = shown.layer;
     const start = performance.now();
     key(name);
-    while (!lens().dataset.layer || lens().dataset.layer === before) await frame();
+    while (!shown.layer || shown.layer === before) await frame();
     await frame();
     return performance.now() - start;
   }
@@ -49,7 +50,8 @@
   /** ms until the lens shows another view than `before`, drawn; the page's own marks of a turned knob do not count. */
   async function newView(before) {
     const { seen } = watching;
-    while (lens().dataset.view === before || !lens().dataset.view) {
+    const shown = lens().dataset;
+    while (shown.view === before || !shown.view) {
       await frame();
       if (performance.now() - seen.start > LONGEST_MS) break;
     }

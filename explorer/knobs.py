@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explorer.trace import Array, Knobs, ModelCard
+from explorer.card import ModelCard
+from explorer.trace import Array, Knobs
 
 MAX_GAIN = 2.0
 MAX_STEP_FACTOR = 10.0

@@ -17,8 +17,9 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # pyright: ignore[reportAttributeAccessIssue] (compiled)
 
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace, patch_grid, read_only, trace_points
+from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only, trace_points
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 MEMORY_VARIABLE, PROVIDER_VARIABLE = "CRATE_EXPLORER_MEMORY_GB", "CRATE_EXPLORER_PROVIDER"

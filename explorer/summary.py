@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from explorer import figures, runtime, zoo
+from explorer.card import ModelCard
 from explorer.figures.style import OBJECT_COLORS, colors_array
 from explorer.measures import (
     COMPRESS,
@@ -30,7 +31,7 @@ from explorer.measures import (
     measure_sparsification,
     revaluations,
 )
-from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 
 POSITIONS = {
     "coding_rate": "R(Z^l), the tokens that enter the layer, as given",

@@ -1,4 +1,4 @@
-"""The vocabulary that every room shares: the model card, the prepared input, the knobs and the trace.
+"""The vocabulary that every room shares: the prepared input, the knobs, the trace and the weights of a layer.
 
 Tokens are rows here (the papers use columns). Layers count from 1. Row 0 is the CLS token.
 Axes: L layers, K heads (subspaces), N tokens, d width, p head width, B batch.
@@ -6,26 +6,15 @@ Axes: L layers, K heads (subspaces), N tokens, d width, p head width, B batch.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.card import ModelCard
 
 Array = np.ndarray
-
-SCHEMA = 1
-METADATA_KEY = "crate_explorer"
-MAX_SIDE = 1024
-"""Pixels of the longest side of a square input."""
-FAMILY_LABELS = {"crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT"}
 
 GLOSSARY: dict[str, str] = {
     "**token**": "a vector of d numbers that stands for one patch of the photo; the first one, **CLS**, stands for the "
@@ -54,161 +43,6 @@ def read_only(array: Array) -> Array:
     """The same array, locked against writing, so that it can be shared between users and caches."""
     array.flags.writeable = False
     return array
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a photo becomes the model's input: resize the shorter side, crop the centre, subtract mean, divide by std.
-
-    mean, std: per RGB channel, of values in [0, 1]. resize, crop: pixels at the size the model was trained on.
-    """
-
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    resize: int = 256
-    crop: int = 224
-    interpolation: str = "bilinear"
-
-    def problems(self) -> list[str]:
-        """The fields with impossible values, as name=value."""
-        bad = [
-            f"{name}={v!r}"
-            for name, v in (("mean", self.mean), ("std", self.std))
-            if not isinstance(v, tuple) or len(v) != 3 or not all(map(_is_number, v)) or (name == "std" and min(v) <= 0)
-        ]
-        sizes = (("resize", self.resize), ("crop", self.crop))
-        bad += [f"{name}={v!r}" for name, v in sizes if type(v) is not int or not 1 <= v <= 1 << 16]
-        if not bad and not self.crop <= self.resize <= 4 * self.crop:
-            bad.append(f"crop={self.crop} with resize={self.resize}")
-        if not bad and self.crop > MAX_SIDE:
-            bad.append(f"crop={self.crop} (at most {MAX_SIDE})")
-        known = self.interpolation in ("bilinear", "bicubic")
-        return bad if known else [*bad, f"interpolation={self.interpolation!r}"]
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model is: read from the metadata of its ONNX file, never from its name.
-
-    image_size: side of the square input in pixels that the model opens with. norm_eps: epsilon of the block norms.
-    eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none).
-    weights: role → name of the tensor in the file, with {l} for the layer index from 0.
-    init: tensor → law of the official initialisation, from which the random-init control is drawn.
-    """
-
-    name: str
-    family: str
-    modality: str
-    layers: int
-    heads: int
-    dim: int
-    head_dim: int
-    patch: int
-    image_size: int
-    eta: tuple[float, ...]
-    lam: tuple[float, ...]
-    classes: tuple[str, ...]
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    parameters: int = 0
-    norm_eps: float = 1e-5
-    codes_dim: int = 0
-    weights: Mapping[str, str] = field(default_factory=dict)
-    init: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    measured: Mapping[str, Any] = field(default_factory=dict)
-    parity: Mapping[str, Any] = field(default_factory=dict)
-    path: Path = Path()
-    sha256: str = ""
-    size_bytes: int = 0
-
-    @property
-    def family_label(self) -> str:
-        return FAMILY_LABELS.get(self.family, self.family)
-
-    @property
-    def has_subspaces(self) -> bool:
-        """True for the CRATE families, whose query, key and value are one projection U_kᵀZ."""
-        return self.family != "vit"
-
-    @property
-    def has_ista(self) -> bool:
-        """True where the layer's second half is a thresholding step with η and λ."""
-        return bool(self.eta)
-
-    def class_name(self, index: int) -> str:
-        """The name of a class, from 0; its number where the card has no names."""
-        return self.classes[index] if self.classes else f"class {index}"
-
-    def to_metadata(self) -> str:
-        """The card as the JSON text of the metadata key; path, digest and size belong to the file, not to the card."""
-        values = dataclasses.asdict(self)
-        for own in ("path", "sha256", "size_bytes"):
-            del values[own]
-        return json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False)
-
-    @classmethod
-    def from_metadata(cls, text: str, path: Path, sha256: str, size_bytes: int) -> ModelCard:
-        """Read a card back. Raises ExplorerError for another schema or for fields that do not fit."""
-        hint = "import the checkpoint again with `crate-explorer import`."
-        try:
-            values = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ExplorerError(f"{path.name}: its {METADATA_KEY} metadata is not JSON: {hint}") from error
-        if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
-            raise ExplorerError(f"{path.name}: this version reads metadata schema {SCHEMA} only: {hint}")
-        try:
-            values["preprocessing"] = Preprocessing(**{k: _tuple(v) for k, v in values["preprocessing"].items()})
-            for key in ("eta", "lam", "classes"):
-                if not isinstance(values[key], list):
-                    raise TypeError(f"{key} should be a list")
-                values[key] = tuple(values[key])
-            values["name"] = path.stem  # a model's name is its file's, whatever it was called when it was exported
-            card = cls(**values, path=path, sha256=sha256, size_bytes=size_bytes)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ExplorerError(f"{path.name}: its model card does not fit this version ({error}): {hint}") from error
-        card._check()
-        return card
-
-    def _check(self) -> None:
-        sizes = {f: getattr(self, f) for f in ("layers", "heads", "dim", "head_dim", "patch", "image_size")}
-        bad = [f"{f}={v!r}" for f, v in sizes.items() if type(v) is not int or not 1 <= v <= 1 << 16]
-        steps = {"eta": self.eta, "lam": self.lam}
-        bad += [
-            f"{f}={v!r}"
-            for f, v in steps.items()
-            if len(v) not in (0, self.layers) or not all(_is_number(x) and x >= 0 for x in v)
-        ]
-        bad += [f"classes={c!r}" for c in self.classes if not isinstance(c, str)][:1]
-        bad += [f"{f}={getattr(self, f)!r}" for f in ("weights", "init") if not isinstance(getattr(self, f), dict)]
-        whole = {f: getattr(self, f) for f in ("codes_dim", "parameters")}
-        bad += [f"{f}={v!r}" for f, v in whole.items() if type(v) is not int or v < 0]
-        bad += [] if _is_number(self.norm_eps) else [f"norm_eps={self.norm_eps!r}"]
-        bad += [
-            f"{f}={getattr(self, f)!r}"
-            for f in ("provenance", "measured", "parity")
-            if type(getattr(self, f)) is not dict
-        ]
-        bad += [] if isinstance(self.init, dict) and all(map(_is_law, self.init.values())) else ["init (not laws)"]
-        bad += self.preprocessing.problems()
-        bad += [
-            f"{f}={getattr(self, f)!r}" for f in ("name", "family", "modality") if not isinstance(getattr(self, f), str)
-        ]
-        if bad:
-            raise ExplorerError(f"{self.path.name}: its model card has impossible values: {', '.join(bad)}.")
-
-
-def _is_law(law: Any) -> bool:
-    """Whether this is {"uniform": bound}, {"normal": std} or {"constant": value}."""
-    kinds = ("uniform", "normal", "constant")
-    return isinstance(law, dict) and len(law) == 1 and all(k in kinds and _is_number(v) for k, v in law.items())
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import METADATA_KEY, Array, LayerWeights, ModelCard
+from explorer.trace import Array, LayerWeights
 
 MODELS_VARIABLE = "CRATE_EXPLORER_MODELS"
 DEFAULT_DIRECTORY = Path(__file__).parents[1] / "exported_models"

@@ -54,7 +54,10 @@ st.caption(
     "compressed tokens. A good setting is sparse at a small error." + ui.overshoot_note(run)
 )
 
-ui.heading("The codes", "Rows are tokens, sorted by their subspace. Clean codes are blocks: each token uses its own.")
+ui.heading(
+    "The codes",
+    f"Rows are a sample of the tokens, sorted by the subspace that they were drawn from. {ui.code_note(run)}",
+)
 left, right = st.columns(2)
 for column, codes, key in zip(
     (left, right), ui.drawn(ui.code_maps, run, step=step), ("codes_before", "codes_now"), strict=True
@@ -62,7 +65,9 @@ for column, codes, key in zip(
     with column:
         ui.plot(codes, key)
 
-ui.heading("The steps as formulas", "Tokens Z are rows; the bases U_k and the dictionary D are known, not learned.")
+ui.heading(
+    "The steps as formulas", "Tokens $Z$ are rows; the bases $U_k$ and the dictionary $D$ are known, not learned."
+)
 ui.experiment_formulas(run)
 st.caption(
     "These are the operators of the theory. A trained network replaces them: a learned matrix stands for the second "

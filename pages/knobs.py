@@ -10,20 +10,27 @@ st.caption(
     "step goes. All pages follow. Size and stride are knobs as well; they are in the sidebar."
 )
 view = ui.current_view()
-layer = ui.layer_slider(view)
-ui.gain_panel(view, layer)
-ui.step_panel(view, layer)
+layer = ui.layer_slider(view, "Turn the knobs of layer ℓ")
 
-ui.heading("What changed")
-sentence = st.empty()
-sentence.markdown(ui.change_sentence(view, rates=False))
-show_objects = ui.before_and_after(view)
+
+@ui.fragment
+def turn_and_see() -> None:
+    """The knobs beside the pictures: while one is turned only this runs, then the page follows."""
+    now = ui.turned_view(view)
+    turning, seeing = st.columns([5, 6], gap="large")
+    with seeing:
+        finish = ui.before_and_after(now)
+    with turning:
+        ui.gain_panel(now, layer)
+        ui.step_panel(now, layer)
+    ui.page_follows(now, view, finish)
+
+
+turn_and_see()
 ui.prediction_change(view)
 ui.knob_curves(view, layer)
 st.caption(f"{ui.COMPRESSION_CAPTION} {ui.SPARSITY_CAPTION}")
 ui.ghost_note(view)
-sentence.markdown(ui.change_sentence(view, rates=True))
-show_objects()
 
 ui.head_ranking(view, layer)
 ui.take_away(view)

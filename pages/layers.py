@@ -19,7 +19,7 @@ def look() -> None:
     st.caption(f"{position.explanation} {ui.sparsity_caption(view.card)}")
     ui.ghost_note(view)
     finish()
-    ui.threshold_histogram(view, choice.layer)
+    ui.threshold_note(view.card)
 
 
 look()

@@ -31,17 +31,13 @@ with bounds:
     ui.plot(ui.bounds_figure(view, layer), "ledger_bounds")
     st.caption(ui.BOUNDS_CAPTION)
 
-ui.heading(f"Where on the photo, layer {layer}", "Exact shares of single tokens: what the rate would lose without one.")
-whole, parts, change = st.columns(3)
-with whole:
-    ui.plot(ui.whole_rate_figure(view, layer, eps_squared), "ledger_whole")
-    st.caption("High: a token unlike the others. Low: the others tell already what it tells.")
-with parts:
-    ui.plot(ui.token_rate_figure(view, layer, eps_squared), "ledger_parts")
-    st.caption("The same within the subspaces, summed over the heads: what compression should lower.")
-with change:
-    ui.plot(ui.rate_change_figure(view, layer, eps_squared), "ledger_change")
-    st.caption("What the first half step changed. Blue: the token became cheaper, as it should. Red: dearer.")
+ui.heading(
+    f"Where on the photo, layer {layer}",
+    "What the rate would lose without a patch, exactly: $R$ of all tokens, $R^c$ in the subspaces, which compression "
+    "should lower, and what the first half step did to it. Each map has a scale of its own, written below it. Point "
+    "at a patch to read its values; click to pin it.",
+)
+ui.ledger_lens(view, layer, eps_squared)
 
 ui.heading("How white is each layer?", "Each step against the optimisation step that it was derived from.")
 ui.whiteness_curves(view, layer, eps_squared)

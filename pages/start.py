@@ -14,11 +14,11 @@ view = ui.current_view()
 st.markdown(
     f"{ui.top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once."
 )
-ui.first_lens(view)
-
+show_objects = ui.first_lens(view)
 st.caption(f"{ui.COMPRESSION_CAPTION} {ui.SPARSITY_CAPTION}")
 
 st.subheader("Try another photo", anchor=False)
 ui.choose_photo("pages/segment.py")
 ui.take_away(view)
 ui.glossary()
+show_objects()

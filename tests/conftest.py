@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from explorer import runtime
+from explorer.card import ModelCard
 from explorer.export import checkpoint, reader
 from explorer.export.identify import FAMILIES
-from explorer.export.importer import import_checkpoint
+from explorer.export.importer import import_file
 from explorer.models.crate import Size
 from explorer.models.parts import initialise
-from explorer.trace import ModelCard, Prepared
+from explorer.trace import Prepared
 
 os.environ.setdefault(runtime.PROVIDER_VARIABLE, "cpu")  # the tested path; set it to cuda to try the same on a GPU
 
@@ -111,7 +112,7 @@ def cards(checkpoints, tmp_path_factory) -> dict[str, ModelCard]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint, "_run_reader", read_in_process)
         return {
-            family: import_checkpoint(checkpoints[file], name=family, heads=2, directory=zoo_folder)
+            family: import_file(checkpoints[file], name=family, heads=2, directory=zoo_folder)
             for family, file in files.items()
         }
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from explorer.card import ModelCard
 from explorer.knobs import (
     Turn,
     largest,
@@ -16,7 +17,7 @@ from explorer.knobs import (
     words_of,
     write_knobs,
 )
-from explorer.trace import Knobs, ModelCard
+from explorer.trace import Knobs
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from explorer.card import SCHEMA, ModelCard, Preprocessing
 from explorer.errors import ExplorerError
-from explorer.trace import SCHEMA, Knobs, ModelCard, Preprocessing, Trace, patch_grid, read_only, trace_points
+from explorer.trace import Knobs, Trace, patch_grid, read_only, trace_points
 
 FILE = Path("tiny.onnx")
 CARD = ModelCard(

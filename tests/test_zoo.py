@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from explorer import zoo
+from explorer.card import METADATA_KEY
 from explorer.errors import ExplorerError
-from explorer.trace import METADATA_KEY
 from tests.conftest import SIZES, state_of
 
 

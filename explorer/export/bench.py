@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from explorer import runtime, zoo
+from explorer.card import ModelCard
 from explorer.export.identify import FAMILIES, identify
-from explorer.trace import Array, Knobs, ModelCard, Prepared, patch_grid
+from explorer.trace import Array, Knobs, Prepared, patch_grid
 
 ROUNDS = 9
 

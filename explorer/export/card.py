@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from explorer.card import Preprocessing
 from explorer.errors import ExplorerError
 from explorer.models.parts import Law
-from explorer.trace import Preprocessing
 
 RESIZE_RATIO = 256 / 224
 """Shorter side to crop in the released evaluation: resize 256, centre crop 224."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import torch
 
+from explorer.card import FAMILY_LABELS
 from explorer.errors import ExplorerError
 from explorer.models.crate import Size
 from explorer.models.families import FAMILIES, NORM_EPS
-from explorer.trace import FAMILY_LABELS, Array
+from explorer.trace import Array
 
 DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}
 """Heads by width in the released models; a checkpoint of another width needs them said."""

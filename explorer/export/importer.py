@@ -14,13 +14,14 @@ import onnx
 import torch
 
 from explorer import zoo
+from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import Checkpoint, read_checkpoint
 from explorer.export.families import WEIGHT_ROLES, build
 from explorer.export.identify import FAMILIES, Identity, identify
 from explorer.export.parity import check_parity
-from explorer.trace import METADATA_KEY, Array, ModelCard
+from explorer.trace import Array
 
 PROBE_LIMIT_S = 60
 ROOT = Path(__file__).parents[2]
@@ -33,36 +34,6 @@ def _silent(step: str, share: float) -> None:
     del step, share
 
 
-def import_checkpoint(
-    path: Path,
-    name: str | None = None,
-    heads: int | None = None,
-    card_path: Path | None = None,
-    directory: Path | None = None,
-    progress: Progress = _silent,
-) -> ModelCard:
-    """Import an official checkpoint into the zoo and return its card.
-
-    heads and the card file set what shapes do not tell. Raises ExplorerError for whatever does not fit; then nothing
-    is installed.
-    """
-    name = zoo.check_name(name or zoo.suggest_name(path.name))
-    card_file = read_card(card_path)
-    progress("Reading the checkpoint", 0.02)
-    checkpoint = read_checkpoint(path)
-    progress("Recognising the model", 0.3)
-    identity = identify(checkpoint.weights, card_file.heads if heads is None else heads, card_file.eta, card_file.lam)
-    card = describe(name, checkpoint, identity, card_file)
-    progress("Writing the ONNX graph", 0.4)
-    data = _export_checked(
-        card, checkpoint, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share)
-    )
-    progress("Installing", 0.95)
-    installed = zoo.install(data, name, directory)
-    progress("Done", 1.0)
-    return installed
-
-
 def import_file(
     path: Path,
     name: str | None = None,
@@ -71,21 +42,46 @@ def import_file(
     directory: Path | None = None,
     progress: Progress = _silent,
 ) -> ModelCard:
-    """Import a checkpoint, or install an .onnx file that CRATE Explorer exported elsewhere."""
+    """Import an official checkpoint into the zoo, or an .onnx file that CRATE Explorer exported elsewhere.
+
+    heads and the card file set what a checkpoint's shapes do not tell. Returns the installed model's card. Raises
+    ExplorerError for whatever does not fit; then nothing is installed.
+    """
+    name = zoo.check_name(name or zoo.suggest_name(path.name))
     if path.suffix.lower() != ".onnx":
-        return import_checkpoint(path, name, heads, card_path, directory, progress)
-    if heads or card_path:
+        data = _export(path, name, heads, read_card(card_path), progress)
+    elif heads or card_path:
         raise ExplorerError(f"{path.name} is an exported model, whose card is inside: leave --heads and --card out.")
+    else:
+        data = _inspected(path, progress)
+    progress("Installing", 0.95)
+    installed = zoo.install(data, name, directory)
+    progress("Done", 1.0)
+    return installed
+
+
+def _export(path: Path, name: str, heads: int | None, card_file: CardFile, progress: Progress) -> bytes:
+    """A checkpoint as a traced ONNX model that agrees with its PyTorch module."""
+    progress("Reading the checkpoint", 0.02)
+    checkpoint = read_checkpoint(path)
+    progress("Recognising the model", 0.3)
+    identity = identify(checkpoint.weights, card_file.heads if heads is None else heads, card_file.eta, card_file.lam)
+    card = describe(name, checkpoint, identity, card_file)
+    progress("Writing the ONNX graph", 0.4)
+    return _export_checked(
+        card, checkpoint, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share)
+    )
+
+
+def _inspected(path: Path, progress: Progress) -> bytes:
+    """An exported model as it is, once its graph is known to be ours and a first run has succeeded."""
     if not path.is_file():
         raise ExplorerError(f"{path} is not a file: give the path of a checkpoint or of an .onnx file.")
     progress("Inspecting the graph", 0.1)
     check_graph(zoo.read_card(path))
     progress("Opening it in a child process", 0.4)
     _probe(path)
-    progress("Installing", 0.9)
-    installed = zoo.install(path.read_bytes(), name or zoo.suggest_name(path.name), directory)
-    progress("Done", 1.0)
-    return installed
+    return path.read_bytes()
 
 
 def check_graph(card: ModelCard) -> None:

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from explorer import runtime
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.models.crate import Size
-from explorer.trace import Knobs, ModelCard, Prepared
+from explorer.trace import Knobs, Prepared
 
 TOLERANCE = 1e-4
 """Largest error of any output, relative to the largest entry of that output where it is above 1."""

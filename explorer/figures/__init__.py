@@ -10,16 +10,14 @@ from explorer.figures.cloud import (
     position_colours,
     value_colours,
 )
-from explorer.figures.curves import histogram_before_after, layer_curve, mark_boundary, stacked_heads
+from explorer.figures.curves import layer_curve, mark_boundary, stacked_heads
 from explorer.figures.ledger import cosine_curve, distortion_curve, ledger_curve
-from explorer.figures.maps import patch_map, token_heatmap
+from explorer.figures.maps import code_map
 from explorer.figures.matrices import MAX_CELLS, matrix_map, matrix_row, pair_matrix
 from explorer.figures.pictures import (
     heat_overlay,
-    heat_picture,
     jpeg_bytes,
     label_overlay,
-    mask_overlay,
     png_bytes,
     rgb_overlay,
     threshold_overlay,
@@ -63,7 +61,6 @@ from explorer.figures.style import (
     SPREAD_LABEL,
     STEP_LABEL,
     SUPPORT_LABEL,
-    TOKEN_RATE_CHANGE_LABEL,
     TOKEN_RATE_LABEL,
     WHOLE_RATE_LABEL,
 )
@@ -106,29 +103,25 @@ __all__ = [
     "SPREAD_LABEL",
     "STEP_LABEL",
     "SUPPORT_LABEL",
-    "TOKEN_RATE_CHANGE_LABEL",
     "TOKEN_RATE_LABEL",
     "WHOLE_RATE_LABEL",
     "TokenColours",
+    "code_map",
     "contact_sheet",
     "cosine_curve",
     "distortion_curve",
     "head_bars",
     "head_curves",
     "heat_overlay",
-    "heat_picture",
-    "histogram_before_after",
     "jpeg_bytes",
     "label_colours",
     "label_overlay",
     "layer_curve",
     "ledger_curve",
     "mark_boundary",
-    "mask_overlay",
     "matrix_map",
     "matrix_row",
     "pair_matrix",
-    "patch_map",
     "photo_colours",
     "photo_number_colours",
     "png_bytes",
@@ -141,6 +134,5 @@ __all__ = [
     "stacked_heads",
     "subspace_cloud",
     "threshold_overlay",
-    "token_heatmap",
     "value_colours",
 ]

@@ -1,4 +1,4 @@
-"""Quantities over layers, and histograms of what a step did."""
+"""Quantities over layers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import plotly.graph_objects as go
 from explorer.figures import style
 from explorer.figures.checks import alike, finite
 from explorer.trace import Array
-
-MAX_BINS = 80
 
 
 def layer_curve(
@@ -107,69 +105,10 @@ def stacked_heads(
     _layer_axis(figure, layers, selected)
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
-    style.finish(figure, title, style.CURVE_HEIGHT + 40, legend=True)
+    style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
     return figure.update_layout(
         legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=40 if title else 8
     )
-
-
-def histogram_before_after(
-    before: Array,
-    after: Array,
-    threshold: float | None = None,
-    title: str = "",
-    *,
-    label: str = style.ENTRY_LABEL,
-    names: tuple[str, str] = ("before", "after"),
-    log: bool = True,
-) -> go.Figure:
-    """How a step moved the entries: two step histograms on the same bins, at most 80 of them, 0 always an edge.
-
-    before, after: samples, any 1-D length; only counts reach the figure. threshold: where a line is drawn.
-    names: for the legend, which adds the share of exact zeros. log: counts on a logarithmic axis.
-    Raises ValueError for NaN or empty arrays.
-    """
-    samples = finite(before, 1, "before"), finite(after, 1, "after")
-    edges = shared_edges(*samples)
-    middles, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
-    figure = go.Figure()
-    colors = (style.CONTROL_COLOR, style.QUANTITIES[style.NONZERO_LABEL].color)
-    for values, name, color in zip(samples, names, colors, strict=True):
-        zeros = np.count_nonzero(values == 0) / values.size
-        figure.add_bar(
-            x=middles,
-            y=np.histogram(values, edges)[0],
-            width=widths,
-            name=f"{name} ({zeros:.1%} exactly 0)",
-            marker={"color": style.rgba(color, 0.55), "line": {"width": 0}},
-            customdata=np.stack([edges[:-1], edges[1:]], axis=1),
-            hovertemplate=(
-                f"{name}: %{{y:,}} entries<br>%{{customdata[0]:.3~g}} … %{{customdata[1]:.3~g}}<extra></extra>"
-            ),
-        )
-    if threshold is not None:
-        figure.add_vline(
-            x=threshold,
-            line={"dash": "dot", "width": 1.5, "color": style.SELECTED_COLOR},
-            annotation={"text": f"threshold {threshold:.3g}", "xanchor": "left", "yanchor": "top"},
-        )
-    figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(title=label)
-    figure.update_yaxes(title="entries (count)")
-    if log:
-        figure.update_yaxes(type="log", dtick=1, exponentformat="power")
-    return style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
-
-
-def shared_edges(*samples: Array) -> Array:
-    """Edges of at most 80 bins of one width that hold every sample and have 0 as an edge if it lies within."""
-    low, high = min(float(s.min()) for s in samples), max(float(s.max()) for s in samples)
-    width = (high - low) / (MAX_BINS - 2)
-    if width <= np.spacing(max(abs(low), abs(high))):
-        return np.array([low - 0.5, high + 0.5])
-    edges = np.arange(np.floor(low / width), np.ceil(high / width) + 1) * width
-    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
-    return edges
 
 
 def _curve(

@@ -48,7 +48,7 @@ def ledger_curve(
         )
     layers = np.arange(1, len(values) + 2)
     figure.update_xaxes(
-        title="position: ℓ enters layer ℓ, between the marks after its compression",
+        title="at ℓ: what enters layer ℓ; halfway to the next: after its compression",
         tickvals=layers, range=[0.7, len(values) + 1.3], showgrid=False,
     )  # fmt: skip
     figure.update_yaxes(title=label, tickformat=style.tick_format(look))
@@ -153,7 +153,7 @@ def distortion_curve(
             )  # fmt: skip
     if chosen is not None:
         figure.add_vline(x=chosen, line={"dash": "dot", "width": 1.5, "color": style.SELECTED_COLOR}, layer="below")
-    figure.update_xaxes(title=EPS_LABEL, type="log", dtick=1, exponentformat="power", showgrid=False)
+    figure.update_xaxes(title=EPS_LABEL, type="log", dtick=2, exponentformat="power", showgrid=False)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     figure.update_layout(legend_traceorder="reversed")
     return style.finish(figure, title, style.CURVE_HEIGHT - 40, legend=control is not None)

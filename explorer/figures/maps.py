@@ -1,106 +1,62 @@
-"""Coloured maps with a scale: tokens × dimensions, and quantities on the patch grid."""
+"""Codes as a coloured map: tokens × entries, the tokens grouped by their subspace."""
 
 from __future__ import annotations
-
-import base64
-from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from explorer.figures import style
 from explorer.figures.checks import finite
-from explorer.figures.pictures import jpeg_bytes
 from explorer.trace import Array
 
-MAX_TOKENS, MAX_DIMENSIONS = 64, 192
-DRAWN_OPACITY = 0.7
+MAX_TOKENS, MAX_ENTRIES = 64, 192
 
 
-def token_heatmap(
-    z: Array,
-    zmax: float | None = None,
-    title: str = "",
-    *,
-    signed: bool | None = None,
-    label: str = style.ENTRY_LABEL,
-    tokens: Sequence[int] | None = None,
-    dimensions: Sequence[int] | None = None,
-    column: str = "dimension",
-) -> go.Figure:
-    """A sample of a token matrix as colours: rows are tokens, columns are dimensions.
+def code_map(codes: Array, labels: Array, tokens: Array, *, top: float, title: str = "", blocks: int = 1) -> go.Figure:
+    """A sample of codes as colours: rows are tokens, columns are entries. Zero is clear, whatever the background.
 
-    z: (n ≤ 64, m ≤ 192). zmax: end of the scale; give the same one to figures that are compared (default: the largest
-    |entry|). signed: diverging scale centred on zero (default: if any entry is negative), else sequential from 0.
-    tokens, dimensions: the true indices of a sample. column: what a column is. Raises ValueError for NaN, larger arrays
-    or zmax <= 0.
+    codes: (n ≤ 64, m ≤ 192), not negative. labels: (n,), the subspace of each row, from 0, ascending; a line parts two
+    subspaces. tokens: (n,), their true indices. top: where the scale ends; figures that are compared get the same.
+    blocks: the equal blocks in which the entries come, parted by lines too.
+    Raises ValueError for NaN, larger arrays, labels that do not fit, or top <= 0.
     """
-    z = finite(z, 2, "z")
-    if z.shape[0] > MAX_TOKENS or z.shape[1] > MAX_DIMENSIONS:
-        raise ValueError(f"at most {MAX_TOKENS}×{MAX_DIMENSIONS} entries can be told apart, got {z.shape}: sample them")
-    if zmax is not None and not 0 < zmax < np.inf:
-        raise ValueError(f"zmax must be positive, got {zmax}")
-    signed = bool(z.min() < 0) if signed is None else signed
-    top = zmax or float(np.abs(z).max()) or 1.0
-    look = style.quantity(label)
-    figure = go.Figure(
-        go.Heatmap(
-            z=z.astype(np.float32),
-            x=_names(dimensions, z.shape[1], "dimensions"),
-            y=_names(tokens, z.shape[0], "tokens"),
-            zmin=-top if signed else 0.0,
-            zmax=top,
-            colorscale=style.SIGNED_SCALE if signed else style.ENTRY_SCALE,
-            colorbar=style.colorbar(look),
-            hovertemplate=f"token %{{y}}, {column} %{{x}}: {style.hover('z', look)}<extra></extra>",
-        )
-    )
-    figure.update_xaxes(title=column, type="category", nticks=12, showgrid=False)
-    figure.update_yaxes(title="token", type="category", nticks=8, autorange="reversed", showgrid=False)
-    return style.finish(figure, title, style.MAP_HEIGHT)
+    codes = finite(codes, 2, "codes")
+    if codes.shape[0] > MAX_TOKENS or codes.shape[1] > MAX_ENTRIES:
+        raise ValueError(f"at most {MAX_TOKENS}×{MAX_ENTRIES} codes can be told apart, got {codes.shape}: sample them")
+    if not len(labels) == len(tokens) == len(codes) or (np.diff(labels) < 0).any():
+        raise ValueError("labels and tokens must name every row, sorted by label")
+    if not 0 < top < np.inf:
+        raise ValueError(f"top must be positive, got {top}")
+    look, (rows, columns) = style.quantity(style.CODE_LABEL), codes.shape
+    present, first = np.unique(labels, return_index=True)
+    ends = np.append(first, rows)
+    heat = {
+        "type": "heatmap", "z": codes.astype(np.float32), "x0": 1, "dx": 1, "zmin": 0.0, "zmax": top,
+        "colorscale": style.CODE_SCALE, "colorbar": style.colorbar(look),
+        "customdata": np.broadcast_to(np.stack([tokens, labels + 1], axis=1)[:, None], (rows, columns, 2)),
+        "hovertemplate": "token %{customdata[0]} of subspace %{customdata[1]}, entry %{x}: "
+        f"{style.hover('z', look)}<extra></extra>",
+    }  # fmt: skip
+    frame = {"showline": True, "mirror": True, "linecolor": style.CONTROL_COLOR, "showgrid": False, "zeroline": False}
+    layout = {
+        "xaxis": {**frame, "title": {"text": "entry of the code"}, "nticks": 12, "range": [0.5, columns + 0.5]},
+        "yaxis": {
+            **frame, "title": {"text": "tokens of each subspace"}, "ticks": "", "range": [rows - 0.5, -0.5],
+            "tickvals": (ends[:-1] + ends[1:] - 1) / 2, "ticktext": [f"U<sub>{label + 1}</sub>" for label in present],
+        },
+        "shapes": [_line("y", at - 0.5) for at in first[1:]]
+        + [_line("x", block * columns / blocks + 0.5) for block in range(1, blocks)],
+    }  # fmt: skip
+    figure = style.finish(go.Figure(heat, layout), title, style.MAP_HEIGHT)
+    figure.layout.margin.pad = 0  # pyright: ignore[reportAttributeAccessIssue] (the frame would stand off the cells)
+    return figure
 
 
-def patch_map(
-    values: Array,
-    title: str = "",
-    label: str = style.TOKEN_RATE_LABEL,
-    scale: style.Scale | None = None,
-    *,
-    limits: tuple[float, float] | None = None,
-    picture: Array | None = None,
-) -> go.Figure:
-    """A quantity on the patch grid, row 0 on top, with its colour bar.
-
-    values: (rows,cols). scale: style's, the one for rates by default. limits: ends of the scale, the same for maps
-    that are compared. picture: uint8 (H,W,3), the photo to draw it on. Raises ValueError for NaN or other shapes.
-    """
-    values = finite(values, 2, "values")
-    look = style.quantity(label)
-    low, high = limits or (float(values.min()), float(values.max()))
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.astype(np.float32),
-            zmin=low,
-            zmax=high if high > low else low + 1.0,
-            colorscale=scale or style.RATE_SCALE,
-            colorbar=style.colorbar(look),
-            hovertemplate=f"patch row %{{y}}, column %{{x}}: {style.hover('z', look)}<extra></extra>",
-            x=np.arange(1, values.shape[1] + 1),
-            y=np.arange(1, values.shape[0] + 1),
-        )
-    )
-    if picture is not None:
-        rows, cols = values.shape
-        encoded = base64.b64encode(jpeg_bytes(picture)).decode()
-        place = {"x": 0.5, "y": 0.5, "sizex": cols, "sizey": rows, "xref": "x", "yref": "y", "sizing": "stretch"}
-        figure.add_layout_image(source=f"data:image/jpeg;base64,{encoded}", layer="below", **place)
-        figure.update_traces(opacity=DRAWN_OPACITY)
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
-    return style.finish(figure, title, style.MAP_HEIGHT)
-
-
-def _names(indices: Sequence[int] | None, count: int, name: str) -> list[str]:
-    if indices is not None and len(indices) != count:
-        raise ValueError(f"{name} must name all {count} of them, got {len(indices)}")
-    return [str(index) for index in (range(count) if indices is None else indices)]
+def _line(axis: str, at: float) -> dict[str, object]:
+    """A thin line across the map where `axis` has this value."""
+    other = "y" if axis == "x" else "x"
+    line = {"width": 1, "dash": "dot", "color": style.CONTROL_COLOR}
+    return {
+        "type": "line", f"{axis}0": at, f"{axis}1": at, f"{other}0": 0, f"{other}1": 1, f"{other}ref": "paper",
+        "line": line,
+    }  # fmt: skip

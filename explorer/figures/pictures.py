@@ -34,39 +34,6 @@ def heat_overlay(
     return _blend(picture, style.lookup(scale or style.HEAT_SCALE)[_levels(heat, limits)], alpha)
 
 
-def heat_picture(
-    heat: Array,
-    size: tuple[int, int] | None = None,
-    scale: style.Scale | None = None,
-    *,
-    limits: tuple[float, float] | None = None,
-) -> Array:
-    """Heat (rows,cols) as a picture of its own, enlarged to size (H,W) without smoothing. limits: as heat_overlay."""
-    colored = style.lookup(scale or style.HEAT_SCALE)[_levels(finite(heat, 2, "heat"), limits)]
-    if size is None:
-        return colored
-    return np.asarray(Image.fromarray(colored).resize((size[1], size[0]), Image.Resampling.NEAREST))
-
-
-def mask_overlay(picture: Array, masks: Array, alpha: float = 0.5) -> Array:
-    """Objects in their colours with an outline inside their border. masks: bool (M,H,W), M may be 0.
-
-    Pixels outside every mask are untouched; of masks that overlap the last one wins.
-    """
-    picture, masks = picture_of(picture), np.asarray(masks)
-    if masks.ndim != 3 or masks.dtype != bool or masks.shape[1:] != picture.shape[:2]:
-        raise ValueError(
-            f"masks must be bool (M,{picture.shape[0]},{picture.shape[1]}), got {masks.dtype} {masks.shape}"
-        )
-    colors = style.colors_array(style.OBJECT_COLORS)
-    result = picture.copy()
-    for k, mask in enumerate(masks):
-        color = colors[k % len(colors)]
-        result[mask] = _blend(picture[mask], color, alpha)
-        result[outline(mask)] = color
-    return result
-
-
 def label_overlay(picture: Array, labels: Array, alpha: float = 0.6) -> Array:
     """Segments in the colours of the palette. labels: int (H,W); a negative one leaves its pixels untouched."""
     picture, labels = picture_of(picture), np.asarray(labels)

@@ -44,7 +44,7 @@ def subspace_cloud(
         )
     axis = {"range": [-limit, limit], "nticks": 5, "showbackground": False, "zeroline": True, "showspikes": False}
     scene = {f"{letter}axis": {**axis, "title": {"text": name}} for letter, name in zip("xyz", names, strict=True)}
-    camera = {"eye": {"x": 1.6, "y": 1.3, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.1}}
+    camera = {"eye": {"x": 1.85, "y": 1.5, "z": 0.87}, "center": {"x": 0, "y": 0, "z": -0.1}}
     figure.update_layout(scene={**scene, "aspectmode": "cube", "camera": camera})
     return style.finish(figure, title, CLOUD_HEIGHT, legend=True).update_layout(legend_itemsizing="constant")
 

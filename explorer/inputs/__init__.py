@@ -1,9 +1,10 @@
 """Bytes, files and arrays → what a model takes in."""
 
 from explorer.inputs.array import load_array, prepare_array
+from explorer.inputs.decode import read_photo, reading_note
 from explorer.inputs.file import prepare_input, read_file
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
-from explorer.inputs.image import prepare_mask, prepare_photo, read_photo, reading_note
+from explorer.inputs.image import prepare_mask, prepare_photo
 
 __all__ = [
     "GalleryPhoto",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from explorer.card import Preprocessing
 from explorer.errors import ExplorerError
 from explorer.inputs.array import MAX_ARRAY_BYTES, load_array, prepare_array
 from explorer.inputs.common import too_large
-from explorer.inputs.image import MAX_BYTES, prepare_photo
-from explorer.trace import Prepared, Preprocessing
+from explorer.inputs.decode import MAX_BYTES
+from explorer.inputs.image import prepare_photo
+from explorer.trace import Prepared
 
 
 def prepare_input(

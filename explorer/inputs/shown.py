@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from explorer.card import ModelCard
 from explorer.inputs.image import prepare_photo
-from explorer.trace import Array, ModelCard, Prepared
+from explorer.trace import Array, Prepared
 
 DISPLAY_SIDE = 448
 """Pixels that the shorter side of a shown photo has at least."""

@@ -39,6 +39,15 @@ def bars_panel(
     return _chart_panel("bars", title, label, [bars, *lines], (style.HEAD_LABEL, "head"), explanation, total)
 
 
+def histogram_panel(title: str, source: str, names: tuple[str, str], explanation: str = "") -> Panel:
+    """Entries before and after the threshold of the lens's layer. source: its measures.threshold_histogram."""
+    colors = (style.CONTROL_COLOR, style.quantity(style.NONZERO_LABEL).color)
+    series = [{"name": name, "color": color, "dash": SOLID} for name, color in zip(names, colors, strict=True)]
+    series.append({"name": "threshold ηλ", "color": style.SELECTED_COLOR, "dash": DOTTED})
+    chart = {"kind": "histogram", "series": series, "xLabel": style.ENTRY_LABEL, "yLabel": "entries (count)"}
+    return Panel("chart", title, source, explanation, chart=chart)
+
+
 def _chart_panel(
     kind: str,
     title: str,

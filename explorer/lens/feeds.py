@@ -20,10 +20,10 @@ def view_id(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def photo_feed(view: str, picture: Array) -> bytes:
-    """The photo as a JPEG. picture: uint8 (H,W,3)."""
+def photo_feed(photo: str, picture: Array) -> bytes:
+    """A photo as a JPEG, for all views whose grid names it. photo: its name. picture: uint8 (H,W,3)."""
     data = np.frombuffer(jpeg_bytes(picture), np.uint8)
-    return pack_arrays({"view": view, "what": "photo"}, {"jpeg": data})
+    return pack_arrays({"photo": photo, "what": "photo"}, {"jpeg": data})
 
 
 def attention_feed(view: str, trace: Trace, layer: int, *, levels: int | None = None) -> bytes:

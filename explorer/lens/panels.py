@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from explorer.figures import style
@@ -28,9 +28,6 @@ class Panel:
     chart: Mapping[str, Any] | None = None
     scale: str = "heat"
     unit: str = ""
-
-    def values(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 PANELS = {

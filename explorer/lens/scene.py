@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from explorer.card import ModelCard
 from explorer.lens.panels import Panel, look_up_colors
-from explorer.trace import Array, ModelCard, Trace
+from explorer.trace import Array, Trace
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class LensLook:
     keep: float = 0.6
     objects: int = 3
 
+    def options(self, method: str) -> dict[str, int]:
+        """The options of a segmentation that a panel shows (measures.segment_trace)."""
+        return {"objects": self.objects} if method == "maskcut" else {}
+
 
 @dataclass(frozen=True)
 class Section:
@@ -39,28 +44,22 @@ class Section:
     strip: bool = False
     wide: bool = False
 
-    def values(self) -> dict[str, Any]:
-        panels = [panel.values() for panel in self.panels]
-        return {
-            "title": self.title,
-            "explanation": self.explanation,
-            "strip": self.strip,
-            "wide": self.wide,
-            "panels": panels,
-        }
 
+def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> dict[str, Any]:
+    """The patch grid in pixels of a picture (H,W,3) that is scale times as large as what the model sees.
 
-def grid(trace: Trace, picture: Array, scale: int = 1) -> dict[str, int]:
-    """The patch grid in pixels of a picture (H,W,3) that is scale times as large as what the model sees."""
+    photo: the name of the picture's feed.
+    """
     rows, cols = trace.grid
     height, width = picture.shape[:2]
     patch, stride = scale * trace.card.patch, scale * trace.stride
-    return {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
+    shape = {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
+    return shape | {"photo": photo}
 
 
 def settings(
     view: str,
-    grids: Mapping[str, Mapping[str, int]],
+    grids: Mapping[str, Mapping[str, Any]],
     card: ModelCard,
     choice: LensChoice,
     sections: Sequence[Section],
@@ -77,14 +76,13 @@ def settings(
 
     view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
     that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer" and
-    "heads". page: lenses of one page share
-    layer, heads and token. file: how files saved from it begin.
+    "heads". page: lenses of one page share layer, heads and token. file: how files saved from it begin.
     """
     return {
         "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
         "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
         "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
-        "sections": [section.values() for section in sections], "attention": needs_attention(sections), "page": page,
+        "sections": [asdict(section) for section in sections], "attention": needs_attention(sections), "page": page,
         "toolbar": list(toolbar),
         "layerLabel": layer_label, "file": file, "alt": alt,
     }  # fmt: skip

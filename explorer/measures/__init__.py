@@ -32,6 +32,7 @@ from explorer.measures.geometry import (
     span_overlap,
     within_between,
 )
+from explorer.measures.histogram import threshold_histogram
 from explorer.measures.layers import (
     LayerMeasures,
     before_threshold,
@@ -252,6 +253,7 @@ __all__ = [
     "subspaces_per_token",
     "support_overlap",
     "threshold_entries",
+    "threshold_histogram",
     "threshold_mass",
     "token_rates",
     "top_classes",

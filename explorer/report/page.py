@@ -108,10 +108,9 @@ def _feeds(subject: Subject, segment: Callable[..., Any], room: int) -> tuple[st
     trace, layers = subject.trace, range(1, subject.trace.card.layers + 1)
     found = {}
     for source in {lens.PANELS[name].source for name in PANELS} - {""}:
-        options = {"objects": subject.look.objects} if source == "maskcut" else {}
         for layer in layers:
-            found[f"{source}.{layer}"] = segment(method=source, layer=layer, head=None, **options)
-    fixed = [lens.photo_feed(VIEW, subject.picture), lens.segments_feed(VIEW, found)]
+            found[f"{source}.{layer}"] = segment(method=source, layer=layer, head=None, **subject.look.options(source))
+    fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found)]
     for levels in LEVELS:
         feeds = [*fixed, *(lens.attention_feed(VIEW, trace, layer, levels=levels) for layer in layers)]
         texts = [_script_bytes(feed) for feed in feeds]

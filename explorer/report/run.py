@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 from explorer import lens, runtime, zoo
+from explorer.card import ModelCard
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.shown import shown_picture
 from explorer.measures import default_layer, measure_layers, top_classes
 from explorer.report.page import Subject
-from explorer.trace import Knobs, ModelCard, Prepared
+from explorer.trace import Knobs, Prepared
 
 
 def about_run(card: ModelCard, name: str, prepared: Prepared, stride: int, framing: str) -> dict[str, str]:

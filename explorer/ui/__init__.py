@@ -11,7 +11,6 @@ from explorer.ui.common import (
     heading,
     layer_slider,
     navigation,
-    picture,
     plot,
     provider_line,
     segments,
@@ -30,6 +29,7 @@ from explorer.ui.experiment import (
 )
 from explorer.ui.experiment_view import (
     code_maps,
+    code_note,
     experiment_download,
     experiment_formulas,
     experiment_readings,
@@ -44,12 +44,13 @@ from explorer.ui.first import first_lens, prepare
 from explorer.ui.geometry import weight_geometry
 from explorer.ui.knobs import (
     before_and_after,
-    change_sentence,
     gain_panel,
     ghost_note,
     knob_curves,
+    page_follows,
     prediction_change,
     step_panel,
+    turned_view,
 )
 from explorer.ui.layers import (
     equations,
@@ -58,8 +59,7 @@ from explorer.ui.layers import (
     layers_lens,
     rate_position,
     sparsity_caption,
-    threshold_histogram,
-    token_rate_figure,
+    threshold_note,
 )
 from explorer.ui.layout import cloud_layout
 from explorer.ui.ledger import (
@@ -69,12 +69,11 @@ from explorer.ui.ledger import (
     bounds_figure,
     heads_figure,
     ledger_figure,
+    ledger_lens,
     ledger_note,
     ledger_settings,
     ledger_table,
-    rate_change_figure,
     verdict,
-    whole_rate_figure,
 )
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.models import import_form, remove_form, zoo_table
@@ -97,7 +96,6 @@ __all__ = [
     "View",
     "before_and_after",
     "bounds_figure",
-    "change_sentence",
     "choose_photo",
     "cloud_caption",
     "cloud_layout",
@@ -105,6 +103,7 @@ __all__ = [
     "cloud_settings",
     "cloud_tokens",
     "code_maps",
+    "code_note",
     "current_view",
     "distortion_curves",
     "draw_lens",
@@ -132,6 +131,7 @@ __all__ = [
     "layer_slider",
     "layers_lens",
     "ledger_figure",
+    "ledger_lens",
     "ledger_note",
     "ledger_settings",
     "ledger_table",
@@ -141,13 +141,12 @@ __all__ = [
     "navigation",
     "overshoot_note",
     "own_share_steps",
-    "picture",
+    "page_follows",
     "plot",
     "prediction_caption",
     "prediction_change",
     "prepare",
     "provider_line",
-    "rate_change_figure",
     "rate_kind",
     "rate_position",
     "rate_steps",
@@ -164,16 +163,15 @@ __all__ = [
     "style",
     "take_away",
     "theory_fit",
-    "threshold_histogram",
+    "threshold_note",
     "title",
     "token_clouds",
-    "token_rate_figure",
     "top_line",
+    "turned_view",
     "verdict",
     "warm_up",
     "weight_geometry",
     "what_to_look_for",
     "whiteness_curves",
-    "whole_rate_figure",
     "zoo_table",
 ]

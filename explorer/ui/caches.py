@@ -13,14 +13,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from explorer import runtime, zoo
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 
 MAX_OPEN_MODELS = 8
 MAX_TRACE_BYTES = 300_000_000
@@ -155,13 +157,16 @@ def _results() -> _Store:
 
 
 def _result_key(key: str, function: Callable[..., Any], options: dict[str, Any]) -> str:
+    if isinstance(function, partial):  # what is bound is an option like the others
+        return _result_key(key, function.func, function.keywords | options)
     return f"{key}|{function.__module__}.{function.__qualname__}|{sorted(options.items())!r}"
 
 
 def once(key: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """function(*arguments, **options), computed once for each key and set of options.
 
-    key stands for the arguments (a trace's key); options are small values, named in the cache's key as they are.
+    key stands for the arguments (a trace's key); options are small values, named in the cache's key as they are. A
+    functools.partial that binds options by name is the function with these options.
     """
     return _results().get(_result_key(key, function, options), 1, lambda: function(*arguments, **options))
 

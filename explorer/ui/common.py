@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer import figures, runtime
+from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.measures import Heads, Segments, on_pixels, segment_trace, upsample_smooth
 from explorer.trace import GLOSSARY, Array
@@ -113,13 +113,6 @@ def heading(title: str, explanation: str = "") -> None:
         st.caption(explanation)
 
 
-def picture(title: str, pixels: Array, caption: str) -> None:
-    """A titled picture with its caption; the title and caption are its text alternative too."""
-    st.markdown(f"##### {title}")
-    st.image(figures.jpeg_bytes(pixels), width="stretch", alt=f"{title}: {caption}")
-    st.caption(caption)
-
-
 def plot(figure: go.Figure, key: str) -> None:
     """A chart; its camera button saves it in the chosen format, and its title is its text alternative."""
     title = re.sub(r"<[^>]+>", "", figure.layout.title.text or key.replace("_", " "))  # pyright: ignore[reportAttributeAccessIssue]
@@ -177,12 +170,21 @@ def segments(view: View, method: str, layer: int, head: Heads = None, **options)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
 
 
-def layer_slider(view: View) -> int:
+def layer_slider(view: View, label: str = "Layer ℓ") -> int:
     """The layer in view, shared by all pages and the URL; it starts at the one before the last."""
     layers = view.card.layers
     if layers == 1:
         return 1
     return remembered(
-        st.slider, "Layer ℓ", 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
+        st.slider, label, 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
         help="Layers count from 1, as in the papers.",
     )  # fmt: skip
+
+
+def follow_layer(view: View, layer: int) -> None:
+    """In a fragment with a lens: run the whole page again if a key in the lens chose another layer than the page's.
+
+    Before the fragment writes to the URL: what it has sent by then is dropped.
+    """
+    if view.card.layers > 1 and st.session_state.get("layer", layer) != layer:
+        st.rerun()

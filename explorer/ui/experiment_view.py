@@ -134,18 +134,31 @@ def token_clouds(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
 
 def code_maps(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
     """Codes of a sample of tokens, sorted by subspace: of the data and at a step, before ISTA ReLU(Dᵀz)."""
-    order = np.argsort(run.mixture.labels, kind="stable")
+    labels = run.mixture.labels
+    order = np.argsort(labels, kind="stable")
     rows = order[np.linspace(0, len(order) - 1, min(TOKENS_SHOWN, len(order))).astype(int)]
     before, now = (_codes_at(run, at)[rows] for at in (0, step))
     top = float(np.percentile(before, 99.5)) or 1.0
+    blocks = run.setting.count if _in_blocks(run) else 1
     left, right = (
-        figures.token_heatmap(
-            codes, zmax=top, title=f"Codes: {_code_name(run, at)}", signed=False, tokens=rows.tolist(),
-            column="entry of the code", label=figures.CODE_LABEL,
-        )
+        figures.code_map(codes, labels[rows], rows, top=top, title=f"Codes: {_code_name(run, at)}", blocks=blocks)
         for codes, at in ((before, 0), (now, step))
-    )  # fmt: skip
+    )
     return left, right
+
+
+def code_note(run: Run) -> str:
+    """What clean codes look like with this dictionary."""
+    if _in_blocks(run):
+        return (
+            "The entries come in the same order, + and − of each basis vector: clean codes are blocks on the "
+            "diagonal, because each token uses its own subspace."
+        )
+    return "No entry of this dictionary belongs to one of the data's subspaces, so look for empty columns, not blocks."
+
+
+def _in_blocks(run: Run) -> bool:
+    return run.setting.dictionary == "bases" and not run.setting.wrong
 
 
 def _code_name(run: Run, step: int) -> str:

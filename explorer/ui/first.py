@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from explorer.lens import PANELS, LensLook, Section
 from explorer.measures import default_layer, segment_trace
 from explorer.trace import Knobs
 from explorer.ui import caches, sidebar
-from explorer.ui.common import fragment
 from explorer.ui.gallery import thumbnails
 from explorer.ui.layers import rate_panel, sparsity_panel
 from explorer.ui.lens import draw_lens, lens_choice
@@ -28,14 +28,15 @@ def prepare() -> None:
     for control in (False, True):
         view.curves(control)
     for method in ("maskcut", "pca"):
-        options = {"objects": LensLook().objects} if method == "maskcut" else {}
         layer = default_layer(card.layers, method)
-        view.measured(segment_trace, method=method, layer=layer, head=None, **options)
+        view.measured(segment_trace, method=method, layer=layer, head=None, **LensLook().options(method))
 
 
-@fragment
-def first_lens(view: View) -> None:
-    """Attention of the last layer, objects and parts of the one before it, and what the layers do."""
+def first_lens(view: View) -> Callable[[], None]:
+    """Attention of the last layer, objects and parts of the one before it, and what the layers do.
+
+    Returns what finds the objects and parts: call it when the rest of the page is drawn.
+    """
     last, before = view.card.layers, default_layer(view.card.layers, "maskcut")
     panels = [
         PANELS["photo"],
@@ -45,4 +46,4 @@ def first_lens(view: View) -> None:
     ]
     choice = replace(lens_choice(view), heads=())
     sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
-    draw_lens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False)()
+    return draw_lens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False)

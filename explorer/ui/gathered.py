@@ -9,9 +9,10 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, runtime
+from explorer.card import ModelCard
 from explorer.inputs.gallery import gallery
 from explorer.inputs.image import prepare_photo
-from explorer.trace import Array, Knobs, ModelCard, Prepared, Trace, patch_grid, read_only
+from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only
 from explorer.ui import caches
 from explorer.ui.cloud import Sheet
 from explorer.ui.view import View

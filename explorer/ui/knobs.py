@@ -9,22 +9,22 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.knobs import MAX_GAIN, Turn, largest, trained_values, values_of
+from explorer.card import ModelCard
+from explorer.knobs import Turn, largest, trained_values, values_of
 from explorer.lens import PANELS, LensChoice, LensLook, Section
-from explorer.trace import ModelCard
 from explorer.ui.common import heading, plain, plot
+from explorer.ui.desk import gain_desk
 from explorer.ui.layers import rate_panel, sparsity_panel
 from explorer.ui.lens import draw_lens, lens_choice, view_name
 from explorer.ui.remembered import remembered
-from explorer.ui.turned import reset_knobs, turn
+from explorer.ui.turned import knob_moves, knobs_now, reset_knobs, turn
 from explorer.ui.view import View
 
-HEADS_IN_A_ROW = 6
 STEP_FACTORS = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 3, 5, 7, 10)
 """Values that the sliders of η and λ offer, as multiples of the trained value: finer near 1, even on a log scale."""
 PICTURES_TEXT = (
-    "Move over a picture to see the attention of a patch. A knob shows in the layers after its own; the last layer's "
-    "knobs change only the prediction."
+    "Move over a picture to see a patch's attention. A knob shows in the layers after its own; those of the last "
+    "layer change only the prediction."
 )
 STEP_NAMES = {"l": "Threshold weight λ", "e": "Step size η"}
 STEP_HELP = {
@@ -35,40 +35,14 @@ EVERY, ONE = "all layers", "this layer"
 
 
 def gain_panel(view: View, layer: int) -> None:
-    """One slider for every head of a layer, with mute, solo and reset."""
-    card, gains = view.card, values_of(view.knobs, view.card, "g")[layer - 1]
-    words = "update" if card.has_subspaces else "output"
+    """A fader for every head of a layer, with mute, solo and reset."""
+    words = "update" if view.card.has_subspaces else "output"
     heading(
         f"Heads of layer {layer}",
-        f"The gain scales the head's {words}: 1 as trained, 0 silent, 2 twice as strong. Mute sets 0, Solo silences "
-        "all the others, Reset goes back to 1.",
+        f"The gain scales the head's {words}: 1 as trained, 0 silent, 2 twice as strong. Mute and Solo, clicked again, "
+        "give back what was.",
     )
-    for start in range(0, card.heads, HEADS_IN_A_ROW):
-        for offset, column in enumerate(st.columns(HEADS_IN_A_ROW)):
-            if start + offset < card.heads:
-                with column:
-                    _head(card, layer, start + offset + 1, float(gains[start + offset]))
-
-
-def _head(card: ModelCard, layer: int, head: int, gain: float) -> None:
-    key = f"gain_{layer}_{head}"
-    _stand_at(key, gain)
-    st.slider(
-        f"head {head}", 0.0, MAX_GAIN, step=0.05, key=key,
-        on_change=lambda: turn(card, [Turn("g", layer, head, st.session_state[key])]),
-    )  # fmt: skip
-    only = [Turn("g", layer, None, 0.0), Turn("g", layer, head, 1.0)]
-    actions = (
-        ("Mute", [Turn("g", layer, head, 0.0)]),
-        ("Solo", only if card.heads > 1 else only[1:]),
-        ("Reset", [Turn("g", layer, head, 1.0)]),
-    )
-    with st.container(horizontal=True, gap="small"):
-        for name, turns in actions:
-            st.button(
-                name, key=f"{name.lower()}_{layer}_{head}", help=f"{name} head {head}", type="tertiary", on_click=turn,
-                args=(card, turns),
-            )  # fmt: skip
+    gain_desk(view.card, view.knobs, layer)
 
 
 def step_panel(view: View, layer: int) -> None:
@@ -92,9 +66,8 @@ def step_panel(view: View, layer: int) -> None:
             required=True,
         )  # fmt: skip
         _resets(card, layer)
-    for kind, column in zip("le", st.columns(2), strict=True):
-        with column:
-            _step(view, kind, layer if chosen == ONE else None)
+    for kind in "le":
+        _step(view, kind, layer if chosen == ONE else None)
 
 
 def _step(view: View, kind: str, layer: int | None) -> None:
@@ -177,11 +150,14 @@ def ghost_note(view: View) -> None:
 
 
 def before_and_after(view: View) -> Callable[[], None]:
-    """Attention and objects as trained and now, in a lens. Returns what draws the objects and says how much changed.
+    """What changed in a sentence; attention and objects as trained and now, in a lens.
 
     Attention and objects are read from what enters a layer: so the last layer is where most knobs show.
+    Returns what takes longer: the objects, and how much changed in numbers.
     """
     layers, trained = view.card.layers, view.trained
+    sentence = st.empty()
+    sentence.markdown(change_sentence(view, rates=False))
     heading("Attention and objects", PICTURES_TEXT)
     choice = lens_choice(view, "read", layers)
     names = (("attention", "Attention"), ("objects", "Objects"))
@@ -197,17 +173,31 @@ def before_and_after(view: View) -> Callable[[], None]:
             )
         ]
     segment = draw_lens(
-        view, choice, [Section(panels)], LensLook(), key="knob_lens", layer_key="read",
-        layer_label="Pictures read layer", others=[trained] if view.turned else [], ahead=False,
+        view, choice, [Section(panels)], LensLook(), key="knob_lens", layer_key="read", layer_label="Look at layer",
+        others=[trained] if view.turned else [], ahead=False,
     )  # fmt: skip
     note = st.empty()
 
     def finish() -> None:
+        sentence.markdown(change_sentence(view, rates=True))
         segment()
         if view.turned:
             note.caption(_overlaps(view, choice))
 
     return finish
+
+
+def turned_view(view: View) -> View:
+    """A view under the knobs as they are turned now, also while the rest of the page still shows what was."""
+    return view.under(knobs_now(view.card))
+
+
+def page_follows(now: View, shown: View, finish: Callable[[], None]) -> None:
+    """The end of the part that follows a knob at once: what takes longer, or the whole page in its turn."""
+    if now.key == shown.key:
+        finish()
+    elif not knob_moves():
+        st.rerun()
 
 
 def knob_curves(view: View, layer: int) -> None:
@@ -222,7 +212,7 @@ def _overlaps(view: View, choice: LensChoice) -> str:
     heads, token, layer = choice.heads or None, choice.token, choice.layer
     pairs = {
         "for the patches that hold 60 % of the attention": ("attention", {"head": heads, "token": token}),
-        "for all objects taken together": ("maskcut", {"head": None, "objects": LensLook().objects}),
+        "for all objects taken together": ("maskcut", {"head": None, **LensLook().options("maskcut")}),
     }
     parts = []
     for words, (method, options) in pairs.items():

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures, summary
-from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, curve_panel
+from explorer.card import ModelCard
+from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, curve_panel, histogram_panel
 from explorer.measures import LayerMeasures
-from explorer.trace import Array, LayerWeights, ModelCard
-from explorer.ui import caches
-from explorer.ui.common import download, plot
+from explorer.trace import Array, LayerWeights
+from explorer.ui.common import download
 from explorer.ui.lens import draw_lens
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
@@ -24,6 +23,7 @@ TOKENS_TEXT = (
     "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
     "sparsified. Blue is below zero, red above, pale is zero."
 )
+THRESHOLD_TEXT = "What the layer's ReLU sees left of the threshold ηλ becomes exactly zero"
 MAPS_TEXT = (
     "What Rᶜ would lose without a patch, exactly, and how long its token is. Point at a patch to read its values."
 )
@@ -148,8 +148,13 @@ def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Calla
     heads = bars_panel("Rᶜ of the layer, head by head", figures.RATE_LABEL, per_head, others, "Σ = Rᶜ")
     tokens = [Panel("matrix", "Z after compression", "z_half", scale="signed")]
     tokens += [Panel("matrix", codes, "z_next", scale="signed")]
+    charts = [rate_panel(view, position), sparsity_panel(view), heads]
+    if view.card.has_ista:
+        charts.append(
+            histogram_panel("Entries before and after the threshold", "threshold", ("before", "after"), THRESHOLD_TEXT)
+        )
     sections = [
-        Section([rate_panel(view, position), sparsity_panel(view), heads], wide=True),
+        Section(charts, wide=True),
         Section(tokens, "The tokens", TOKENS_TEXT, wide=True),
         Section(
             [
@@ -164,14 +169,18 @@ def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Calla
 
 
 def layer_maps(view: View, layer: int) -> dict[str, Array]:
-    """Exact rate (summed over the subspaces) and length of every patch, and a sample of the tokens."""
+    """Exact rate (summed over the subspaces) and length of every patch, a sample of the tokens, and all entries."""
     grid, trace = view.trace.grid, view.trace
-    return {
+    maps = {
         "rate": measures.subspace_token_rates(trace.projections(layer)).sum(axis=0)[1:].reshape(grid),
         "norm": np.linalg.norm(trace.z(layer + 1)[1:], axis=1).reshape(grid),
         "z_half": _sample(trace.z_half(layer)),
         "z_next": _sample(trace.codes(layer)),
     }
+    if view.card.has_ista:
+        before, threshold = measures.before_threshold(trace.z_half(layer), view.layer_weights()[layer - 1])
+        maps["threshold"] = measures.threshold_histogram(before, trace.codes(layer), threshold)
+    return maps
 
 
 def _sample(z: Array) -> Array:
@@ -187,43 +196,10 @@ def sparsity_caption(card: ModelCard) -> str:
     )
 
 
-def threshold_histogram(view: View, layer: int) -> None:
-    """Entries before and after the layer's threshold."""
-    if not view.card.has_ista:
+def threshold_note(card: ModelCard) -> None:
+    """Why a ViT has no threshold to look at."""
+    if not card.has_ista:
         st.info("A ViT has no threshold: its second half is an MLP with a residual, so no entry becomes exactly zero.")
-        return
-    figure = caches.once(view.key, _histogram, view, layer=layer)
-    plot(figure, "histogram")
-    st.caption(
-        "Before: what the ReLU of the sparsifying step sees. What lies left of the threshold $\\eta\\lambda$ becomes "
-        "exactly zero."
-    )
-
-
-def _histogram(view: View, layer: int) -> go.Figure:
-    weights = view.layer_weights()[layer - 1]
-    before, threshold = measures.before_threshold(view.trace.z_half(layer), weights)
-    title = f"Threshold of layer {layer}: entries before and after"
-    return figures.histogram_before_after(before.ravel(), view.trace.codes(layer).ravel(), threshold, title=title)
-
-
-def token_rate_figure(view: View, layer: int, eps_squared: float = measures.OFFICIAL_EPS_SQUARED) -> go.Figure:
-    """Exact rate of every patch token, summed over the subspaces, on the patch grid."""
-    return caches.once(view.key, _token_rates, view, layer=layer, eps_squared=eps_squared)
-
-
-def _token_rates(view: View, layer: int, eps_squared: float) -> go.Figure:
-    rates = measures.subspace_token_rates(view.trace.projections(layer), eps_squared).sum(axis=0)[1:]
-    title = f"Rate of each token in U<sub>[{view.card.heads}]</sub>"
-    return figures.patch_map(rates.reshape(view.trace.grid), title=title, picture=under_grid(view))
-
-
-def under_grid(view: View) -> Array:
-    """The part of the shown picture that the patch grid tiles: a cell as wide as the stride around each centre."""
-    rows, cols = view.trace.grid
-    cell = view.scale * view.trace.stride
-    edge = (view.scale * view.card.patch - cell) // 2
-    return view.picture[edge : edge + rows * cell, edge : edge + cols * cell]
 
 
 def layer_downloads(view: View) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures, summary
-from explorer.figures.style import SIGNED_SCALE, WORSE_COLOR, rgba
+from explorer.card import ModelCard
+from explorer.figures.style import WORSE_COLOR, rgba
+from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.measures import COMPRESS, Balance, HalfStep, LayerLedger
-from explorer.trace import Array, ModelCard
+from explorer.trace import Array
 from explorer.ui import caches
-from explorer.ui.common import download
-from explorer.ui.layers import under_grid
+from explorer.ui.common import download, follow_layer, fragment
+from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
 
@@ -31,6 +34,13 @@ WORSE_COLUMNS = {
     "LASSO rose": ("Δ LASSO",),
 }
 
+NO_CHANGE = "–"
+COLUMN_WIDTHS = {
+    "layer": 45, "half step": 76, "ΔR": 60, "ΔRᶜ": 58, "Δ‖Z‖₀": 66, "Δ‖Z‖₁": 66, "Δ LASSO": 67, "Δ objective": 80,
+    "control ΔRᶜ": 87, "control Δ objective": 98,
+}  # fmt: skip
+"""In pixels: with the last column they fit a window of 1,280."""
+
 LEDGER_CAPTION = (
     "Each layer keeps books of its own: its three points share one norm, its subspaces $U^\\ell$ and $\\varepsilon^2$, "
     "so a line within a layer is the work of its two half steps. The dotted jump to the next layer is nobody's work: "
@@ -43,7 +53,7 @@ TABLE_CAPTION = (
     "✗ and colour: the half step made worse what it should better. For the first that is $R^c$ (it should fall), for "
     "the second $R - \\lambda\\|Z\\|_0$ (rise) and its own LASSO loss $\\frac12\\|X-DA\\|^2+\\lambda\\|A\\|_1$ for "
     "each token (fall, with the λ of the network), and the whole objective (rise) for both. LASSO starts at "
-    "$\\max(X, 0)$, or at no code where the dictionary is overcomplete."
+    "$\\max(X, 0)$, or at no code where the dictionary is overcomplete. “Control”: the same steps before training."
 )
 BOUNDS_CAPTION = (
     "The official $R^c$: every token scaled to length 1 within each head, ε² = 0.01. At the ceiling the tokens fill "
@@ -200,7 +210,7 @@ def ledger_table(view: View, settings: LedgerSettings) -> None:
         measures.half_steps(ledger_books(view, settings.eps_squared, control), settings.lam)
         for control in (False, True)
     )
-    names = step_names(view.card)
+    names = [name.split(" (")[0] for name in step_names(view.card)]
     rows = [_table_row(step, other, names) for step, other in zip(ours, random, strict=True)]
     worse = [{column for text in step.worse for column in WORSE_COLUMNS[text]} for step in ours]
     import pandas as pd  # a third of a second, and other pages need not wait for it
@@ -211,9 +221,15 @@ def ledger_table(view: View, settings: LedgerSettings) -> None:
         color = f"background-color: {rgba(WORSE_COLOR, 0.25)}; font-weight: 600"
         return [color if column in worse[int(str(row.name))] else "" for column in row.index]
 
-    changes = {c: "{:+,.0f}" if "‖" in c else "{:+,.1f}" for c in table.columns if "Δ" in c and "LASSO" not in c}
+    changes = {c: partial(_change, digits=0 if "‖" in c else 1) for c in table.columns if "Δ" in c}
     styled = table.style.apply(paint, axis=1).format(changes)  # pyright: ignore[reportArgumentType]
-    st.dataframe(styled, hide_index=True, width="stretch", height="content")
+    columns = {
+        name: st.column_config.Column(name.replace("control Δ objective", "control Δ obj."), width=pixels)
+        for name, pixels in COLUMN_WIDTHS.items()
+    }
+    st.dataframe(
+        styled, hide_index=True, width="stretch", height="content", column_config=columns, placeholder=NO_CHANGE
+    )
     download(
         "Ledger (CSV)",
         lambda: summary.csv_text(summary.ledger_rows(ours, random)),
@@ -221,20 +237,24 @@ def ledger_table(view: View, settings: LedgerSettings) -> None:
     )
 
 
-def _table_row(step: HalfStep, control: HalfStep, names: tuple[str, str]) -> dict[str, object]:
+def _change(value: float, digits: int) -> str:
+    """A change with its sign; a dash where the step has no such number."""
+    return NO_CHANGE if np.isnan(value) else f"{value:+,.{digits}f}".replace("-", "−")
+
+
+def _table_row(step: HalfStep, control: HalfStep, names: Sequence[str]) -> dict[str, object]:
     return {
         "layer": step.layer,
         "half step": names[0 if step.name == COMPRESS else 1],
-        "worse": "✗ " + ", ".join(step.worse).replace("R^c", "Rᶜ") if step.worse else "✓",
         "ΔR": step.coding_rate,
         "ΔRᶜ": step.subspace_coding_rate,
-        "Δ(R − Rᶜ)": step.rate_reduction,
         "Δ‖Z‖₀": step.l0,
         "Δ‖Z‖₁": step.l1,
-        "Δ LASSO": "–" if step.lasso is None else f"{step.lasso:+,.1f}",
+        "Δ LASSO": float("nan") if step.lasso is None else step.lasso,
         "Δ objective": step.objective,
         "control ΔRᶜ": control.subspace_coding_rate,
         "control Δ objective": control.objective,
+        "worse": "✗ " + ", ".join(step.worse).replace("R^c", "Rᶜ") if step.worse else "✓",
     }
 
 
@@ -256,32 +276,39 @@ def bounds_figure(view: View, layer: int) -> go.Figure:
     )  # fmt: skip
 
 
-def whole_rate_figure(view: View, layer: int, eps_squared: float) -> go.Figure:
-    """What every patch token adds to R(X), on the photo."""
-    return caches.once(view.key, _whole_rates, view, layer=layer, eps_squared=eps_squared)
+@fragment
+def ledger_lens(view: View, layer: int, eps_squared: float) -> None:
+    """What single tokens cost, on the photo; pointing and pinning a patch run only this part again."""
+    follow_layer(view, layer)
+    choice = lens_choice(view)
+    step = step_names(view.card)[0].split(" (")[1].rstrip(")")
+    panels = [
+        PANELS["photo"],
+        Panel("map", "What each token adds to R", _source("whole", eps_squared),
+              "high: unlike the others", scale="rate", unit="nats"),
+        Panel("map", "The same within the subspaces", _source("parts", eps_squared),
+              "summed over the heads", scale="rate", unit="nats"),
+        Panel("map", f"Change of the latter by {step}", _source("change", eps_squared),
+              "blue: became cheaper, red: dearer", scale="signed", unit="nats"),
+    ]  # fmt: skip
+    maps = partial(token_maps, eps_squared=eps_squared)
+    draw_lens(
+        view, choice, [Section(panels, wide=True)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False
+    )()
 
 
-def _whole_rates(view: View, layer: int, eps_squared: float) -> go.Figure:
+def _source(name: str, eps_squared: float) -> str:
+    """A map's name in the browser, which keeps the maps of every ε² that was looked at."""
+    return f"{name}@{eps_squared:g}"
+
+
+def token_maps(view: View, layer: int, eps_squared: float) -> dict[str, Array]:
+    """Exact rates of every patch of a layer in nats, (rows,cols): in R(X), in R^c, and how MSSA changed the latter."""
     weights = view.layer_weights()[layer - 1]
     x = measures.layer_norm(view.trace.z(layer), weights.norm, weights.eps)
-    rates = measures.token_rates(x, eps_squared)[1:].reshape(view.trace.grid)
-    return figures.patch_map(rates, title="What each token adds to R", picture=under_grid(view))
-
-
-def rate_change_figure(view: View, layer: int, eps_squared: float) -> go.Figure:
-    """How the compression step changed every patch token's rate in the subspaces, on the photo."""
-    return caches.once(view.key, _rate_changes, view, layer=layer, eps_squared=eps_squared)
-
-
-def _rate_changes(view: View, layer: int, eps_squared: float) -> go.Figure:
-    weights = view.layer_weights()[layer - 1]
     before, after = (
-        measures.subspace_token_rates(measures.project(z, weights), eps_squared).sum(axis=0)[1:]
+        measures.subspace_token_rates(measures.project(z, weights), eps_squared).sum(axis=0)
         for z in (view.trace.z(layer), view.trace.z_half(layer))
     )
-    change: Array = (after - before).reshape(view.trace.grid)
-    limit = float(np.percentile(np.abs(change), 99)) or 1.0
-    return figures.patch_map(
-        change, title=f"Change by {step_names(view.card)[0].split(' (')[1].rstrip(')')}",
-        label=figures.TOKEN_RATE_CHANGE_LABEL, scale=SIGNED_SCALE, limits=(-limit, limit), picture=under_grid(view),
-    )  # fmt: skip
+    rates = {"whole": measures.token_rates(x, eps_squared), "parts": before, "change": after - before}
+    return {_source(name, eps_squared): of[1:].reshape(view.trace.grid) for name, of in rates.items()}

@@ -90,19 +90,23 @@ def draw_lens(
         toolbar=toolbar, page=f"{st.session_state.get(PAGE)}.{layer_key}", layer_label=layer_label,
         at=chosen.get("at", 0), file=view.file_stem, alt=f"{view.photo.name}, what the model makes of it",
     )  # fmt: skip
-    _component()(key=key, data=data, on_chosen_change=lambda: _keep_choice(key, layer_key))
     panels = [panel for section in sections for panel in section.panels]
     shown = {panel.layer or choice.layer for panel in panels} | {choice.layer}
     have = set(chosen.get("have", ())) if chosen.get("view") == name else set()
     near = [layer for layer in _nearest(view, choice.layer) if layer not in shown] if ahead else []
     attention = lens.needs_attention(sections)
-    if panels:
+    if panels:  # first what the lens draws from: then it has that when it is told to draw
         with st.container(key=f"{FEEDS}_{key}"):
-            for one in (view, *others):
-                photo = caches.once(one.key, lens.photo_feed, view_name(one), one.picture)
-                _send(f"{key}.photo.{view_name(one)}", photo)
-                if attention:
-                    _send_attention(one, sorted(shown - have) if one is view else sorted(shown), key)
+            for photo, one in {_photo_name(one): one for one in (*others, view)}.items():
+                _send(f"{key}.photo.{photo}", caches.once(photo, lens.photo_feed, photo, one.picture))
+            if attention:
+                _send_attention(view, sorted(shown - have), key)
+    _component()(key=key, data=data, on_chosen_change=lambda: _keep_choice(key, layer_key))
+
+    if panels and attention and others:
+        with st.container(key=f"{FEEDS}_{key}_others"):
+            for one in others:
+                _send_attention(one, sorted(shown), key)
 
     def finish() -> None:
         with st.container(key=f"{FEEDS}_{key}_more"):
@@ -120,8 +124,12 @@ def view_name(view: View) -> str:
     return lens.view_id(view.key)
 
 
-def _grid(view: View) -> dict[str, int]:
-    return lens.grid(view.trace, view.picture, view.scale)
+def _photo_name(view: View) -> str:
+    return lens.view_id(f"{view.prepared.digest}|{view.scale}|{view.framing}")
+
+
+def _grid(view: View) -> dict[str, Any]:
+    return lens.grid(view.trace, view.picture, view.scale, _photo_name(view))
 
 
 def _nearest(view: View, layer: int) -> list[int]:
@@ -145,10 +153,6 @@ def _send_attention(view: View, layers: Iterable[int], key: str) -> None:
         _send(f"{key}.{name}.{layer}", lens.attention_feed(name, view.trace, layer))
 
 
-def _options(method: str, look: LensLook) -> dict[str, Any]:
-    return {"objects": look.objects} if method == "maskcut" else {}
-
-
 def _send_segments(
     view: View, panels: Iterable[Panel], shown: set[int], look: LensLook, maps: Maps | None, key: str
 ) -> None:
@@ -158,7 +162,7 @@ def _send_segments(
     for layer in range(1, view.card.layers + 1):
         take = view.measured if layer in shown else view.ready
         for source in _sources(panels):
-            segments = take(segment_trace, method=source, layer=layer, head=None, **_options(source, look))
+            segments = take(segment_trace, method=source, layer=layer, head=None, **look.options(source))
             if segments is not None:
                 found[f"{source}.{layer}"] = segments
         if maps is not None:
@@ -188,7 +192,7 @@ def _measure_ahead(
     tasks: list[Callable[[], Any]] = []
     for layer in layers:
         tasks += [
-            partial(view.measured, segment_trace, method=source, layer=layer, head=None, **_options(source, look))
+            partial(view.measured, segment_trace, method=source, layer=layer, head=None, **look.options(source))
             for source in sources
         ]
         tasks += [partial(caches.once, view.key, maps, view, layer=layer)] if maps else []

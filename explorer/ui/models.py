@@ -7,8 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import hub, zoo
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import ModelCard
 from explorer.ui import caches
 from explorer.ui.common import plain, show_problem
 from explorer.ui.import_job import CANCELLED, ImportJob, start_import

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer import figures, measures, summary
-from explorer.inputs.image import prepare_mask, read_photo
+from explorer.inputs.decode import read_photo
+from explorer.inputs.image import prepare_mask
 from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
 from explorer.measures import Segments

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer import runtime
+from explorer.card import ModelCard
+from explorer.inputs.decode import MAX_BYTES, reading_note
 from explorer.inputs.gallery import gallery, gallery_photo
-from explorer.inputs.image import MAX_BYTES, reading_note
-from explorer.trace import Knobs, ModelCard, patch_grid
+from explorer.trace import Knobs, patch_grid
 from explorer.ui import caches
 from explorer.ui.remembered import remembered
 from explorer.ui.turned import knobs_notice, turned_knobs

@@ -35,6 +35,8 @@ MIN_DISTS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.99)
 METRICS = ("cosine", "euclidean")
 MOST_CLUSTERS = 12
 SEEDS = range(10)
+LABEL_PIXELS = 12
+"""With the gap below it, as high as the label of a widget."""
 
 COLOUR_CAPTIONS = {
     "position": "Each point has the colour of its place on the photo. If neighbours on the photo are neighbours in the "
@@ -54,7 +56,7 @@ COLOUR_CAPTIONS = {
 
 @dataclass(frozen=True)
 class CloudSettings:
-    """What the page's controls say. head: from 1, None = all side by side. of: "photo" or "gallery"."""
+    """What the page's controls say. head: from 1, None = all, joined. of: "photo" or "gallery"."""
 
     layer: int
     head: int | None
@@ -74,21 +76,21 @@ class CloudSettings:
     @property
     def vectors(self) -> str:
         """What is shown, in words."""
-        return "all heads side by side" if self.head is None else f"head {self.head}"
+        return "all heads together" if self.head is None else f"head {self.head}"
 
 
 def cloud_settings(view: View) -> CloudSettings:
     """The page's controls in two rows; the rarer ones behind a button."""
-    first = st.columns([5, 4, 4], vertical_alignment="bottom")
-    second = st.columns([4, 4, 5, 3], vertical_alignment="bottom")
+    first, second = st.columns([5, 4, 4]), st.columns([4, 4, 5, 3])
     with first[0]:
         layer = layer_slider(view)
     with first[1]:
         heads = range(view.card.heads + 1)
         head = remembered(
             st.selectbox, "Subspace", heads, key="subspace", default=0, valid=heads,
-            format_func=lambda k: f"U_{k}, head {k}" if k else "all heads side by side",
-            help="One head shows the tokens in its own p directions; all heads side by side, all K·p numbers at once.",
+            format_func=lambda k: f"U_{k}, head {k}" if k else "all heads together",
+            help="One head shows the tokens in its own p directions; all heads together, their K·p "
+            "numbers joined into one vector.",
         )  # fmt: skip
     with first[2]:
         of = _choice("Tokens of", OF, "of", "photo")
@@ -103,6 +105,7 @@ def cloud_settings(view: View) -> CloudSettings:
             st.selectbox, "Colour by", offered, key="colour", default="position", valid=offered,
             format_func=COLOURS.__getitem__,
         )  # fmt: skip
+    second[3].space(LABEL_PIXELS)  # it has no label of its own
     with second[3].popover("Options", icon=":material/tune:", width="stretch"):
         control, marks, paint, clusters, (neighbors, min_dist, metric, seed) = _options()
     umap = UmapOptions(dims, neighbors, min_dist, metric, seed)

@@ -7,10 +7,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures
+from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.measures import LayerFit
+from explorer.trace import Array
 from explorer.ui import caches
-from explorer.ui.common import heading, plot
-from explorer.ui.layers import under_grid
+from explorer.ui.common import follow_layer, fragment, heading, plot
+from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.view import View
 
 SUPPORT_TOP = 0.5
@@ -68,18 +70,28 @@ def _energy(view: View, now: LayerFit, other: LayerFit) -> None:
             f"{_sum_note(view, now)}"
         )
     with photo:
-        spread = now.spread.reshape(view.trace.grid)
-        figure = figures.patch_map(
-            spread, title=f"How many subspaces each patch uses, layer {now.layer}", label=figures.SPREAD_LABEL,
-            picture=under_grid(view),
-        )  # fmt: skip
-        plot(figure, "spread_map")
+        spread_lens(view, now.layer)
         st.caption(
             f"1: all of the patch's energy is in one subspace, as the theory has it; {card.heads}: the same in each. "
             f"The colours span only what this photo has. Mean **{now.spread.mean():.2f}**, control "
             f"{other.spread.mean():.2f}; directions at random would have "
             f"{measures.isotropic_subspaces_per_token(card.heads, card.head_dim):.2f}."
         )
+
+
+@fragment
+def spread_lens(view: View, layer: int) -> None:
+    """How many subspaces each patch uses, on the photo; pointing and pinning a patch run only this part again."""
+    follow_layer(view, layer)
+    choice = lens_choice(view)
+    spread = Panel("map", "Subspaces in use", "spread", scale="rate")
+    section = Section([PANELS["photo"], spread], "How many subspaces each patch uses")
+    draw_lens(view, choice, [section], LensLook(), key="spread_lens", toolbar=(), maps=spread_maps, ahead=False)()
+
+
+def spread_maps(view: View, layer: int) -> dict[str, Array]:
+    """How many subspaces each patch uses, (rows,cols)."""
+    return {"spread": fit(view, layer).spread.reshape(view.trace.grid)}
 
 
 def _sum_note(view: View, now: LayerFit) -> str:

@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.trace import Array, ModelCard, Trace
+from explorer.card import ModelCard
+from explorer.trace import Array, Trace
 from explorer.ui import caches
 from explorer.ui.common import heading, plot
 from explorer.ui.view import View
@@ -19,13 +20,8 @@ def token_axes(view: View, layer: int) -> None:
     now, other = (_token_numbers(view, layer, control) for control in (False, True))
     ranks, alignment = st.columns(2)
     with ranks:
-        figure = figures.head_bars(
-            now[0],
-            other[0],
-            label=figures.RANK_LABEL,
-            title=f"Directions that the tokens use, layer {layer}",
-            total=None,
-        )
+        title = f"Directions that the tokens use, layer {layer}"
+        figure = figures.head_bars(now[0], other[0], label=figures.RANK_LABEL, title=title, total=None)
         plot(figure, "projected_ranks")
         st.caption(
             rf"Effective rank of $U_k^\top \mathrm{{LN}}(Z^{{{layer}}})$, at most {view.card.head_dim}. Low: the "
@@ -33,13 +29,8 @@ def token_axes(view: View, layer: int) -> None:
             "this photo are squeezed into a few of the head's directions. Compare with the control's diamonds."
         )
     with alignment:
-        figure = figures.head_bars(
-            now[1],
-            other[1],
-            label=figures.ALIGNMENT_LABEL,
-            title=f"Axis alignment in each head, layer {layer}",
-            total=None,
-        )
+        title = f"Axis alignment in each head, layer {layer}"
+        figure = figures.head_bars(now[1], other[1], label=figures.ALIGNMENT_LABEL, title=title, total=None)
         plot(figures.reference_line(figure, 1.0, "as rotated", view.card.heads), "alignment")
         st.caption(
             "Do single coordinates mean something, or only their mixtures? 1: no more than after a random rotation. "

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from explorer.card import ModelCard
 from explorer.knobs import Turn, read_knobs, turn_knobs, turns_of, words_of, write_knobs
-from explorer.trace import Knobs, ModelCard
+from explorer.trace import Knobs
 
 PARAMETER = "knobs"
 TEXT = "turned"
 """Session state: the turned knobs as text (explorer.knobs)."""
+MOVING = "knob_moves"
+"""Session state: whether the last turn came from a fader that has not come to rest."""
 SHOWN = 4
 """Lines about turned knobs in the sidebar, and knobs named in a warning, before the rest is only counted."""
 
@@ -29,10 +32,20 @@ def turned_knobs(card: ModelCard) -> Knobs:
     return knobs
 
 
-def turn(card: ModelCard, turns: Iterable[Turn]) -> None:
-    """Turn some knobs further; the whole app follows in the next run."""
-    knobs, _ = read_knobs(st.session_state.get(TEXT, ""), card)
-    st.session_state[TEXT] = write_knobs(turn_knobs(knobs, card, turns), card)
+def turn(card: ModelCard, turns: Iterable[Turn], moving: bool = False) -> None:
+    """Turn some knobs further; the whole app follows. moving: it waits, since more is to come at once."""
+    st.session_state[MOVING] = moving
+    st.session_state[TEXT] = write_knobs(turn_knobs(knobs_now(card), card, turns), card)
+
+
+def knob_moves() -> bool:
+    """Whether a fader moves: then only what is quick should follow it."""
+    return st.session_state.get(MOVING, False)
+
+
+def knobs_now(card: ModelCard) -> Knobs:
+    """What is turned at this moment, without the stride and without a word on what the model does not have."""
+    return read_knobs(st.session_state.get(TEXT, ""), card)[0]
 
 
 def reset_knobs() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.shown import shown_picture
 from explorer.knobs import turns_of, values_of
 from explorer.measures import LayerMeasures, measure_curves, measure_layers, top_classes
-from explorer.trace import Array, Knobs, LayerWeights, ModelCard, Prepared, Trace
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 from explorer.ui import caches, sidebar
 
 MAX_PREPARED = 48
@@ -47,11 +48,15 @@ class View:
     @property
     def trained(self) -> View:
         """The same photo, resolution and model as trained; this very view where nothing is turned."""
-        if not self.turned:
+        return self.under(Knobs())
+
+    def under(self, knobs: Knobs) -> View:
+        """The same photo, resolution and model under other knobs; this very view if they are its own."""
+        knobs = replace(knobs, stride=self.knobs.stride)
+        key = caches.trace_key(self.card, self.prepared, knobs)
+        if key == self.key:
             return self
-        knobs = Knobs(stride=self.knobs.stride)
-        trace, key = (make(self.card, self.prepared, knobs) for make in (caches.trace, caches.trace_key))
-        return replace(self, knobs=knobs, trace=trace, key=key)
+        return replace(self, knobs=knobs, trace=caches.trace(self.card, self.prepared, knobs), key=key)
 
     def measured(self, function: Callable[..., Any], **options: Any) -> Any:
         """function(trace, **options), computed once for this trace and these options."""

@@ -15,10 +15,10 @@ __all__ = ["console_errors", "url"]  # fixtures
 def test_a_gain_turned_in_the_browser_is_in_the_link_and_can_be_reset(page: Page, url: str, serve: Serve):
     open_page(page, f"{url}/knobs?model=crate&size=64&layer=1")
     expect(page.get_by_text("Nothing is turned yet", exact=False)).to_be_visible()
-    thumb = page.locator(".st-key-gain_1_2 input[type=range]").first
+    thumb = page.get_by_role("slider", name="Head 2")
     thumb.focus()
     for _ in range(4):
-        thumb.press("ArrowLeft")
+        thumb.press("ArrowDown")
     page.wait_for_url(re.compile(r"knobs=g1(:|%3A)2(=|%3D)0\.8"), timeout=PATIENCE_MS)
     settle(page)
     expect(page.get_by_text("1 knob turned")).to_be_visible()
@@ -28,7 +28,7 @@ def test_a_gain_turned_in_the_browser_is_in_the_link_and_can_be_reset(page: Page
     page.reload()
     settle(page)
     expect(page.get_by_text("layer 1, head 2: gain 0.8")).to_be_visible()
-    expect(page.locator(".st-key-gain_1_2 input[type=range]").first).to_have_value("0.8")
+    expect(page.get_by_role("slider", name="Head 2")).to_have_value("0.8")
     expect(page.locator(".st-key-predictions").get_by_text(" pp)", exact=False).first).to_be_visible()
     go(page, "Segment")
     expect(page.get_by_text("1 knob turned")).to_be_visible()
@@ -36,6 +36,50 @@ def test_a_gain_turned_in_the_browser_is_in_the_link_and_can_be_reset(page: Page
     settle(page)
     expect(page.get_by_text("1 knob turned")).to_have_count(0)
     assert "knobs=" not in page.url
+
+
+def test_the_picture_follows_a_fader_and_the_page_when_it_rests(page: Page, url: str, serve: Serve):
+    open_page(page, f"{url}/knobs?model=crate&size=64&layer=1")
+    lens = page.locator(".lens").first
+    before = lens.get_attribute("data-view")
+    fader = page.get_by_role("slider", name="Head 1")
+    box = fader.bounding_box()
+    assert box
+    x, middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, middle)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] - 1, steps=4)
+    expect(lens).not_to_have_attribute("data-view", before or "", timeout=PATIENCE_MS)
+    page.mouse.up()
+    expect(fader).to_have_value("0")
+    page.wait_for_url(re.compile(r"knobs=g1(:|%3A)1(=|%3D)0$"), timeout=PATIENCE_MS)
+    settle(page)
+    expect(page.get_by_text("layer 1, head 1: gain 0")).to_be_visible()
+
+
+def test_mute_solo_and_reset_on_the_desk(page: Page, url: str, serve: Serve):
+    open_page(page, f"{url}/knobs?model=crate&size=64&layer=2")
+    first, second = (page.get_by_role("group", name=f"Head {head}", exact=True) for head in (1, 2))
+    first.get_by_role("slider").press("ArrowDown")  # 0.95, which both buttons give back
+    for press, link in (
+        (first.get_by_role("button", name="Mute"), "g2:1=0"),
+        (first.get_by_role("button", name="Mute"), "g2:1=0.95"),
+        (second.get_by_role("button", name="Solo"), "g2:1=0"),
+        (second.get_by_role("button", name="Solo"), "g2:1=0.95"),
+        (first.get_by_role("button", name="Reset"), ""),
+        (first.get_by_role("button", name="Solo"), "g2:2=0"),
+    ):
+        press.click()
+        wanted = link.replace(":", "(:|%3A)").replace("=", "(=|%3D)")
+        page.wait_for_url(
+            re.compile(f"knobs={wanted}($|&)") if link else re.compile("^((?!knobs=).)*$"), timeout=PATIENCE_MS
+        )
+        settle(page)
+    expect(first.get_by_role("button", name="Solo")).to_have_attribute("aria-pressed", "true")
+    expect(second.get_by_role("slider")).to_have_attribute("aria-valuetext", "gain 0.00")
+    page.get_by_role("button", name="Reset all").click()
+    settle(page)
+    expect(second.get_by_role("slider")).to_have_value("1")
 
 
 def test_heads_are_ranked_and_a_row_can_be_muted(page: Page, url: str, serve: Serve):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from explorer import lens, measures
-from explorer.measures import Segments
+from explorer.measures import Segments, threshold_histogram
 from explorer.trace import Trace
 
 pytestmark = pytest.mark.browser
@@ -54,7 +55,7 @@ def tab(page: Page) -> Page:
 def drawn(tab: Page) -> Page:
     """The lens of a random photo with layers 1–3 of 4 in hand."""
     picture = np.random.default_rng(9).integers(0, 255, (ROWS * PATCH, COLS * PATCH, 3), np.uint8)
-    bring(tab, lens.photo_feed("v", picture))
+    bring(tab, lens.photo_feed("photo", picture))
     for layer in (1, 2, 3):
         bring(tab, lens.attention_feed("v", trace(), layer))
     labels = np.zeros((ROWS, COLS), np.uint8)
@@ -186,7 +187,7 @@ def test_a_frame_at_785_tokens_and_12_heads_is_fluid(tab: Page):
     u = projections(1, 785, 12, 64)
     big = Trace(Large(), {"subspace.1": u[None]}, (28, 28), 8)  # pyright: ignore[reportArgumentType]
     picture = np.zeros((224, 224, 3), np.uint8)
-    bring(tab, lens.photo_feed("large", picture))
+    bring(tab, lens.photo_feed("photo", picture))
     bring(tab, lens.attention_feed("large", big, 1))
     panels = [lens.PANELS["photo"], lens.PANELS["attention"], lens.PANELS["kept"]]
     data = lens.settings(
@@ -359,8 +360,12 @@ def charted(drawn: Page) -> Page:
         lens.curve_panel("Curve", "R<sup>c</sup> (nats)", values, control),
         lens.bars_panel("Bars", "R<sup>c</sup> (nats)", per_head, total="sum"),
         lens.Panel("map", "Map", "rate", scale="rate", unit="nats"),
+        lens.histogram_panel("Histogram", "threshold", ("before", "after")),
     ]
-    numbers = {f"rate.{k}": np.arange(ROWS * COLS, dtype=float).reshape(ROWS, COLS) * k for k in (1, 2, 3, 4)}
+    entries = np.array([-1.0, 0.0, 1.0, 1.0])
+    histogram = threshold_histogram(entries, np.maximum(entries, 0), 0.25)
+    numbers = {"threshold.2": histogram, "threshold.3": histogram}
+    numbers |= {f"rate.{k}": np.arange(ROWS * COLS, dtype=float).reshape(ROWS, COLS) * k for k in (1, 2, 3, 4)}
     bring(drawn, lens.segments_feed("v", {}, numbers))
     picture = np.zeros((ROWS * PATCH, COLS * PATCH, 3), np.uint8)
     data = lens.settings(
@@ -388,6 +393,26 @@ def test_a_step_in_one_lens_moves_the_charts_of_the_other_at_once(charted: Page)
     expect(charted.get_by_role("img", name="Bars: layer 3: sum = 24 nats")).to_be_visible()  # 7 + 8 + 9
     last_sent(charted)
     assert len(charted.evaluate("sent")) == 1  # only the lens in which it was chosen tells the page
+
+
+def test_a_histogram_tells_the_zeros_and_the_counts_of_a_bin(charted: Page):
+    chart = charted.get_by_role("img", name="Histogram")
+    expect(chart).to_have_attribute("aria-label", re.compile("threshold 0.25; exactly 0: before 25 %, after 50 %"))
+    box = chart.bounding_box()
+    assert box
+    chart.hover(position={"x": box["width"] - 15, "y": box["height"] / 2})  # the last bin
+    expect(chart).to_have_attribute("aria-label", re.compile("0.974 … 1: before 2, after 2"))
+    heights = chart.locator("path").first.get_attribute("d") or ""
+    levels = [float(level) for level in re.findall(r"V([\d.]+)H", heights)]
+    axis = max(levels)  # an empty bin; log10 of 1 and 2 above it, of ½, on a scale to 4
+    scale = np.log10(4 / 0.5)
+    top, bottom = 30, 250 - 40
+    wanted = [bottom - (np.log10(count) - np.log10(0.5)) / scale * (bottom - top) for count in (0.5, 1, 2)]
+    np.testing.assert_allclose([axis, levels[0], levels[-1]], wanted, atol=0.1)
+    charted.locator(".lens").first.focus()
+    charted.keyboard.press("]")
+    charted.keyboard.press("]")
+    expect(chart).to_have_attribute("aria-label", re.compile("layer 4 is on its way"))
 
 
 def test_a_click_on_a_curve_goes_to_that_layer_and_on_a_bar_to_that_head(charted: Page):

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from explorer import zoo
+from explorer.card import ModelCard, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.export import card as room
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import read_checkpoint
 from explorer.export.identify import identify
-from explorer.export.importer import describe, import_checkpoint
-from explorer.trace import ModelCard, Preprocessing
+from explorer.export.importer import describe, import_file
 
 FULL = {
     "heads": 4, "classes": ["cat", "dog", "owl"], "mean": [0.1, 0.2, 0.3], "std": [1, 2, 0.5], "image_size": 16,
@@ -35,7 +35,7 @@ def described(checkpoint: Path, card_path: Path) -> ModelCard:
 
 
 def test_every_value_lands_in_the_model_card(checkpoints, tmp_path, quick_reader):
-    card = import_checkpoint(
+    card = import_file(
         checkpoints["crate.pth.tar"], name="tiny", card_path=write(tmp_path, FULL), directory=tmp_path / "zoo"
     )
     assert (card.name, card.heads, card.head_dim, card.patch, card.image_size) == ("tiny", 4, 2, 4, 16)
@@ -58,7 +58,7 @@ def test_without_a_card_the_released_defaults_hold(cards):
 
 
 def test_heads_of_the_call_win_over_those_of_the_card(checkpoints, tmp_path, quick_reader):
-    card = import_checkpoint(
+    card = import_file(
         checkpoints["crate.pth.tar"], heads=1 + 1, card_path=write(tmp_path, {"heads": 4}), directory=tmp_path / "zoo"
     )
     assert card.heads == 2
@@ -66,7 +66,7 @@ def test_heads_of_the_call_win_over_those_of_the_card(checkpoints, tmp_path, qui
 
 def test_zero_heads_are_refused_and_not_ignored(checkpoints, tmp_path, quick_reader):
     with pytest.raises(ExplorerError, match="0 heads"):
-        import_checkpoint(
+        import_file(
             checkpoints["crate.pth.tar"], heads=0, card_path=write(tmp_path, {"heads": 4}), directory=tmp_path / "zoo"
         )
 
@@ -164,7 +164,7 @@ def test_card_that_is_no_file_or_too_large(tmp_path, monkeypatch):
 
 def test_a_run_that_started_otherwise_gets_its_own_control(checkpoints, tmp_path, quick_reader):
     path = write(tmp_path, {"heads": 2, "init": {"pos_embedding": {"constant": 0.5}}})
-    card = import_checkpoint(checkpoints["crate.pth.tar"], "own", card_path=path, directory=tmp_path)
+    card = import_file(checkpoints["crate.pth.tar"], "own", card_path=path, directory=tmp_path)
     drawn = zoo.draw_control(card)
     assert (drawn["pos_embedding"] == 0.5).all()
     assert drawn["cls_token"].std() > 0.1  # as in the released code
@@ -182,4 +182,4 @@ def test_a_run_that_started_otherwise_gets_its_own_control(checkpoints, tmp_path
 def test_an_init_that_does_not_fit_is_refused(checkpoints, tmp_path, quick_reader, init, sentence):
     path = write(tmp_path, {"heads": 2, "init": init})
     with pytest.raises(ExplorerError, match=sentence):
-        import_checkpoint(checkpoints["crate.pth.tar"], "own", card_path=path, directory=tmp_path)
+        import_file(checkpoints["crate.pth.tar"], "own", card_path=path, directory=tmp_path)

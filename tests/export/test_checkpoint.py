@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from explorer.errors import ExplorerError
 from explorer.export import checkpoint
 from explorer.export.checkpoint import read_checkpoint
-from explorer.export.importer import import_checkpoint
+from explorer.export.importer import import_file
 from tests.conftest import state_of
 
 CRATE_FORMS = ["crate.pth.tar", "crate-one-gpu.pth.tar", "crate-demo.pth", "crate.safetensors"]
@@ -35,7 +35,7 @@ def refusal(path: Path, folder: Path) -> str:
     """The sentence with which an import is refused, after checking that it left nothing behind."""
     before = set(path.parent.iterdir())
     with pytest.raises(ExplorerError) as caught:
-        import_checkpoint(path, heads=2, directory=folder)
+        import_file(path, heads=2, directory=folder)
     assert not folder.exists() or not list(folder.iterdir())
     assert set(path.parent.iterdir()) == before
     sentence = str(caught.value)

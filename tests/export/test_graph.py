@@ -10,8 +10,9 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from explorer import runtime
-from explorer.export.importer import import_checkpoint
-from explorer.trace import METADATA_KEY, Knobs, ModelCard, trace_points
+from explorer.card import METADATA_KEY, ModelCard
+from explorer.export.importer import import_file
+from explorer.trace import Knobs, trace_points
 from tests.conftest import SIZES, draw, pixels, prepared, state_of, torch_points
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -182,7 +183,7 @@ def test_layers_and_heads_of_different_numbers(tmp_path, quick_reader, family):
     """Three layers and four heads: an axis taken for the other would show."""
     module = draw(family, dataclasses.replace(SIZES[family], layers=3, heads=4))
     torch.save(module.state_dict(), tmp_path / "three.pth")
-    model = runtime.open_model(import_checkpoint(tmp_path / "three.pth", heads=4, directory=tmp_path))
+    model = runtime.open_model(import_file(tmp_path / "three.pth", heads=4, directory=tmp_path))
     gain = np.random.default_rng(5).uniform(0, 2, (6, 4)).astype(np.float32)
     both = runtime.run(model, prepared(pixels(2)), None, Knobs(gain)).points
     for b in range(2):

@@ -12,7 +12,7 @@ from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.export import importer, parity
 from explorer.export.identify import FAMILIES
-from explorer.export.importer import import_checkpoint
+from explorer.export.importer import import_file
 from explorer.models.crate import Size
 from tests.conftest import SIZES, draw, pixels, prepared, torch_points
 from tests.export.test_checkpoint import CRATE_FORMS
@@ -20,7 +20,7 @@ from tests.export.test_checkpoint import CRATE_FORMS
 
 @pytest.mark.parametrize("form", CRATE_FORMS)
 def test_every_form_gives_the_same_logits(checkpoints, modules, tmp_path, quick_reader, form):
-    card = import_checkpoint(checkpoints[form], heads=2, directory=tmp_path)
+    card = import_file(checkpoints[form], heads=2, directory=tmp_path)
     logits = runtime.run(runtime.open_model(card), prepared(pixels()), []).logits
     np.testing.assert_allclose(logits, torch_points(modules["crate"], pixels())["logits"], rtol=1e-5, atol=1e-5)
     assert [p.name for p in tmp_path.iterdir()] == [f"{card.name}.onnx"]
@@ -30,7 +30,7 @@ def test_every_form_gives_the_same_logits(checkpoints, modules, tmp_path, quick_
 
 def test_by_a_real_child(checkpoints, tmp_path):
     steps = []
-    card = import_checkpoint(
+    card = import_file(
         checkpoints["crate.pth.tar"],
         heads=2,
         directory=tmp_path,
@@ -80,7 +80,7 @@ def test_small_grids_can_be_imported(tmp_path, quick_reader, family, image_size)
     """One patch, two by two, four by four: the parity check's own sizes must hold for them too."""
     size = dataclasses.replace(SIZES[family], image_size=image_size)
     torch.save(draw(family, size).state_dict(), tmp_path / "small.pth")
-    assert import_checkpoint(tmp_path / "small.pth", heads=2, directory=tmp_path).image_size == image_size
+    assert import_file(tmp_path / "small.pth", heads=2, directory=tmp_path).image_size == image_size
 
 
 @pytest.mark.parametrize("family", ["crate", "crate_alpha"])
@@ -88,7 +88,7 @@ def test_one_head_without_an_output_matrix(tmp_path, quick_reader, family):
     size = dataclasses.replace(SIZES[family], heads=1)
     module = draw(family, size)
     torch.save(module.state_dict(), tmp_path / "one.pth")
-    card = import_checkpoint(tmp_path / "one.pth", heads=1, directory=tmp_path)
+    card = import_file(tmp_path / "one.pth", heads=1, directory=tmp_path)
     assert (card.heads, card.head_dim) == (1, 8)
     points = runtime.run(runtime.open_model(card), prepared(pixels())).points
     for name, array in torch_points(module, pixels()).items():
@@ -98,7 +98,7 @@ def test_one_head_without_an_output_matrix(tmp_path, quick_reader, family):
 def test_heads_wider_than_the_tokens(tmp_path, quick_reader):
     size = dataclasses.replace(SIZES["crate"], inner=12)
     torch.save(draw("crate", size).state_dict(), tmp_path / "wide.pth")
-    card = import_checkpoint(tmp_path / "wide.pth", heads=2, directory=tmp_path)
+    card = import_file(tmp_path / "wide.pth", heads=2, directory=tmp_path)
     assert (card.dim, card.heads, card.head_dim) == (8, 2, 6)
 
 
@@ -126,7 +126,7 @@ def test_a_graph_that_differs_is_not_installed(checkpoints, tmp_path, monkeypatc
     monkeypatch.setattr(importer, "build", swapped(first, second))
     file = {"crate": "crate.pth.tar", "crate_alpha": "alpha.pth", "vit": "vit.pth"}[family]
     with pytest.raises(ExplorerError, match=r"output \S+ differs from torch by .* nothing was installed\.$"):
-        import_checkpoint(checkpoints[file], heads=2, directory=tmp_path / "zoo")
+        import_file(checkpoints[file], heads=2, directory=tmp_path / "zoo")
     assert not (tmp_path / "zoo").exists()
 
 
@@ -144,7 +144,7 @@ def test_parity_looks_at_the_knobs_too(checkpoints, tmp_path, monkeypatch, quick
 
     monkeypatch.setattr(importer, "build", crossed)
     with pytest.raises(ExplorerError, match="differs from torch"):
-        import_checkpoint(checkpoints["crate.pth.tar"], heads=2, directory=tmp_path / "zoo")
+        import_file(checkpoints["crate.pth.tar"], heads=2, directory=tmp_path / "zoo")
 
 
 def test_parity_refuses_numbers_that_are_not_finite(modules, cards, monkeypatch):
@@ -165,27 +165,27 @@ def test_bad_name_is_refused_before_anything_is_read(checkpoints, tmp_path, monk
     for name in ("../evil", "Capital", "a/b", ".hidden", "", "x" * 65):
         if name:
             with pytest.raises(ExplorerError, match="cannot be a model's name"):
-                import_checkpoint(checkpoints["alpha.pth"], name=name, directory=tmp_path)
+                import_file(checkpoints["alpha.pth"], name=name, directory=tmp_path)
 
 
 def test_a_second_import_replaces_the_first(checkpoints, tmp_path, quick_reader):
-    first = import_checkpoint(checkpoints["crate.pth.tar"], name="same", heads=2, directory=tmp_path)
-    second = import_checkpoint(checkpoints["alpha.pth"], name="same", heads=2, directory=tmp_path)
+    first = import_file(checkpoints["crate.pth.tar"], name="same", heads=2, directory=tmp_path)
+    second = import_file(checkpoints["alpha.pth"], name="same", heads=2, directory=tmp_path)
     assert (first.family, second.family) == ("crate", "crate_alpha")
     assert [p.name for p in tmp_path.iterdir()] == ["same.onnx"]
 
 
 def test_a_failed_import_leaves_the_older_model(checkpoints, tmp_path, monkeypatch, quick_reader):
-    card = import_checkpoint(checkpoints["crate.pth.tar"], name="same", heads=2, directory=tmp_path)
+    card = import_file(checkpoints["crate.pth.tar"], name="same", heads=2, directory=tmp_path)
     before = card.path.read_bytes()
     with pytest.raises(ExplorerError):
-        import_checkpoint(checkpoints["alpha.pth"], name="same", heads=3, directory=tmp_path)
+        import_file(checkpoints["alpha.pth"], name="same", heads=3, directory=tmp_path)
     assert card.path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["same.onnx"]
 
 
 def test_an_exported_file_can_be_carried_to_another_zoo(cards, tmp_path):
-    carried = importer.import_file(cards["crate"].path, name="carried", directory=tmp_path)
+    carried = import_file(cards["crate"].path, name="carried", directory=tmp_path)
     assert carried.path == (tmp_path / "carried.onnx").resolve()
     assert carried.sha256 == cards["crate"].sha256
 
@@ -193,7 +193,7 @@ def test_an_exported_file_can_be_carried_to_another_zoo(cards, tmp_path):
 @pytest.mark.parametrize("options", [{"heads": 2}, {"card_path": Path("card.json")}])
 def test_an_exported_file_takes_no_card(cards, tmp_path, options):
     with pytest.raises(ExplorerError, match="leave --heads and --card out"):
-        importer.import_file(cards["crate"].path, directory=tmp_path, **options)
+        import_file(cards["crate"].path, directory=tmp_path, **options)
 
 
 def damage(model, edit) -> None:
@@ -230,7 +230,7 @@ def test_an_uploaded_model_with_an_edited_card_is_refused(cards, tmp_path, edit,
     damage(model, edit)
     onnx.save(model, tmp_path / "edited.onnx")
     with pytest.raises(ExplorerError, match=sentence):
-        importer.import_file(tmp_path / "edited.onnx", directory=tmp_path / "zoo")
+        import_file(tmp_path / "edited.onnx", directory=tmp_path / "zoo")
     assert not (tmp_path / "zoo").exists()
 
 
@@ -241,7 +241,7 @@ def test_an_uploaded_model_with_another_graph_is_refused(cards, tmp_path):
     next(node for node in model.graph.node if node.op_type == "Relu").op_type = "Gelu"
     onnx.save(model, tmp_path / "edited.onnx")
     with pytest.raises(ExplorerError, match="its nodes are not those"):
-        importer.import_file(tmp_path / "edited.onnx", directory=tmp_path / "zoo")
+        import_file(tmp_path / "edited.onnx", directory=tmp_path / "zoo")
 
 
 def test_an_exported_file_that_fails_in_the_child_is_not_installed(cards, tmp_path, monkeypatch):
@@ -251,13 +251,13 @@ def test_an_exported_file_that_fails_in_the_child_is_not_installed(cards, tmp_pa
     next(t for t in model.graph.initializer if t.name == "cls_token").dims[:] = [1, 1, 7]
     onnx.save(model, tmp_path / "odd.onnx")
     with pytest.raises(ExplorerError, match=r"odd\.onnx is (refused|damaged)") as caught:
-        importer.import_file(tmp_path / "odd.onnx", directory=tmp_path / "zoo")
+        import_file(tmp_path / "odd.onnx", directory=tmp_path / "zoo")
     assert str(caught.value).endswith(".")
     assert not (tmp_path / "zoo").exists()
 
 
 def test_families_are_those_of_the_vocabulary():
+    from explorer.card import FAMILY_LABELS
     from explorer.export.families import WEIGHT_ROLES
-    from explorer.trace import FAMILY_LABELS
 
     assert set(FAMILIES) == set(FAMILY_LABELS) == set(WEIGHT_ROLES)

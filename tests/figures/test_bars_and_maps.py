@@ -68,65 +68,39 @@ def test_ranked_bars():
         figures.ranked_bars(["a"], np.array([np.nan]), label="x")
 
 
-def test_signed_tokens_are_centred_on_zero():
-    heat = figures.token_heatmap(np.array([[-1.0, 3.0]])).data[0]
-    assert (heat.zmin, heat.zmax) == (-3, 3)
-    np.testing.assert_array_equal(heat.z, [[-1, 3]])
+CODES, LABELS, TOKENS = np.array([[1.0, 0, 0, 0], [2, 0, 0, 0], [0, 0, 0, 3]]), np.array([0, 0, 2]), np.array([9, 4, 7])
 
 
-def test_tokens_that_are_not_negative_start_at_zero():
-    heat = figures.token_heatmap(np.array([[1.0, 2.0]]), zmax=5).data[0]
+def test_a_code_map_names_tokens_and_parts_their_subspaces():
+    figure = figures.code_map(CODES, LABELS, TOKENS, top=5, blocks=2)
+    heat = figure.data[0]
     assert (heat.zmin, heat.zmax) == (0, 5)
-    assert heat.colorscale[0][1] == dict(style.SIGNED_SCALE)[0.5]  # 0 has one colour in both scales
+    np.testing.assert_array_equal(heat.z, CODES)
+    np.testing.assert_array_equal(heat.customdata[:, 3], [[9, 1], [4, 1], [7, 3]])
+    assert figure.layout.yaxis.ticktext == ("U<sub>1</sub>", "U<sub>3</sub>")
+    np.testing.assert_array_equal(figure.layout.yaxis.tickvals, [0.5, 2])
+    rows, columns = figure.layout.shapes
+    assert (rows.y0, rows.y1) == (1.5, 1.5)  # between the second token and the third
+    assert (columns.x0, columns.x1) == (2.5, 2.5)  # entries count from 1
 
 
-def test_sampled_tokens_keep_their_names():
-    heat = figures.token_heatmap(np.zeros((2, 3)), tokens=[0, 150], dimensions=[5, 7, 300]).data[0]
-    assert heat.y == ("0", "150")
-    assert heat.x == ("5", "7", "300")
-    assert heat.zmax == 1
+def test_no_code_is_drawn_as_nothing_so_that_the_background_shows():
+    heat = figures.code_map(CODES, LABELS, TOKENS, top=3).data[0]
+    assert heat.colorscale[0][1].endswith(",0)")
+    assert heat.colorscale[-1][1].endswith(",1)")
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"z": np.zeros((maps.MAX_TOKENS + 1, 2))},
-        {"z": np.zeros((2, maps.MAX_DIMENSIONS + 1))},
-        {"z": np.array([[np.nan]])},
-        {"z": np.ones((1, 1)), "zmax": 0.0},
-        {"z": np.ones((2, 2)), "tokens": [1]},
+        {"codes": np.zeros((maps.MAX_TOKENS + 1, 2))},
+        {"codes": np.zeros((3, maps.MAX_ENTRIES + 1))},
+        {"codes": np.full((3, 4), np.nan)},
+        {"top": 0.0},
+        {"tokens": TOKENS[:2]},
+        {"labels": np.array([0, 2, 1])},
     ],
 )
-def test_token_heatmap_refuses(arguments):
-    with pytest.raises(ValueError, match=r"sample|NaN|zmax|tokens"):
-        figures.token_heatmap(**arguments)
-
-
-def test_patch_map_is_square_with_row_0_on_top():
-    values = np.arange(6.0).reshape(2, 3)
-    figure = figures.patch_map(values, "t")
-    np.testing.assert_array_equal(figure.data[0].z, values)
-    assert figure.layout.yaxis.autorange == "reversed"
-    assert figure.layout.yaxis.scaleanchor == "x"
-    assert figure.data[0].colorbar.title.text == figures.TOKEN_RATE_LABEL
-    assert figure.data[0].hovertemplate.startswith("patch row %{y}, column %{x}: %{z:,.2f} nats")
-
-
-def test_patch_map_constant_one_patch_and_limits():
-    heat = figures.patch_map(np.array([[4.0]])).data[0]
-    assert heat.zmin < heat.zmax
-    heat = figures.patch_map(np.array([[4.0]]), limits=(0, 10)).data[0]
-    assert (heat.zmin, heat.zmax) == (0, 10)
-
-
-def test_patch_map_refuses_nan():
-    with pytest.raises(ValueError, match="NaN"):
-        figures.patch_map(np.array([[np.nan, 1.0]]))
-
-
-def test_patch_map_is_drawn_on_its_photo():
-    figure = figures.patch_map(np.arange(6.0).reshape(2, 3), picture=np.zeros((32, 48, 3), np.uint8))
-    (photo,) = figure.layout.images
-    # patches are centred on 1 … 3 and 1 … 2: the photo covers 0.5 … 3.5 by 0.5 … 2.5
-    assert (photo.x, photo.y, photo.sizex, photo.sizey) == (0.5, 0.5, 3, 2)
-    assert figure.data[0].opacity < 1
+def test_code_map_refuses(arguments):
+    with pytest.raises(ValueError, match=r"sample|NaN|top|sorted"):
+        figures.code_map(**({"codes": CODES, "labels": LABELS, "tokens": TOKENS, "top": 1.0} | arguments))

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer import figures
-from explorer.figures import curves, style
+from explorer.figures import style
 
 VALUES = np.array([400.5, 341.2, 300.0])
 
@@ -110,59 +110,3 @@ def test_stacked_heads_sum_to_the_marker(shape):
 def test_stacked_heads_refuse(bad):
     with pytest.raises(ValueError, match=r"negative|NaN"):
         figures.stacked_heads(np.array([[1.0, bad]]))
-
-
-def test_histogram_counts_every_value():
-    rng = np.random.default_rng(0)
-    before = rng.standard_normal(5000)
-    after = np.maximum(before - 0.3, 0)
-    figure = figures.histogram_before_after(before, after, 0.3, "t")
-    assert [int(trace.y.sum()) for trace in figure.data] == [5000, 5000]
-    assert all(len(trace.y) <= curves.MAX_BINS for trace in figure.data)
-    np.testing.assert_array_equal(figure.data[0].x, figure.data[1].x)
-    zeros = np.mean(after == 0)
-    assert [trace.name for trace in figure.data] == ["before (0.0% exactly 0)", f"after ({zeros:.1%} exactly 0)"]
-    assert figure.layout.shapes[0].x0 == 0.3
-    assert figure.layout.yaxis.type == "log"
-
-
-def test_histogram_by_hand():
-    # from −1 to 1 in 78 widths of 1/39: both ends and 0 are edges
-    figure = figures.histogram_before_after(np.array([-1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0]), log=False)
-    edges = figure.data[0].customdata
-    zero = int(np.flatnonzero(edges[:, 0] == 0)[0])
-    assert figure.data[0].y[[0, zero, -1]].tolist() == [1, 1, 1]
-    assert figure.data[1].y[[0, zero, -1]].tolist() == [0, 2, 1]
-    assert figure.layout.yaxis.type is None
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ([0.0], [0.0]),
-        ([3.0, 3.0], [3.0]),
-        ([1e-30, 2e-30], [0.0]),
-        ([1e8, 1e8 + 1], [1e8]),
-        ([-7.0], [1e-9]),
-        ([1.0, np.nextafter(1.0, 2.0)], [1.0]),
-    ],
-)
-def test_histogram_edges_hold_extreme_samples(before, after):
-    figure = figures.histogram_before_after(np.array(before), np.array(after))
-    assert [int(trace.y.sum()) for trace in figure.data] == [len(before), len(after)]
-    assert len(figure.data[0].y) <= curves.MAX_BINS
-
-
-def test_shared_edges_lose_nothing_over_many_ranges():
-    rng = np.random.default_rng(1)
-    for _ in range(300):
-        sample = rng.standard_normal(50) * 10.0 ** rng.integers(-6, 6) + rng.standard_normal() * 10
-        edges = curves.shared_edges(sample)
-        assert len(edges) - 1 <= curves.MAX_BINS
-        assert (np.diff(edges) > 0).all()
-        assert np.histogram(sample, edges)[0].sum() == 50
-
-
-def test_histogram_refuses_nan():
-    with pytest.raises(ValueError, match="NaN"):
-        figures.histogram_before_after(np.array([1.0, np.nan]), np.array([1.0]))

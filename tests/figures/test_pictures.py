@@ -25,7 +25,6 @@ def test_heat_at_alpha_0_is_the_picture():
 def test_heat_at_alpha_1_has_no_picture_in_it():
     one, other = (figures.heat_overlay(photo(seed=seed), ramp(), 1) for seed in (1, 2))
     np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(one, figures.heat_picture(ramp()))
 
 
 def test_blending_by_hand():
@@ -38,27 +37,21 @@ def test_blending_by_hand():
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 7.5])
 def test_constant_heat_is_the_low_end_everywhere(value):
-    result = figures.heat_picture(np.full((3, 4), value))
+    result = figures.heat_overlay(photo(3, 4), np.full((3, 4), value), 1)
     assert (result == style.lookup(style.HEAT_SCALE)[0]).all()
 
 
 def test_one_peak_among_many_equal_values_is_still_seen():
     heat = np.zeros((40, 40))
     heat[5, 7] = 1e-3
-    result = figures.heat_picture(heat)
+    result = figures.heat_overlay(photo(40, 40), heat, 1)
     assert result[5, 7].tolist() == style.lookup(style.HEAT_SCALE)[255].tolist()
 
 
 def test_limits_are_shared_and_clipped():
     table = style.lookup(style.HEAT_SCALE)
-    result = figures.heat_picture(np.array([[-9.0, 0.0, 2.0, 99.0]]), limits=(0, 2))
+    result = figures.heat_overlay(photo(1, 4), np.array([[-9.0, 0.0, 2.0, 99.0]]), 1, limits=(0, 2))
     np.testing.assert_array_equal(result[0], table[[0, 0, 255, 255]])
-
-
-def test_heat_picture_enlarges_without_smoothing():
-    result = figures.heat_picture(np.array([[0.0, 1.0]]), size=(4, 8))
-    assert result.shape == (4, 8, 3)
-    assert len(np.unique(result.reshape(-1, 3), axis=0)) == 2
 
 
 def test_lookup_ends_are_the_scale_ends():
@@ -86,30 +79,10 @@ def test_outline_is_2_px_wide_in_large_pictures():
     assert pictures.outline(mask)[75].sum() == 4
 
 
-def test_mask_outline_only_touches_its_masks_border():
-    mask, picture = square(), photo()
-    result = figures.mask_overlay(picture, mask[None], alpha=0)
-    changed = (result != picture).any(axis=2)
-    assert not (changed & ~pictures.outline(mask)).any()
-    assert (result[pictures.outline(mask)] == style.colors_array(style.OBJECT_COLORS)[0]).all()
-
-
-def test_no_mask_leaves_the_picture():
-    np.testing.assert_array_equal(figures.mask_overlay(photo(), np.zeros((0, 12, 16), bool)), photo())
-
-
-def test_more_masks_than_colors():
-    masks = np.zeros((9, 12, 16), bool)
-    masks[np.arange(9), 0, np.arange(9)] = True
-    result = figures.mask_overlay(photo(), masks)
-    np.testing.assert_array_equal(result[0, 6:9], result[0, 0:3])
-
-
 def test_inputs_are_not_written_to():
-    picture, masks = photo(), square()[None]
-    picture.flags.writeable = masks.flags.writeable = False
-    figures.mask_overlay(picture, masks)
-    figures.threshold_overlay(picture, masks[0])
+    picture, mask = photo(), square()
+    picture.flags.writeable = mask.flags.writeable = False
+    figures.threshold_overlay(picture, mask)
     figures.label_overlay(picture, np.zeros((12, 16), int))
 
 
@@ -149,8 +122,6 @@ def test_heat_with_nan_is_refused(bad):
     heat[3, 3] = bad
     with pytest.raises(ValueError, match="NaN"):
         figures.heat_overlay(photo(), heat)
-    with pytest.raises(ValueError, match="NaN"):
-        figures.heat_picture(heat)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +130,6 @@ def test_heat_with_nan_is_refused(bad):
         lambda: figures.heat_overlay(photo().astype(np.float32), ramp()),
         lambda: figures.heat_overlay(photo(), ramp(6, 8)),
         lambda: figures.heat_overlay(photo(), ramp(), 1.5),
-        lambda: figures.mask_overlay(photo(), square().astype(int)[None]),
-        lambda: figures.mask_overlay(photo(), square(6, 8)[None]),
         lambda: figures.label_overlay(photo(), ramp()),
         lambda: figures.threshold_overlay(photo(), ramp()),
         lambda: figures.rgb_overlay(photo(), np.zeros((12, 16)), square()),

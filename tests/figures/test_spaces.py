@@ -73,9 +73,3 @@ def test_a_boundary_between_the_steps():
     figure = figures.mark_boundary(figures.layer_curve(np.ones(4), label=figures.RATE_LABEL), 2.5, "before, after")
     assert figure.layout.shapes[0].x0 == 2.5
     assert figure.layout.xaxis.title.text == "before, after"
-
-
-def test_columns_of_a_heatmap_have_a_name():
-    figure = figures.token_heatmap(np.ones((2, 3)), column="entry of the code", label=figures.CODE_LABEL)
-    assert figure.layout.xaxis.title.text == "entry of the code"
-    assert "entry of the code %{x}" in figure.data[0].hovertemplate

@@ -2,10 +2,10 @@
 
 import pytest
 
+from explorer.card import Preprocessing
 from explorer.errors import ExplorerError
 from explorer.inputs.gallery import PHOTOS, gallery, gallery_photo
 from explorer.inputs.image import prepare_photo
-from explorer.trace import Preprocessing
 
 OPEN_LICENCES = {"CC BY 4.0", "CC BY 2.0", "CC0", "public domain"}
 

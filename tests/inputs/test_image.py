@@ -9,15 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.card import Preprocessing
 from explorer.errors import ExplorerError
-from explorer.inputs import image as module
-from explorer.inputs.image import (
-    prepare_mask,
-    prepare_photo,
-    read_photo,
-    reading_note,
-)
-from explorer.trace import Preprocessing
+from explorer.inputs.decode import MAX_BYTES, read_photo, reading_note
+from explorer.inputs.image import prepare_mask, prepare_photo
 
 SMALL = Preprocessing(resize=128, crop=112)
 ORIENTATION = 0x0112
@@ -73,7 +68,7 @@ def test_empty_and_huge_files_are_refused():
     with pytest.raises(ExplorerError, match=r"^a.png is empty"):
         read_photo(b"", "a.png")
     with pytest.raises(ExplorerError, match=r"^a.png has 32\.0 MiB: expected at most 32 MiB"):
-        read_photo(bytes(module.MAX_BYTES + 1), "a.png")
+        read_photo(bytes(MAX_BYTES + 1), "a.png")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"])

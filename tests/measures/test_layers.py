@@ -11,12 +11,6 @@ from explorer.trace import Knobs, LayerWeights
 from tests.conftest import pixels, prepared
 
 
-@pytest.fixture(params=["crate", "crate_alpha", "vit"])
-def measured(request, cards, opened):
-    card = cards[request.param]
-    return card, runtime.run(opened[request.param], prepared(pixels(2))), zoo.layer_weights(card)
-
-
 def test_projecting_the_input_of_a_layer_gives_its_trace_point(measured):
     _, trace, weights = measured
     for layer, of_layer in enumerate(weights, start=1):

@@ -24,12 +24,6 @@ from explorer.trace import Knobs, LayerWeights
 from tests.conftest import pixels, prepared
 
 
-@pytest.fixture(params=["crate", "crate_alpha", "vit"])
-def measured(request, cards, opened):
-    card = cards[request.param]
-    return card, runtime.run(opened[request.param], prepared(pixels(2))), zoo.layer_weights(card)
-
-
 def plain_weights(heads: int = 2, width: int = 4) -> LayerWeights:
     """Subspaces that split the space into its axes, and a norm that does nothing but centre and scale."""
     return LayerWeights(np.eye(width), None, (np.ones(width), np.zeros(width)), eps=0.0, heads=heads)

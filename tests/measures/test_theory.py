@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from explorer import measures
-from explorer.trace import LayerWeights, ModelCard, Trace
+from explorer.card import ModelCard
+from explorer.trace import LayerWeights, Trace
 
 K, P, D = 4, 3, 12
 

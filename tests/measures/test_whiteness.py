@@ -23,12 +23,6 @@ from explorer.trace import LayerWeights
 from tests.conftest import pixels, prepared
 
 
-@pytest.fixture(params=["crate", "crate_alpha", "vit"])
-def measured(request, cards, opened):
-    card = cards[request.param]
-    return card, runtime.run(opened[request.param], prepared(pixels(2))), zoo.layer_weights(card)
-
-
 def random_weights(rng: np.random.Generator, heads: int = 2, width: int = 6, bias: bool = False) -> LayerWeights:
     norm = (1 + 0.3 * rng.standard_normal(width), 0.3 * rng.standard_normal(width))
     shift = rng.standard_normal(width) if bias else None

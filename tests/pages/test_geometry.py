@@ -14,15 +14,13 @@ TIMEOUT_S = 60
 
 
 def page() -> None:
-    import streamlit as st
-
     from explorer import ui
     from explorer.errors import ExplorerError
 
     ui.draw_sidebar()
     try:
         view = ui.current_view()
-        layer = st.session_state.get("layer_of_the_test", 1)
+        layer = ui.layer_slider(view)
         ui.weight_geometry(view, layer)
         ui.theory_fit(view, layer)
     except ExplorerError as problem:
@@ -52,11 +50,11 @@ def charts(tested: AppTest) -> int:
     return len(tested.get("plotly_chart"))
 
 
-@pytest.mark.parametrize(("model", "count"), [("crate", 14), ("crate_alpha", 14), ("vit", 12)])
+@pytest.mark.parametrize(("model", "count"), [("crate", 13), ("crate_alpha", 13), ("vit", 11)])
 @pytest.mark.parametrize("layer", [1, 2])
 def test_one_layer_of_every_family(sections, model, count, layer):
     tested = sections(model=model)
-    tested.session_state["layer_of_the_test"] = layer
+    tested.session_state["layer"] = layer
     tested.run()
     assert not tested.exception
     assert not tested.error
@@ -69,7 +67,7 @@ def test_one_layer_of_every_family(sections, model, count, layer):
 def test_every_layer_of_every_family(sections, model):
     tested = sections(model=model, geometry="Every layer")
     assert not tested.exception
-    assert charts(tested) == (11 if model != "vit" else 10)
+    assert charts(tested) == (10 if model != "vit" else 9)
     assert "All layers on one scale" in texts(tested)
 
 

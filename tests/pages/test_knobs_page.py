@@ -5,7 +5,11 @@ import time
 import pytest
 import streamlit as st
 
+from explorer.knobs import Turn, read_knobs
+from explorer.ui import knobs
 from explorer.ui.ablation_job import AblationJob
+from explorer.ui.desk import turns_said
+from explorer.ui.turned import MOVING, TEXT
 from tests.pages.test_pages import texts
 
 PATIENCE_S = 30
@@ -21,7 +25,8 @@ def turned(app) -> str:
 def test_a_turned_head_is_said_everywhere_and_reset(app, model):
     tested = app("knobs", model=model, layer="1")
     assert "Nothing is turned" in texts(tested)
-    tested.slider(key="gain_1_2").set_value(0.25).run()
+    tested.session_state[TEXT] = "g1:2=0.25"  # as the desk's callback leaves it
+    tested.run()
     assert not tested.exception
     assert not tested.error
     assert turned(tested) == "g1:2=0.25"
@@ -39,17 +44,9 @@ def test_a_turned_head_is_said_everywhere_and_reset(app, model):
 
 
 @pytest.mark.parametrize("model", ["crate", "crate_alpha", "vit"])
-def test_mute_solo_and_reset_of_a_head(app, model):
-    tested = app("knobs", model=model, layer="2")
-    tested.button(key="mute_2_1").click().run()
-    assert turned(tested) == "g2:1=0"
-    assert tested.slider(key="gain_2_1").value == 0
-    tested.button(key="solo_2_1").click().run()
-    assert turned(tested) == "g2:2=0"
-    tested.button(key="reset_2_2").click().run()
-    assert turned(tested) == ""
-    tested.button(key="mute_2_2").click().run()
-    tested.slider(key="layer").set_value(1).run()
+def test_a_layer_or_everything_goes_back_to_as_trained(app, model):
+    tested = app("knobs", model=model, layer="1", knobs="g2:2=0,g1:1=0.5")
+    assert turned(tested) == "g1:1=0.5,g2:2=0"
     tested.button(key="reset_layer").click().run()
     assert turned(tested) == "g2:2=0"
     tested.button(key="reset_all").click().run()
@@ -84,7 +81,6 @@ def test_a_link_restores_the_knobs_on_every_page(app):
     assert "2 knobs turned" in texts(tested)
     tested.switch_page("pages/knobs.py").run()
     tested.slider(key="layer").set_value(2).run()
-    assert tested.slider(key="gain_2_1").value == 0
     assert tested.select_slider(key="step_l_all").value == 0.23
     assert turned(tested) == "g2:1=0,l*=0.23"
 
@@ -106,6 +102,29 @@ def test_another_model_drops_what_it_does_not_have(app):
     assert turned(tested) == "g1:1=0"
     assert "l*=0.2" in tested.toast[0].value
     assert not tested.exception
+
+
+def test_while_a_fader_moves_only_its_own_part_follows(app, monkeypatch):
+    tested = app("knobs", model="crate", layer="1")
+    reruns = []
+    monkeypatch.setattr(knobs.st, "rerun", lambda: reruns.append(True))
+    for moving in (True, False):
+        monkeypatch.setattr(knobs, "knobs_now", lambda card: read_knobs("g1:1=0", card)[0])
+        tested.session_state[MOVING] = moving
+        tested.run()
+        assert not tested.exception
+        assert bool(reruns) != moving
+    assert "Attention and objects" in texts(tested)
+
+
+def test_what_a_desk_sends_is_checked(cards):
+    card = cards["crate"]
+    said = {"layer": 2, "gains": [0.5, 2], "moving": True, "at": 3}
+    assert turns_said(said, card) == [Turn("g", 2, 1, 0.5), Turn("g", 2, 2, 2.0)]
+    wrong = ({"layer": 3}, {"layer": True}, {"gains": [1]}, {"gains": [1, 2.1]}, {"gains": [1, float("nan")]})
+    for part in (*wrong, {"gains": "11"}, {"gains": [1, None]}):
+        assert turns_said(said | part, card) == []
+    assert turns_said({}, card) == []
 
 
 def finished(tested):
@@ -136,7 +155,8 @@ def test_heads_are_ranked_and_the_result_is_kept(app, model):
     assert first is not tested.session_state["ablation_job"]
     assert len(tested.dataframe[0].value) == 4
     assert tested.button(key="mute_selected").disabled
-    tested.button(key="mute_1_1").click().run()
+    tested.session_state[TEXT] = "g1:1=0"
+    tested.run()
     assert len(tested.dataframe[0].value) == 4  # of the network as trained, so it stays
 
 

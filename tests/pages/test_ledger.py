@@ -16,9 +16,9 @@ def numbers_of(app) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("model", "steps"), [
-    ("crate", {"compress (MSSA)", "sparsify (ISTA)"}),
-    ("crate_alpha", {"compress (MSSA)", "sparsify (ODL)"}),
-    ("vit", {"attend (MHSA)", "transform (MLP)"}),
+    ("crate", {"compress", "sparsify"}),
+    ("crate_alpha", {"compress", "sparsify"}),
+    ("vit", {"attend", "transform"}),
 ])  # fmt: skip
 def test_the_table_has_every_half_step_of_every_family(app, model, steps):
     tested = app("ledger", model=model)
@@ -27,7 +27,8 @@ def test_the_table_has_every_half_step_of_every_family(app, model, steps):
     assert list(table["layer"]) == [1, 1, 2, 2]
     assert set(table["half step"]) == steps
     assert ((table["worse"] == "✓") | table["worse"].str.startswith("✗ ")).all()
-    assert (table["Δ LASSO"] == "–").sum() == (4 if model == "vit" else 2)
+    assert table["Δ LASSO"].isna().sum() == (4 if model == "vit" else 2)
+    assert list(table)[-1] == "worse"
     assert len(numbers_of(tested)) == 3
     for part in ("What each head costs", "How white is each layer?", "What ε² decides"):
         assert part in texts(tested)
@@ -47,7 +48,7 @@ def test_worse_rows_are_those_whose_numbers_say_so(app):
     for _, row in table.iterrows():
         assert ("Rᶜ rose" in row["worse"]) == ("compress" in row["half step"] and row["ΔRᶜ"] > 1e-3)
         assert ("objective fell" in row["worse"]) == (row["Δ objective"] < -1e-3)
-        assert row["Δ objective"] == pytest.approx(row["Δ(R − Rᶜ)"] - 0.01 * row["Δ‖Z‖₀"], abs=1e-6)
+        assert row["Δ objective"] == pytest.approx(row["ΔR"] - row["ΔRᶜ"] - 0.01 * row["Δ‖Z‖₀"], abs=1e-6)
 
 
 def test_the_verdict_counts_the_rows_of_the_table(app):

@@ -15,7 +15,7 @@ import torch
 
 from explorer import runtime
 from explorer.errors import ExplorerError
-from explorer.export.importer import import_checkpoint
+from explorer.export.importer import import_file
 from explorer.models.families import FAMILIES
 from explorer.training.checkpoints import CURVE, LAST
 from explorer.training.loop import passed_mark, pick_device, train, uses_bfloat16
@@ -61,7 +61,7 @@ def test_a_run_learns_and_its_files_import(prepared_data, tmp_path, quick_reader
     assert (rows[-1]["step"], rows[-1]["epoch"], rows[-1]["progress"]) == ("60", "20", "1")
     kept = sorted(file.name.removesuffix(ending) for file in out.glob(f"tiny*{ending}"))
     assert kept == ["tiny", *sorted(f"tiny_e{mark}" for mark in (0, 1, 2, 4, 8, 16))]
-    card = import_checkpoint(path, name="tiny", card_path=out / "tiny.json", directory=tmp_path)
+    card = import_file(path, name="tiny", card_path=out / "tiny.json", directory=tmp_path)
     assert (card.family, card.heads, card.image_size, card.classes) == (family, 2, 16, ("blue", "green", "red"))
     assert card.measured["top1_val"] >= 0.8
     assert card.init["cls_token"] == {"normal": 0.02}

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from functools import partial
 
 from explorer.trace import Trace
+from explorer.ui import caches
 from explorer.ui.caches import _Store
 
 
@@ -91,3 +93,16 @@ def test_what_is_ready_is_told_without_computing():
     assert store.ready("a") is None
     kept = store.get("a", 1, trace)
     assert store.ready("a") is kept
+
+
+def scaled(value: float, layer: int, factor: float) -> float:
+    return value * layer * factor
+
+
+def test_options_that_are_bound_are_part_of_the_key():
+    key = "test of bound options"
+    for factor in (2.0, 3.0):
+        assert caches.once(key, partial(scaled, factor=factor), 1.0, layer=5) == 5 * factor
+        assert caches.ready(key, partial(scaled, factor=factor), layer=5) == 5 * factor
+        assert caches.ready(key, scaled, layer=5, factor=factor) == 5 * factor
+    assert caches.ready(key, partial(scaled, factor=4.0), layer=5) is None

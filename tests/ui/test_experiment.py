@@ -97,9 +97,19 @@ def test_every_figure_of_every_step(operator, step):
 def test_the_sample_of_codes_is_sorted_by_subspace_and_named_by_its_tokens():
     run = run_experiment(Setting())
     figure = experiment_view.code_maps(run, 20)[1]
-    tokens = np.array([int(name) for name in figure.data[0].y])
-    assert (np.diff(run.mixture.labels[tokens]) >= 0).all()
+    tokens, subspaces = figure.data[0].customdata[:, 0].T
+    np.testing.assert_array_equal(subspaces, run.mixture.labels[tokens] + 1)
+    assert (np.diff(subspaces) >= 0).all()
+    assert len(figure.layout.shapes) == 2 * (run.setting.count - 1)  # the bases come in the same order
     np.testing.assert_allclose(figure.data[0].z, run.codes[-1][tokens])
+
+
+def test_codes_of_other_dictionaries_come_in_no_blocks():
+    for change in ({"dictionary": "orthogonal"}, {"wrong": True}):
+        run = run_experiment(Setting(**change))
+        assert len(experiment_view.code_maps(run, 20)[1].layout.shapes) == run.setting.count - 1
+        assert "not blocks" in experiment_view.code_note(run)
+    assert "blocks on the diagonal" in experiment_view.code_note(run_experiment(Setting()))
 
 
 def test_an_overshooting_step_size_is_said():

@@ -1,10 +1,16 @@
 """What the ledger's curves are made of, without a page."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from explorer import measures, runtime, zoo
 from explorer.measures import Balance, LayerLedger
-from explorer.ui.ledger import LINES
+from explorer.ui import caches
+from explorer.ui.ledger import LINES, token_maps
+from tests.conftest import pixels, prepared
 
 BOOKS = [
     LayerLedger(
@@ -32,3 +38,34 @@ def test_every_line_and_which_way_is_worse(name, values, worse):
     found = line.values(BOOKS, lam=0.1)
     np.testing.assert_allclose(found, [values], rtol=1e-12)
     np.testing.assert_array_equal(line.worse(found), [worse])
+
+
+@pytest.mark.parametrize("family", ["crate", "crate_alpha", "vit"])
+def test_maps_hold_what_the_rates_lose_without_a_patch(family, opened):
+    model = opened[family]
+    trace, weights = runtime.run(model, prepared(pixels(1))), zoo.layer_weights(model.card)
+    view = SimpleNamespace(trace=trace, layer_weights=lambda: weights)
+    maps = token_maps(view, 2, 0.1)
+    assert {values.shape for values in maps.values()} == {trace.grid}
+    tokens = measures.project(trace.z(2), weights[1])
+    alone = measures.subspace_token_rates(tokens, 0.1).sum(axis=0)
+    after = measures.subspace_token_rates(measures.project(trace.z_half(2), weights[1]), 0.1).sum(axis=0)
+    np.testing.assert_allclose(maps["parts@0.1"].ravel(), alone[1:], rtol=1e-6)
+    np.testing.assert_allclose(maps["change@0.1"].ravel(), (after - alone)[1:], rtol=1e-6, atol=1e-9)
+    x = measures.layer_norm(trace.z(2), weights[1].norm, weights[1].eps)
+    one = 3  # row 1, column 0 of 3 × 3 patches: token 4
+    without = np.delete(x, one + 1, axis=0)
+    eps_there = 0.1 * len(x) / len(without)  # the same α with a token less
+    lost = measures.coding_rate(x, 0.1) - measures.coding_rate(without, eps_there)
+    assert maps["whole@0.1"].ravel()[one] == pytest.approx(lost, rel=1e-4)
+
+
+def test_maps_of_two_distortions_share_neither_a_name_nor_a_place_in_the_cache(opened):
+    model = opened["crate"]
+    trace, weights = runtime.run(model, prepared(pixels(1))), zoo.layer_weights(model.card)
+    view = SimpleNamespace(trace=trace, layer_weights=lambda: weights)
+    fine, coarse = (
+        caches.once("test of the maps", partial(token_maps, eps_squared=eps), view, layer=1) for eps in (0.01, 0.3)
+    )
+    assert not fine.keys() & coarse.keys()
+    assert fine["whole@0.01"].sum() > coarse["whole@0.3"].sum()

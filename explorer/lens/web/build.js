@@ -55,10 +55,7 @@ function buildPanel(lens, panel) {
   const canvas = element("canvas", { role: "img" });
   const bar = element("div", { class: "scale", hidden: true }, element("span"), element("i"), element("span"));
   const caption = element("span");
-  const save = (form) => element("button", {
-    type: "button", class: "save", title: `Save “${panel.title}” as ${form}`, onclick: () => savePanel(lens, made, form),
-  }, form);
-  const keep = element("span", { class: "saves" }, save("PNG"), save("SVG"));
+  const keep = saveButtons(panel.title, (form) => savePanel(lens, made, form));
   const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", {}, panel.title)] : []),
     canvas, bar, element("figcaption", {}, caption, keep));
   const made = { ...panel, figure, canvas, bar, caption };
@@ -72,19 +69,22 @@ function buildPanel(lens, panel) {
   return made;
 }
 
+function saveButtons(title, save) {
+  const button = (form) => element("button", { type: "button", class: "save", title: `Save “${title}” as ${form}`, onclick: () => save(form) }, form);
+  return element("span", { class: "saves" }, button("PNG"), button("SVG"));
+}
+
 /** A chart; pointing at it reads values, a click on a curve goes to that layer, on a bar to that head. */
 function buildChart(lens, panel) {
   const svg = svgElement("svg", { role: "img", class: "chart" });
   const caption = element("span");
-  const keep = element("span", { class: "saves" }, ...["PNG", "SVG"].map((form) => element("button", {
-    type: "button", class: "save", title: `Save “${panel.title}” as ${form}`, onclick: () => saveChart(lens, made, form),
-  }, form)));
+  const keep = saveButtons(panel.title, (form) => saveChart(lens, made, form));
   const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), svg, element("figcaption", {}, caption, keep));
   const made = { ...panel, figure, svg, caption, at: null };
   const position = (event) => {
     const box = svg.getBoundingClientRect();
     const { left, right } = CHART;
-    const count = valuesOf(panel.chart.series[0], panel.chart, lens.layer).length;
+    const count = placesOf(panel.chart, lens.layer, arrayOf(lens, panel));
     return clamp(Math.floor(((event.clientX - box.left - left) / (box.width - left - right)) * count), count);
   };
   const read = (at) => {
@@ -93,14 +93,22 @@ function buildChart(lens, panel) {
   };
   svg.onpointermove = (event) => read(position(event));
   svg.onpointerleave = svg.onpointercancel = () => read(null);
-  svg.onclick = (event) => (panel.chart.kind === "curve" ? choose(lens, { layer: position(event) + 1 }) : pickHead(lens, position(event) + 1));
+  const pick = { curve: (at) => choose(lens, { layer: at + 1 }), bars: (at) => pickHead(lens, at + 1) }[panel.chart.kind];
+  svg.onclick = pick && ((event) => pick(position(event)));
+  svg.classList.toggle("picks", !!pick);
   return made;
 }
 
+/** What a panel's chart draws from, beside its series: an array of the lens's layer. */
+const arrayOf = (lens, panel) => panel.source && feedsOf(lens.data.view).segments.get(`${panel.source}.${lens.layer}`);
+
 function drawChartPanel(lens, panel) {
-  const width = Math.max(panel.figure.clientWidth, 200);
-  const accent = getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
-  const text = drawChart(panel.svg, panel.chart, { layer: lens.layer, width, accent, at: panel.at });
+  const { chart, at } = panel;
+  const look = { layer: lens.layer, width: Math.max(panel.figure.clientWidth, 200), accent: accentOf(lens), at };
+  const array = arrayOf(lens, panel);
+  const waits = chart.kind === "histogram" && !array;
+  const draw = chart.kind === "histogram" ? () => drawHistogram(panel.svg, chart, array, look) : () => drawChart(panel.svg, chart, look);
+  const text = waits ? `layer ${lens.layer} is on its way…` : draw();
   setText(panel.caption, [text, panel.explanation].filter(Boolean).join(". "));
   panel.svg.setAttribute("aria-label", `${panel.title}: ${text}`);
 }

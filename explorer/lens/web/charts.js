@@ -27,6 +27,12 @@ const tickText = (value, chart) => (chart.percent ? `${+(100 * value).toFixed(2)
 /** The values of a series for a layer: bars have a list for each layer, curves one for all. */
 const valuesOf = (series, chart, layer) => (chart.kind === "bars" ? series.values[layer - 1] : series.values);
 
+/** How many places a chart has from left to right. */
+function placesOf(chart, layer, array) {
+  if (chart.kind === "histogram") return array ? histogramOf(array).bins : 1;
+  return valuesOf(chart.series[0], chart, layer).length;
+}
+
 /** Draw a chart; `at` is the position (from 0) under the pointer, or null. Returns its caption. */
 function drawChart(svg, chart, { layer, width, accent, at }) {
   const { height, left, right, top, bottom } = CHART;
@@ -49,18 +55,30 @@ function drawChart(svg, chart, { layer, width, accent, at }) {
 }
 
 function axes(chart, { low, high, count, width, x, y }) {
-  const { height, left, right, bottom } = CHART;
-  const quiet = { fill: "currentColor", opacity: 0.75, "font-size": 12 };
-  const parts = roundTicks(low, high).flatMap((tick) => [
-    svgElement("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "currentColor", opacity: 0.13 }),
-    svgElement("text", { ...quiet, x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick, chart)),
-  ]);
-  const every = Math.ceil(count / ((width - left - right) / 26));
-  for (let i = 0; i < count; i += every) parts.push(svgElement("text", { ...quiet, x: x(i), y: height - bottom + 16, "text-anchor": "middle" }, String(i + 1)));
-  parts.push(svgElement("text", { ...quiet, x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, chart.xLabel));
-  const middle = (CHART.top + height - bottom) / 2;
-  parts.push(svgElement("text", { ...quiet, x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, chart.yLabel));
-  return parts;
+  const levels = roundTicks(low, high).flatMap((tick) => levelLine(y(tick), tickText(tick, chart), width));
+  const every = Math.ceil(count / ((width - CHART.left - CHART.right) / 26));
+  const places = [];
+  for (let i = 0; i < count; i += every) places.push(placeText(x(i), String(i + 1)));
+  return [...levels, ...places, ...axisTitles(chart, width)];
+}
+
+const QUIET = { fill: "currentColor", opacity: 0.75, "font-size": 12 };
+
+/** A line across the chart with its number on the left. */
+const levelLine = (y, text, width) => [
+  svgElement("line", { x1: CHART.left, x2: width - CHART.right, y1: y, y2: y, stroke: "currentColor", opacity: 0.13 }),
+  svgElement("text", { ...QUIET, x: CHART.left - 6, y: y + 4, "text-anchor": "end" }, text),
+];
+
+const placeText = (x, text) => svgElement("text", { ...QUIET, x, y: CHART.height - CHART.bottom + 16, "text-anchor": "middle" }, text);
+
+function axisTitles(chart, width) {
+  const { height, left, right, top, bottom } = CHART;
+  const middle = (top + height - bottom) / 2;
+  return [
+    svgElement("text", { ...QUIET, x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, chart.xLabel),
+    svgElement("text", { ...QUIET, x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, chart.yLabel),
+  ];
 }
 
 function legend(chart, width) {

@@ -37,7 +37,7 @@ function sceneOf(lens, { view, layer } = {}) {
   const [grid, home, feeds] = [data.views[view], data.views[data.view], feedsOf(view)];
   const token = tokenOn(home, lens.pointed ?? lens.token, grid);
   const scene = { ...data, grid, feeds, token, pinned: tokenOn(home, lens.token, grid), layer, heads: lens.heads };
-  scene.accent = getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
+  scene.accent = accentOf(lens);
   const attention = feeds.layers.get(layer);
   if (attention && attention.tokens === 1 + grid.rows * grid.cols) {
     const { heads, tokens } = attention;
@@ -48,13 +48,16 @@ function sceneOf(lens, { view, layer } = {}) {
   return scene;
 }
 
+const accentOf = (lens) => getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
+
 function drawPanel(lens, panel, scene) {
   const { grid, feeds, rows, tokens, layer } = scene;
   const { canvas } = panel;
   const context = canvas.getContext("2d");
   const [width, height] = panel.kind === "matrix" ? [480, 240] : [grid.width, grid.height];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  if (feeds.photo?.complete) context.drawImage(feeds.photo, 0, 0, grid.width, grid.height);
+  const photo = store.photos.get(grid.photo);
+  if (photo?.complete && panel.kind !== "matrix") context.drawImage(photo, 0, 0, grid.width, grid.height);
   if (panel.kind === "head") return drawHead(lens, panel, scene, rows?.subarray((panel.head - 1) * tokens + 1, panel.head * tokens));
   const name = `${panel.source}.${layer}`;
   const found = { labels: feeds.segments.get(name), colours: feeds.segments.get(`${name}.colours`) };

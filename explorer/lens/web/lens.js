@@ -7,7 +7,7 @@ const DIGITS_MS = 700; // two digits within this time are one number
 
 function createLens(root) {
   const lens = { root, layer: 1, heads: [], token: 0, pointed: null, at: 0, lastSent: 0, typed: "", panels: [] };
-  lens.listener = (view) => view in (lens.data?.views ?? {}) && invalidate(lens);
+  lens.listener = (view) => (view === null || view in (lens.data?.views ?? {})) && invalidate(lens);
   lens.resized = new ResizeObserver(() => invalidate(lens));
   root.tabIndex = 0;
   root.onkeydown = (event) => onKey(lens, event);

@@ -1,25 +1,22 @@
-"""`crate-explorer prepare` and `crate-explorer train`."""
+"""Commands of training: pictures or texts as arrays, and a recipe run on them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+if TYPE_CHECKING:
+    from explorer.training.checkpoints import Row
+
 ETA_SECONDS = 600.0
 """The remaining time is estimated from what was done in so many seconds."""
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Give the command line its two commands of training."""
-    app.command(name="prepare")(prepare_command)
-    app.command(name="train")(train_command)
-
-
-def prepare_command(
+def prepare(
     sources: Annotated[
         list[Path],
         typer.Argument(help="A folder with one folder for each class, .parquet files, or a folder of texts."),
@@ -33,20 +30,21 @@ def prepare_command(
     licence: Annotated[str, typer.Option(help="Licence or terms of the source, noted in about.json and cards.")] = "",
 ) -> None:
     """Turn pictures or texts into the arrays that train reads."""
-    from explorer.training.prepare import prepare
+    from explorer.training.prepare import prepare as write_prepared  # pyarrow takes time to import
 
     with _bar() as progress:
         task = progress.add_task("Reading the labels", total=1.0)
-        about = prepare(
-            sources, out, validation or [], size, hold_out, licence,
-            lambda step, share: progress.update(task, description=step, completed=share),
-        )  # fmt: skip
+
+        def show(step: str, share: float) -> None:
+            progress.update(task, description=step, completed=share)
+
+        about = write_prepared(sources, out, validation or [], size, hold_out, licence, show)
     for part, values in about.items():
         what = f"{len(values['classes'])} classes, {values['size']} px" if "classes" in values else "documents"
         print(f"{out} {part}: {values['count']:,} {'pictures, ' if 'classes' in values else ''}{what}")
 
 
-def train_command(
+def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of ours by name, or the path of a .toml file.")],
     data: Annotated[Path, typer.Option(help="Folder of the prepared folders that the recipe names.")] = Path("data"),
     out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
@@ -57,8 +55,7 @@ def train_command(
     ] = False,
 ) -> None:
     """Train a model; the same command goes on with a run that was stopped."""
-    from explorer.training.checkpoints import Row
-    from explorer.training.loop import train
+    from explorer.training.loop import train as run  # torch takes seconds to import
     from explorer.training.recipe import read_recipe
 
     read = read_recipe(recipe)
@@ -67,15 +64,14 @@ def train_command(
         task = progress.add_task("Starting", total=1.0)
 
         def show(row: Row) -> None:
-            top1 = "" if row.top1 is None else f", top-1 {100 * row.top1:.1f} %"
             text = (
                 f"stage {row.stage}, epoch {row.epoch:.2f}, loss {row.loss:.3f}, {row.images_per_second:.0f} images/s"
             )
             progress.update(task, description=text, completed=row.progress)
-            if top1:
-                progress.console.print(f"{text}{top1}")
+            if row.top1 is not None:
+                progress.console.print(f"{text}, top-1 {100 * row.top1:.1f} %")
 
-        path = train(read, data, folder, minutes, device, compiled, show)
+        path = run(read, data, folder, minutes, device, compiled, show)
     print(f"{path}\nimport it: crate-explorer import {path} --card {folder / read.name}.json")
 
 

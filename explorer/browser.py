@@ -1,0 +1,85 @@
+"""A real Chromium and a server of its own: what timing the pages and testing them in a browser share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from explorer.errors import ExplorerError
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+READY_S = 90
+LOG_CHARACTERS = 4000
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Playwright's Chromium without a window. Raises ExplorerError where playwright or a Chromium is missing."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise ExplorerError("Playwright is missing: install it with `pip install playwright`.") from error
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        raise ExplorerError("No Chromium found: `apt install chromium`, or have Google Chrome on the PATH.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def server(
+    arguments: Callable[[int], list[str]], env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Streamlit server of its own, run in the project's root: its address and its process, once it answers.
+
+    arguments: a free port → what follows `python`. env: variables beside those of this process.
+    Raises ExplorerError with the end of the server's log if it does not come up within 90 s.
+    """
+    port = _free_port()
+    url, command = f"http://127.0.0.1:{port}", [sys.executable, *arguments(port)]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + READY_S
+            while not _healthy(url):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    said = log.read().decode(errors="replace")[-LOG_CHARACTERS:]
+                    raise ExplorerError(f"The server did not start ({' '.join(command)}):\n{said}")
+                time.sleep(0.02)
+            yield url, process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _healthy(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never ask a proxy for this machine
+    try:
+        return opener.open(f"{url}/_stcore/health", timeout=2).status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

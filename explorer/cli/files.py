@@ -1,0 +1,86 @@
+"""Commands that write a file about one input: its trace, a segmentation, a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from explorer import runtime, summary
+from explorer.cli.options import Asked, GainOption, StepOption, gains, of_one_input, steps
+from explorer.cli.output import console, write_file
+from explorer.inputs import read_file
+from explorer.measures import METHODS, on_pixels, segment_trace
+from explorer.report import report_html, run_report
+from explorer.trace import Knobs, trace_points
+
+
+@of_one_input
+def trace(
+    asked: Asked,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],
+    points: Annotated[str, typer.Option(help="Trace points, separated by commas, or all.")] = "all",
+    mssa_gain: GainOption = None,
+    ista_lambda: StepOption = None,
+    ista_eta: StepOption = None,
+) -> None:
+    """Write trace points as arrays with the batch axis, and the logits, to an .npz file."""
+    knobs = Knobs(
+        gains(asked.card, mssa_gain or []),
+        steps(asked.card, "ista_lambda", ista_lambda),
+        steps(asked.card, "ista_eta", ista_eta),
+        asked.stride,
+    )
+    want = list(trace_points(asked.card)) if points == "all" else [p for p in map(str.strip, points.split(",")) if p]
+    want = [point for point in want if point != "logits"]
+    prepared = asked.prepared()
+    traced = runtime.run(runtime.open_model(asked.card), prepared, want, knobs)
+    arrays = {name: traced.points[name] for name in ["logits", *want]}
+    write_file(output, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+@of_one_input
+def segment(
+    asked: Asked,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .png to write.")],
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "attention",
+    layer: Annotated[
+        int | None, typer.Option(help="From 1; by default the last for attention, else the one before.")
+    ] = None,
+    head: Annotated[int | None, typer.Option(help="From 1; by default the mean over heads.")] = None,
+    rule: Annotated[
+        str, typer.Option(help="entries: a share of the patches. mass: a share of the attention.")
+    ] = "mass",
+    keep: Annotated[float, typer.Option(help="The share that a rule keeps.")] = 0.6,
+    objects: Annotated[int, typer.Option(min=1, max=10, help="Most objects that MaskCut looks for.")] = 3,
+    overlay: Annotated[bool, typer.Option(help="Draw on the photo instead of a label image.")] = False,
+) -> None:
+    """Segment a picture into a label image: 0 is background (black), 1, 2, … are objects or segments, each in a colour.
+
+    The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
+    """
+    prepared = asked.prepared()
+    traced = runtime.run(runtime.open_model(asked.card), prepared, None, Knobs(stride=asked.stride))
+    found = segment_trace(traced, method, layer, head, rule, keep, objects)
+    found = on_pixels(found, traced, prepared.height, prepared.width)
+    picture = summary.segment_picture(found, prepared, overlay)
+    write_file(output, lambda file: picture.save(file, format="PNG"))
+
+
+@of_one_input
+def report(
+    asked: Asked,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .html to write.")],
+) -> None:
+    """One HTML file of a photo and a model that works offline: the lens, the segmentations, the curves, the numbers.
+
+    It is made from a picture, never from an array.
+    """
+    with Console(stderr=True).status("Measuring every layer…"):
+        framed = (asked.size, asked.stride, asked.framing)
+        data = report_html(run_report(read_file(asked.source), asked.source.name, asked.card, *framed))
+    write_file(output, lambda file: file.write(data))
+    console.print(f"{output} ({len(data) / 1e6:.1f} MB)")

@@ -1,0 +1,72 @@
+"""Commands of the zoo: which models are there, and importing one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from explorer import hub, summary, zoo
+from explorer.cli.options import JsonOption
+from explorer.cli.output import console, print_json
+
+
+def models(as_json: JsonOption = False) -> None:
+    """The models of the zoo."""
+    cards = zoo.list_models()
+    if as_json:
+        print_json({"models": [summary.card_values(card) for card in cards]})
+        return
+    name = Column("name", no_wrap=True)
+    table = Table(name, "family", "L×K×d", "patch", "pixels", "classes", "weights", "parity", box=SIMPLE)
+    for card in cards:
+        sizes = (f"{card.layers}×{card.heads}×{card.dim}", card.patch, card.image_size, len(card.classes) or "–")
+        error = card.parity.get("max_abs_error")
+        parity = "–" if error is None else f"{error:.1e}"
+        table.add_row(card.name, card.family_label, *map(str, sizes), f"{card.parameters / 1e6:.2f} M", parity)
+    console.print(table)
+
+
+def import_model(
+    checkpoint: Annotated[
+        str, typer.Argument(help="A .pth, .pth.tar, .safetensors or .onnx file, or hub:OWNER/NAME/PATH.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name in the zoo; by default from the file's name.")] = None,
+    heads: Annotated[int | None, typer.Option(min=1, help="Number of heads, where the width does not tell.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="JSON file with heads, classes, mean, std, sizes, eta, lambda.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to install into; by default the zoo.")] = None,
+    progress_json: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Import a checkpoint into the zoo as a traced ONNX model, checked against torch."""
+    from explorer.export.importer import import_file  # torch takes seconds to import
+
+    path = hub.download(hub.find_file(checkpoint)) if checkpoint.startswith(hub.PREFIX) else Path(checkpoint)
+    if progress_json:
+        installed = import_file(path, name, heads, card, out, _progress_line)
+        print_json({"installed": installed.name})
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("Starting", total=1.0)
+
+        def show(step: str, share: float) -> None:
+            progress.update(task, description=step, completed=share)
+
+        installed = import_file(path, name, heads, card, out, show)
+    error = installed.parity.get("max_abs_error", float("nan"))
+    console.print(
+        f"{installed.path} ({installed.family_label}, {installed.parameters / 1e6:.2f} M parameters,", end=" "
+    )
+    console.print(f"largest difference from torch {error:.1e})")
+
+
+def _progress_line(step: str, share: float) -> None:
+    print_json({"step": step, "share": share})

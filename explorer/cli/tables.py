@@ -1,0 +1,90 @@
+"""Commands that print what they measure on one input, as a table or as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from explorer import ablate as ablation
+from explorer import runtime, summary
+from explorer.cli.options import Asked, JsonOption, distortion, entry_price, of_one_input
+from explorer.cli.output import console, print_json
+from explorer.measures import OFFICIAL_EPS_SQUARED
+from explorer.trace import Knobs
+
+
+@of_one_input
+def measure(
+    asked: Asked,
+    as_json: JsonOption = False,
+    control: Annotated[bool, typer.Option(help="Measure the random-init control as well.")] = True,
+) -> None:
+    """Coding rates and sparsity of every layer, beside the random-init control of the same architecture."""
+    values = summary.measure(asked.card, asked.prepared(), Knobs(stride=asked.stride), control)
+    if as_json:
+        print_json(values)
+        return
+    table = Table("layer", "R(Zℓ)", "R^c", "R^c ℓ+½", "official", "control", "non-zeros", "control", "‖Z‖₁", box=SIMPLE)
+    keys = ("coding_rate", "subspace_coding_rate", "subspace_coding_rate_half", "subspace_coding_rate_official")
+    for i, row in enumerate(values["layers"]):
+        other = values["control"][i] if control else {}
+        table.add_row(
+            str(row["layer"]),
+            *(f"{row[key]:.1f}" for key in keys),
+            f"{other['subspace_coding_rate_official']:.1f}" if other else "–",
+            f"{row['nonzero_fraction']:.3f}",
+            f"{other['nonzero_fraction']:.3f}" if other else "–",
+            f"{row['l1']:.0f}",
+        )
+    console.print(table)
+
+
+@of_one_input
+def ledger(
+    asked: Asked,
+    lam: Annotated[float, typer.Option("--lambda", help="λ of the objective: nats for each non-zero entry.")] = 0.0003,
+    eps_squared: Annotated[float, typer.Option(help="Squared distortion of the rates.")] = OFFICIAL_EPS_SQUARED,
+    as_json: JsonOption = False,
+) -> None:
+    """What each half step changes in R − R^c − λ‖Z‖₀, what it makes worse, and how near it is to its derivation."""
+    prices = entry_price(lam), distortion(eps_squared)
+    values = summary.ledger(asked.card, asked.prepared(), Knobs(stride=asked.stride), *prices)
+    if as_json:
+        print_json(values)
+        return
+    ours, random = values["trained"], values["control"]
+    changes = Table("from", "ΔR", "ΔR^c", "Δ(R−R^c)", "Δ‖Z‖₀", "ΔLASSO", "Δobjective", "control", "worse", box=SIMPLE)
+    for step, other in zip(ours["steps"], random["steps"], strict=True):
+        keys = ("coding_rate", "subspace_coding_rate", "rate_reduction", "l0", "lasso", "objective")
+        position = f"{step['layer']}{'' if step['name'] == 'compress' else '½'}"
+        numbers = ["–" if step[key] is None else f"{step[key]:+,.{0 if key == 'l0' else 1}f}" for key in keys]
+        changes.add_row(position, *numbers, f"{other['objective']:+,.1f}", ", ".join(step["worse"]) or "–")
+    console.print(changes)
+    cosines = Table("layer", *summary.FITS, title="trained / control", box=SIMPLE)
+    for row, other in zip(ours["fit"], random["fit"], strict=True):
+        pairs = ((row[key], other[key]) for key in summary.FITS)
+        cosines.add_row(str(row["layer"]), *("–" if a is None else f"{a:.3f} / {b:.3f}" for a, b in pairs))
+    console.print(cosines)
+
+
+@of_one_input
+def ablate(
+    asked: Asked,
+    layer: Annotated[int | None, typer.Option(help="From 1; by default all layers.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Silence one head at a time and rank the heads by what that changes in the prediction and in the mask."""
+    values = ablation.ablation(runtime.open_model(asked.card), asked.prepared(), asked.stride, layer)
+    if as_json:
+        print_json(values)
+        return
+    table = Table("layer", "head", "KL (nats)", "Δ top-1", "1 − IoU", "says without it", box=SIMPLE)
+    for row in values["heads"]:
+        change = f"{100 * row['top1_change']:+.1f} pp"
+        numbers = (f"{row['kl_nats']:.3g}", change, f"{row['mask_change']:.2f}")
+        table.add_row(str(row["layer"]), str(row["head"]), *numbers, escape(row["top1_without"]))
+    console.print(table)
