@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,8 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of ours by name, or the path of a .toml file.")],
     data: Annotated[Path, typer.Option(help="Folder of the prepared folders that the recipe names.")] = Path("data"),
     out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="End by then, with the schedule at its end.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train so long, with the schedule at its end then.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Official checkpoint of the same network to start from.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network: slow to start, faster then.")
@@ -59,6 +61,8 @@ def train(
     from explorer.training.recipe import read_recipe
 
     read = read_recipe(recipe)
+    if start:
+        read = dataclasses.replace(read, start=str(start))
     folder = out or Path("runs") / read.name
     with _bar() as progress:
         task = progress.add_task("Starting", total=1.0)

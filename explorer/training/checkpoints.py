@@ -76,6 +76,7 @@ def write_checkpoint(
         "mean": list(MEAN), "std": list(STD), "classes": list(dataset.classes), "init": init, "run": recipe.name,
         "epoch": round(epoch, 3), "data": ", ".join(dataset.about.get("sources", [])),
         "licence": dataset.about.get("licence", ""), "top1_val": top1,
+        "started_from": Path(recipe.start).name if recipe.start else None,
     }  # fmt: skip
     text = json.dumps(card, ensure_ascii=False, indent=1) + "\n"
     write_atomically(folder / f"{name}.json", lambda file: file.write_text(text, "utf-8"))
@@ -93,9 +94,9 @@ def read_last(folder: Path, fingerprint: str) -> dict[str, Any] | None:
     if not (folder / LAST).exists():
         return None
     values = torch.load(folder / LAST, map_location="cpu", weights_only=True)
-    if values["fingerprint"] != fingerprint:
+    if values.get("fingerprint") != fingerprint:
         raise ExplorerError(
-            f"{folder} holds a run of another recipe, data or time limit: choose another --out, or remove it."
+            f"{folder} holds a run of another recipe, data, start or time limit: choose another --out, or remove it."
         )
     return values
 

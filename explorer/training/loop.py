@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -25,17 +26,21 @@ from explorer.training.data import (
     targets,
     whole,
 )
+from explorer.training.device import compiled, pick_device, uses_bfloat16
 from explorer.training.recipe import Recipe, Stage
 from explorer.training.schedule import Plan, kept_patches, learning_rate, make_plan, steps_of_epoch
+from explorer.training.start import load_start
 from explorer.training.state import State, change_classes, fresh, from_values, initial_laws, to_values
 
 ROW_STEPS = 20
 """Steps of one row of the curve."""
-CHECK_IMAGES, CHECK_BATCH = 2000, 250
+CHECK_IMAGES, CHECK_BATCH = 1000, 250
 """Validation images at the end of an epoch (all of them at the end of the run), and how many at once."""
 SAVE_SECONDS = 60.0
-STEP_SLACK = 1e-6
-"""Of an epoch: what sums of steps may miss a whole number by."""
+LONGEST_STEP = 30.0
+"""Seconds: of a longer step only so many count, so that a run which slept or was stopped has not lost its time."""
+MARKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+"""Shares of the run after which a checkpoint is kept, beside its start and its end."""
 Watch = Callable[[Row], None]
 
 
@@ -50,40 +55,22 @@ def train(
     out: Path,
     minutes: float | None = None,
     device: str = "auto",
-    compiled: bool = False,
+    compile_network: bool = False,
     watch: Watch = _unwatched,
     save_seconds: float = SAVE_SECONDS,
 ) -> Path:
     """Train a recipe and return its last checkpoint; called again after a kill it goes on where it was.
 
-    data: folder of the prepared folders that the stages name. minutes: the run ends by then, with the schedule at its
-    end; without, the stages' epochs are run. Raises ExplorerError for what does not fit together.
+    data: folder of the prepared folders that the stages name. minutes: the schedule is at its end after so long, and
+    only the last check on the validation images follows; without, the stages' epochs are run. Raises ExplorerError for
+    what does not fit together.
     """
     if minutes is not None and minutes <= 0:
         raise ExplorerError(f"--minutes {minutes:g} should be above 0.")
-    run = Run(recipe, data, out, minutes, pick_device(device), compiled, watch, save_seconds)
+    run = Run(recipe, data, out, minutes, pick_device(device), compile_network, watch, save_seconds)
     while not run.finished():
         run.step()
     return run.finish()
-
-
-def pick_device(name: str) -> torch.device:
-    """auto is a GPU where there is one. Raises ExplorerError for a device that is not there."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ExplorerError(f"--device {name} should be auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ExplorerError("--device cuda: this torch finds no GPU; use --device cpu.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: as asked for, or where the device multiplies it faster than float32."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 class Run:
@@ -96,12 +83,12 @@ class Run:
         out: Path,
         minutes: float | None,
         device: torch.device,
-        compiled: bool,
+        compile_network: bool,
         watch: Watch,
         save_seconds: float,
     ) -> None:
         self.recipe, self.out, self.minutes, self.device = recipe, out, minutes, device
-        self.compiled, self.watch, self.save_seconds = compiled, watch, save_seconds
+        self.compile_network, self.watch, self.save_seconds = compile_network, watch, save_seconds
         self.data = [
             [open_dataset(data / stage.data / part, device) for part in ("train", "val")] for stage in recipe.stages
         ]
@@ -110,20 +97,22 @@ class Run:
                 raise ExplorerError(f"{data / stage.data}: train and val name other classes: prepare them together.")
         self.plan: Plan = make_plan(recipe, [len(training) for training, _ in self.data])
         self.autocast = torch.autocast(device.type, torch.bfloat16, uses_bfloat16(recipe.precision, device))
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         self.fingerprint = json.dumps([asdict(recipe), minutes, [len(part) for parts in self.data for part in parts]])
         self.state = self.open_state()
-        self.started = self.saved = time.monotonic()
-        self.before = self.state.seconds
-        self.sums, self.counted, self.row_at = torch.zeros(2, device=device), 0, time.monotonic()
+        self.saved = self.ticked = self.row_at = time.monotonic()
+        self.reached, self.rate = self.progress(), 0.0
+        self.sums, self.counted = torch.zeros(2, device=device), 0
         self.scores = self.make_scores()
 
     def open_state(self) -> State:
         values = read_last(self.out, self.fingerprint)
         if values is None:
             state = fresh(self.recipe, self.data[0][0].classes, self.device)
+            if self.recipe.start:
+                load_start(state, self.recipe, Path(self.recipe.start))
             self.state = state
-            self.keep(f"{self.recipe.name}_e0")
+            self.keep(f"{self.recipe.name}_p0")
         else:
             state = from_values(values, self.recipe, [parts[0].classes for parts in self.data], self.device)
         cut_curve(self.out, state.total)
@@ -131,7 +120,7 @@ class Run:
 
     def make_scores(self) -> Callable[[Tensor, Tensor | None], Tensor]:
         logits = self.state.model.logits
-        return torch.compile(logits, dynamic=False) if self.compiled else logits
+        return compiled(logits, self.device) if self.compile_network else logits
 
     @property
     def stage(self) -> Stage:
@@ -146,8 +135,14 @@ class Run:
         state = self.state
         if self.minutes is None:
             return self.plan.progress_after(state.stage, state.step)
-        state.seconds = self.before + time.monotonic() - self.started
-        return min(state.seconds / (60 * self.minutes), 1.0)
+        return min(self.tick() / (60 * self.minutes), 1.0)
+
+    def tick(self) -> float:
+        """Seconds that the run has taken so far, in all calls together."""
+        now = time.monotonic()
+        self.state.seconds += min(now - self.ticked, LONGEST_STEP)
+        self.ticked = now
+        return self.state.seconds
 
     def finished(self) -> bool:
         last = self.state.stage == len(self.recipe.stages) - 1
@@ -159,9 +154,9 @@ class Run:
         while self.stage_is_over(progress):
             self.enter_next_stage()
         state, stage, recipe = self.state, self.stage, self.recipe
-        rate = learning_rate(stage.lr, progress, recipe.warmup)
+        self.rate = learning_rate(stage.lr, progress, recipe.warmup)
         for group in state.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.rate
         loss, right = self.loss_of(state, stage)
         state.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -171,7 +166,7 @@ class Run:
         state.step, state.total = state.step + 1, state.total + 1
         self.sums += torch.stack([loss.detach().float(), right])
         self.counted += 1
-        self.after_step(rate)
+        self.after_step()
 
     def loss_of(self, state: State, stage: Stage) -> tuple[Tensor, Tensor]:
         """Cross-entropy of a batch, and the share that is classified as the unmixed label says."""
@@ -196,6 +191,7 @@ class Run:
         return self.plan.stage_at(progress) > self.state.stage
 
     def enter_next_stage(self) -> None:
+        self.write_row()
         state = self.state
         state.epochs_before, state.stage, state.step = self.epoch(), state.stage + 1, 0
         if state.classes != self.training.classes:
@@ -206,33 +202,37 @@ class Run:
         """Passes over the data so far, all stages together."""
         return self.state.epochs_before + self.state.step / steps_of_epoch(len(self.training), self.stage)
 
-    def after_step(self, rate: float) -> None:
-        state = self.state
+    def after_step(self) -> None:
+        state, before = self.state, self.reached
+        self.reached = self.progress()
+        mark = passed_mark(before, self.reached)
         ends_epoch = state.step % steps_of_epoch(len(self.training), self.stage) == 0
-        mark = passed_mark(self.epoch(), 1 / steps_of_epoch(len(self.training), self.stage))
         top1 = None
         if ends_epoch or mark:
             state.top1 = top1 = self.check(CHECK_IMAGES)
         if mark:
-            self.keep(f"{self.recipe.name}_e{mark}")
+            self.keep(f"{self.recipe.name}_p{100 * mark:.0f}")
         if top1 is not None or self.counted == ROW_STEPS:
-            self.write_row(rate, top1)
-        if time.monotonic() - self.saved >= self.save_seconds:
-            self.save()
+            self.write_row(top1)
 
-    def write_row(self, rate: float, top1: float | None) -> None:
+    def write_row(self, top1: float | None = None) -> None:
+        """A row of the steps since the last one, if there are any. The state is saved behind a row alone, so that a run
+        which goes on writes the rows that it would have written."""
+        if not self.counted:
+            return
         state, now = self.state, time.monotonic()
         loss, right = (self.sums / self.counted).tolist()
-        if loss != loss:
+        if not math.isfinite(loss):
             raise ExplorerError(f"The loss is not a number at step {state.total}: lower lr in the recipe.")
-        state.seconds = self.before + now - self.started
         speed = self.counted * min(self.stage.batch, len(self.training)) / (now - self.row_at)
         row = Row(
-            state.total, state.stage + 1, self.epoch(), state.seconds, self.progress(), loss, right, rate, speed, top1
+            state.total, state.stage + 1, self.epoch(), self.tick(), self.reached, loss, right, self.rate, speed, top1
         )
         append_row(self.out, row)
         self.watch(row)
         self.sums, self.counted, self.row_at = torch.zeros_like(self.sums), 0, time.monotonic()
+        if self.row_at - self.saved >= self.save_seconds:
+            self.save()
 
     @torch.no_grad()
     def check(self, most: int | None) -> float:
@@ -256,12 +256,13 @@ class Run:
 
     def save(self) -> None:
         """Write what a later call goes on from."""
-        self.state.seconds = self.before + time.monotonic() - self.started
+        self.tick()
         write_last(self.out, to_values(self.state, self.epoch()) | {"fingerprint": self.fingerprint})
         self.saved = time.monotonic()
 
     def finish(self) -> Path:
         """The last checkpoint, measured on all validation images."""
+        self.write_row()
         while self.state.stage < len(self.recipe.stages) - 1:
             self.enter_next_stage()
         self.state.top1 = self.check(None)
@@ -270,7 +271,14 @@ class Run:
         return path
 
 
-def passed_mark(epoch: float, step: float) -> int | None:
-    """The mark 1, 2, 4, 8, … at which a checkpoint is kept, if the step to this epoch, so much of one, passed it."""
-    mark = 1 << max(0, int(epoch + STEP_SLACK).bit_length() - 1)
-    return mark if epoch - step + STEP_SLACK < mark <= epoch + STEP_SLACK else None
+def passed_mark(before: float, after: float) -> float | None:
+    """The latest of MARKS that progress passed or reached in a step, if there is one."""
+    return max((mark for mark in MARKS if before < mark <= after), default=None)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run. Raises ExplorerError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExplorerError(f"{folder} cannot be made ({error.strerror}): choose another --out.") from error

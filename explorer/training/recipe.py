@@ -63,7 +63,8 @@ class Recipe:
     image_size: the side whose grid the positions are learned for; stages of other sizes resize them. positions_std:
     spread of the positions and the CLS token at the start, None = as the family's released code. warmup: share of the
     run in which the learning rate rises. clip: largest norm of the gradient. ema: decay of the averaged weights, which
-    are what checkpoints hold. precision: bf16, fp32, or auto, which is bf16 where the device computes it fast.
+    are what checkpoints hold. precision: bf16, fp32, or auto, which is bf16 where the device computes it fast. start:
+    path of an official checkpoint of the same network to start from, None = random weights.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Recipe:
     label_smoothing: float = 0.1
     positions_std: float | None = None
     precision: str = "auto"
+    start: str | None = None
 
     def size(self, classes: int) -> Size:
         return Size(
@@ -145,7 +147,7 @@ def _fill(kind: type[T], values: dict[str, Any], where: str, **known: Any) -> T:
 def _value(value: Any, kind: str, name: str, where: str) -> Any:
     """A value of TOML as the field's type; whole numbers may stand for decimals."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "str" and isinstance(value, str):
+    if kind.startswith("str") and isinstance(value, str):
         return value
     if kind == "int" and number and isinstance(value, int):
         return value
@@ -153,9 +155,8 @@ def _value(value: Any, kind: str, name: str, where: str) -> Any:
         return float(value)
     if kind.startswith("tuple") and isinstance(value, list) and len(value) == 2 and all(_is_number(v) for v in value):
         return float(value[0]), float(value[1])
-    wanted = {"str": "a text", "int": "a whole number"}.get(
-        kind, "a number" if kind.startswith("float") else "two numbers"
-    )
+    words = {"str": "a text", "int": "a whole number", "float": "a number", "tuple": "two numbers"}
+    wanted = next(word for start, word in words.items() if kind.startswith(start))
     raise ExplorerError(f"{where}: {name} should be {wanted}, but is {value!r}.")
 
 

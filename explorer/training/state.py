@@ -81,16 +81,16 @@ def _optimiser(model: Model, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def change_classes(state: State, recipe: Recipe, classes: tuple[str, ...], device: torch.device) -> State:
-    """The same network with a newly drawn classifier for other classes; moments and averages of the rest stay."""
+    """The same network with a newly drawn classifier for other classes; moments of the rest stay.
+
+    The average starts anew with the next step: a long one would hold on to the classifier as it was drawn.
+    """
     new = fresh(replace(recipe, seed=recipe.seed + state.stage), classes, device)
-    with torch.no_grad():
-        for target, source in ((new.model, state.model), (new.averaged, state.averaged)):
-            known = dict(source.named_parameters())
-            for name, parameter in target.named_parameters():
-                if not name.startswith(HEAD[recipe.family]):
-                    parameter.copy_(known[name])
-    new.ema.n_averaged.copy_(state.ema.n_averaged)
     old = dict(state.model.named_parameters())
+    with torch.no_grad():
+        for name, parameter in [*new.model.named_parameters(), *new.averaged.named_parameters()]:
+            if not name.startswith(HEAD[recipe.family]):
+                parameter.copy_(old[name])
     for name, parameter in new.model.named_parameters():
         if not name.startswith(HEAD[recipe.family]) and old[name] in state.optimiser.state:
             new.optimiser.state[parameter] = state.optimiser.state[old[name]]
