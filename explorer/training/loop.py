@@ -100,9 +100,8 @@ class Run:
         make_folder(out)
         self.fingerprint = json.dumps([asdict(recipe), minutes, [len(part) for parts in self.data for part in parts]])
         self.state = self.open_state()
-        self.saved = self.ticked = self.row_at = time.monotonic()
-        self.reached, self.rate = self.progress(), 0.0
-        self.sums, self.counted = torch.zeros(2, device=device), 0
+        self.saved = self.ticked = time.monotonic()
+        self.reached = self.progress()
         self.scores = self.make_scores()
 
     def open_state(self) -> State:
@@ -154,9 +153,9 @@ class Run:
         while self.stage_is_over(progress):
             self.enter_next_stage()
         state, stage, recipe = self.state, self.stage, self.recipe
-        self.rate = learning_rate(stage.lr, progress, recipe.warmup)
+        state.rate = learning_rate(stage.lr, progress, recipe.warmup)
         for group in state.optimiser.param_groups:
-            group["lr"] = self.rate
+            group["lr"] = state.rate
         loss, right = self.loss_of(state, stage)
         state.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -164,8 +163,8 @@ class Run:
         state.optimiser.step()
         state.ema.update_parameters(state.model)
         state.step, state.total = state.step + 1, state.total + 1
-        self.sums += torch.stack([loss.detach().float(), right])
-        self.counted += 1
+        state.sums += torch.stack([loss.detach().float(), right])
+        state.counted += 1
         self.after_step()
 
     def loss_of(self, state: State, stage: Stage) -> tuple[Tensor, Tensor]:
@@ -191,7 +190,7 @@ class Run:
         return self.plan.stage_at(progress) > self.state.stage
 
     def enter_next_stage(self) -> None:
-        self.write_row()
+        self.write_row(self.tick())
         state = self.state
         state.epochs_before, state.stage, state.step = self.epoch(), state.stage + 1, 0
         if state.classes != self.training.classes:
@@ -203,7 +202,7 @@ class Run:
         return self.state.epochs_before + self.state.step / steps_of_epoch(len(self.training), self.stage)
 
     def after_step(self) -> None:
-        state, before = self.state, self.reached
+        state, before, seconds = self.state, self.reached, self.tick()
         self.reached = self.progress()
         mark = passed_mark(before, self.reached)
         ends_epoch = state.step % steps_of_epoch(len(self.training), self.stage) == 0
@@ -212,27 +211,26 @@ class Run:
             state.top1 = top1 = self.check(CHECK_IMAGES)
         if mark:
             self.keep(f"{self.recipe.name}_p{100 * mark:.0f}")
-        if top1 is not None or self.counted == ROW_STEPS:
-            self.write_row(top1)
+        if top1 is not None or state.counted == ROW_STEPS:
+            self.write_row(seconds, top1)
+        if time.monotonic() - self.saved >= self.save_seconds:
+            self.save()
 
-    def write_row(self, top1: float | None = None) -> None:
-        """A row of the steps since the last one, if there are any. The state is saved behind a row alone, so that a run
-        which goes on writes the rows that it would have written."""
-        if not self.counted:
+    def write_row(self, seconds: float, top1: float | None = None) -> None:
+        """A row of the steps since the last one, which were done at these seconds of the run, if there are any."""
+        state = self.state
+        if not state.counted:
             return
-        state, now = self.state, time.monotonic()
-        loss, right = (self.sums / self.counted).tolist()
+        loss, right = (state.sums / state.counted).tolist()
         if not math.isfinite(loss):
             raise ExplorerError(f"The loss is not a number at step {state.total}: lower lr in the recipe.")
-        speed = self.counted * min(self.stage.batch, len(self.training)) / (now - self.row_at)
+        speed = state.counted * min(self.stage.batch, len(self.training)) / max(seconds - state.row_at, 1e-9)
         row = Row(
-            state.total, state.stage + 1, self.epoch(), self.tick(), self.reached, loss, right, self.rate, speed, top1
+            state.total, state.stage + 1, self.epoch(), seconds, self.reached, loss, right, state.rate, speed, top1
         )
         append_row(self.out, row)
         self.watch(row)
-        self.sums, self.counted, self.row_at = torch.zeros_like(self.sums), 0, time.monotonic()
-        if self.row_at - self.saved >= self.save_seconds:
-            self.save()
+        state.sums, state.counted, state.row_at = torch.zeros_like(state.sums), 0, self.tick()
 
     @torch.no_grad()
     def check(self, most: int | None) -> float:
@@ -262,7 +260,7 @@ class Run:
 
     def finish(self) -> Path:
         """The last checkpoint, measured on all validation images."""
-        self.write_row()
+        self.write_row(self.tick())
         while self.state.stage < len(self.recipe.stages) - 1:
             self.enter_next_stage()
         self.state.top1 = self.check(None)

@@ -21,22 +21,31 @@ POSITIONS = ("pos_embedding", "pos_embed", "cls_token")
 HEAD = {"crate": "mlp_head.1.", "crate_alpha": "mlp_head.1.", "vit": "head."}
 """Where the names of the classifier's parameters begin."""
 
+PLACE = ("stage", "step", "total", "seconds", "epochs_before", "top1", "rate", "row_at", "counted")
+"""Plain numbers of a state."""
+
 
 @dataclass
 class State:
     """stage counts from 0, step within it, total over all; epochs_before: passes in the stages before; top1: the
-    latest measured on validation images."""
+    latest measured on validation images; rate: the learning rate of the latest step. Since the curve's last row, at
+    row_at seconds: counted steps, whose losses and shares of right answers add up to sums (2,).
+    """
 
     model: Model
     ema: AveragedModel
     optimiser: torch.optim.AdamW
     classes: tuple[str, ...]
+    sums: Tensor
     stage: int = 0
     step: int = 0
     total: int = 0
     seconds: float = 0.0
     epochs_before: float = 0.0
     top1: float | None = None
+    rate: float = 0.0
+    row_at: float = 0.0
+    counted: int = 0
 
     @property
     def averaged(self) -> Model:
@@ -50,7 +59,7 @@ def fresh(recipe: Recipe, classes: tuple[str, ...], device: torch.device) -> Sta
     initialise(model, model.init_laws() | initial_laws(recipe), recipe.seed)
     model.to(device)
     ema = AveragedModel(model, multi_avg_fn=_averager(recipe.ema))
-    return State(model, ema, _optimiser(model, recipe), classes)
+    return State(model, ema, _optimiser(model, recipe), classes, torch.zeros(2, device=device))
 
 
 def initial_laws(recipe: Recipe) -> dict[str, Law]:
@@ -99,11 +108,12 @@ def change_classes(state: State, recipe: Recipe, classes: tuple[str, ...], devic
 
 def to_values(state: State, epoch: float) -> dict[str, Any]:
     """Tensors and plain values of a state, under the official wrapper's names where it has them."""
-    place = {name: getattr(state, name) for name in ("stage", "step", "total", "seconds", "epochs_before", "top1")}
+    place = {name: getattr(state, name) for name in PLACE}
     return {
         "epoch": round(epoch), "arch": type(state.model).__name__, "state_dict": state.averaged.state_dict(),
         "best_acc1": -1.0 if state.top1 is None else 100 * state.top1, "optimizer": state.optimiser.state_dict(),
         "scheduler": place, "trained": state.model.state_dict(), "averaged": int(state.ema.n_averaged),
+        "sums": state.sums,
     }  # fmt: skip
 
 
@@ -115,4 +125,4 @@ def from_values(values: dict[str, Any], recipe: Recipe, classes: list[tuple[str,
     state.averaged.load_state_dict(values["state_dict"])
     state.ema.n_averaged.fill_(values["averaged"])
     state.optimiser.load_state_dict(values["optimizer"])
-    return replace(state, **place)
+    return replace(state, sums=values["sums"].to(device), **place)
