@@ -34,10 +34,11 @@ from explorer.training.state import State, change_classes, fresh, from_values, i
 
 ROW_STEPS = 20
 """Steps of one row of the curve."""
-CHECK_IMAGES, CHECK_BATCH = 1000, 250
-"""Validation images at the end of an epoch (all of them at the end of the run), and how many at once."""
+CHECK_IMAGES, CHECK_BATCH = 1000, 32
+"""Validation images at the end of an epoch (all of them at the end of the run), and how many at once: few, so that a
+CPU takes the same memory again and again."""
 SAVE_SECONDS = 60.0
-LONGEST_STEP = 30.0
+LONGEST_STEP = 10.0
 """Seconds: of a longer step only so many count, so that a run which slept or was stopped has not lost its time."""
 MARKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Shares of the run after which a checkpoint is kept, beside its start and its end."""
