@@ -43,14 +43,14 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def server(
-    arguments: Callable[[int], list[str]], env: Mapping[str, str] | None = None
+    arguments: Callable[[int], list[str]], env: Mapping[str, str] | None = None, port: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A Streamlit server of its own, run in the project's root: its address and its process, once it answers.
 
-    arguments: a free port → what follows `python`. env: variables beside those of this process.
+    arguments: the port → what follows `python`. env: variables beside those of this process. port: else a free one.
     Raises ExplorerError with the end of the server's log if it does not come up within 90 s.
     """
-    port = _free_port()
+    port = port or free_port()
     url, command = f"http://127.0.0.1:{port}", [sys.executable, *arguments(port)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -79,7 +79,8 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

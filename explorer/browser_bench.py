@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from explorer import lens
-from explorer.browser import chromium, server
+from explorer.browser import chromium, free_port, server
 from explorer.card import ModelCard
 from explorer.trace import Trace
 
 PATIENCE_MS = 90_000
+VIEWPORT = {"width": 1400, "height": 900}
 STEPS, WARM_UP = 14, 14
 HOVERS = 60
 STARTS = 3
@@ -57,13 +58,18 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
         progress("first page")
         figures += _first_page(browser, card)
         with _app() as (url, process):
-            tab = browser.new_page(viewport={"width": 1400, "height": 900})
+            tab = browser.new_page(viewport=VIEWPORT)
             progress("Segment page")
             _open(tab, f"{url}/segment?model={card.name}")
             figures += _segment(tab)
             progress("Layers page")
             _open(tab, f"{url}/layers?model={card.name}")
             figures += _layer_steps(tab, "Layers")
+            progress("Ledger and Subspaces pages")
+            _open(tab, f"{url}/ledger?books=photo&model={card.name}")
+            figures += _layer_steps(tab, "Ledger, on the photo")
+            _open(tab, f"{url}/subspaces?model={card.name}")
+            figures.append(_slider_steps(tab, "Subspaces, tokens"))
             progress("Knobs page")
             _open(tab, f"{url}/knobs?model={card.name}")
             figures += _knobs(tab)
@@ -73,9 +79,9 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
     return figures
 
 
-def _app() -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
+def _app(port: int | None = None) -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
     """A fresh server of the app: its address and its process."""
-    return server(lambda port: ["-m", "explorer.launch", str(port), "--headless"])
+    return server(lambda port: ["-m", "explorer.launch", str(port), "--headless"], port=port)
 
 
 def _open(tab: Any, address: str) -> None:
@@ -100,25 +106,33 @@ def _figure(name: str, samples: list[float], target: float, unit: str = "ms") ->
 def _first_page(browser: Any, card: ModelCard) -> list[Figure]:
     """From the start of a server to photo, attention and curves drawn, and to all of the page; each time a new server.
 
-    The browser knows nothing of the app: it loads and compiles all of Streamlit's scripts.
+    Warm: the browser has opened the app before, as from the second start on. The first start of a browser, which loads
+    and compiles all of Streamlit's scripts, is measured too.
     """
-    drawn, whole = [], []
-    for _ in range(STARTS):
-        started = time.perf_counter()
-        with _app() as (url, _):
-            context = browser.new_context(viewport={"width": 1400, "height": 900})
-            tab = context.new_page()
-            tab.goto(f"{url}/?model={card.name}", wait_until="commit")
-            tab.wait_for_selector(".lens[data-layer]", timeout=PATIENCE_MS)
-            tab.wait_for_selector(".lens .chart polyline", timeout=PATIENCE_MS)
-            drawn.append(time.perf_counter() - started)
-            tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
-            whole.append(time.perf_counter() - started)
-            context.close()
+    port, context = free_port(), browser.new_context(viewport=VIEWPORT)
+    cold, *warm = [_start(context, port, card) for _ in range(1 + STARTS)]
+    context.close()
+    drawn, whole = zip(*warm, strict=True)
     return [
-        _figure("start of the server → first photo, attention and curves", drawn, 4, "s"),
-        _figure("start of the server → first page whole, objects too", whole, 4, "s"),
+        _figure("start of the server → first photo, attention and curves", list(drawn), 4, "s"),
+        _figure("start of the server → first page whole, objects too", list(whole), 4, "s"),
+        _figure("the same in a browser that has never opened the app", [cold[1]], 4, "s"),
     ]
+
+
+def _start(context: Any, port: int, card: ModelCard) -> tuple[float, float]:
+    """Seconds from the start of a server on that port to the first lens drawn, and to the page whole."""
+    started = time.perf_counter()
+    with _app(port) as (url, _):
+        tab = context.new_page()
+        tab.goto(f"{url}/?model={card.name}", wait_until="commit")
+        tab.wait_for_selector(".lens[data-layer]", timeout=PATIENCE_MS)
+        tab.wait_for_selector(".lens .chart polyline", timeout=PATIENCE_MS)
+        drawn = time.perf_counter() - started
+        tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+        whole = time.perf_counter() - started
+        tab.close()
+    return drawn, whole
 
 
 def _segment(tab: Any) -> list[Figure]:
@@ -141,6 +155,17 @@ def _layer_steps(tab: Any, page: str) -> list[Figure]:
         _figure(f"{page}: layer step → new pixels in the lens", lens_steps, 60),
         _figure(f"{page}: layer step → whole page", page_steps, 250),
     ]
+
+
+def _slider_steps(tab: Any, page: str) -> Figure:
+    """Layer steps by the page's slider, until the whole page shows the new layer."""
+    steps = []
+    for i in range(WARM_UP + STEPS):
+        tab.get_by_role("slider", name="Layer").first.focus()
+        tab.evaluate("bench.watch()")
+        tab.keyboard.press("ArrowLeft" if _back_and_forth(i) == "[" else "ArrowRight")
+        steps.append(tab.evaluate("bench.watched()")["last"])
+    return _figure(f"{page}: layer step → whole page", steps[WARM_UP:], 250)
 
 
 def _back_and_forth(step: int, reach: int = 3) -> str:
@@ -193,7 +218,7 @@ def _resident_mb(pid: int) -> float:
 
 def _large_frame(browser: Any) -> Figure:
     """A frame of the lens on 224 pixels at patch 8 with 12 heads of 64, random numbers, outside Streamlit."""
-    tab = browser.new_page(viewport={"width": 1400, "height": 900})
+    tab = browser.new_page(viewport=VIEWPORT)
     tab.set_content('<div class="lens"></div>')
     tab.add_style_tag(content=lens.asset("lens.css"))
     tab.add_script_tag(content=lens.asset(*lens.SCRIPTS))

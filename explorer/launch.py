@@ -12,8 +12,8 @@ from pathlib import Path
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 
-SERVER_S = 0.7
-"""Seconds that the server needs to come up: imports beside it would only hold it back."""
+SERVER_S = 0.25
+"""Seconds for the server's own imports: others beside them would only hold it back."""
 
 
 def launch(port: int | None = None, headless: bool = False) -> None:

@@ -4,6 +4,13 @@ import streamlit as st
 
 from explorer import ui
 
+PARTS = {
+    "accounts": "Every half step",
+    "photo": "Where on the photo",
+    "white": "How white is each layer?",
+    "distortion": "What ε² decides",
+}
+
 ui.title("Ledger")
 st.markdown(
     "CRATE is derived from one objective: tokens should carry much information as a whole (a high $R$), little "
@@ -12,37 +19,63 @@ st.markdown(
     "sparsification should win zeros and keep $R$. This page keeps the accounts."
 )
 view = ui.current_view()
-settings, layer = ui.ledger_settings(), ui.layer_slider(view)
-eps_squared = settings.eps_squared
 ui.ledger_note(view.card)
+part = ui.page_part("books", PARTS)
 
-ui.plot(ui.ledger_figure(view, settings, layer), "ledger_curve")
-st.caption(ui.LEDGER_CAPTION)
-ui.verdict(view, settings)
-ui.ledger_table(view, settings)
-st.caption(ui.TABLE_CAPTION)
 
-ui.heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice is a head that spends much.")
-heads, bounds = st.columns(2)
-with heads:
-    ui.plot(ui.heads_figure(view, layer, eps_squared), "ledger_heads")
-    st.caption("Tokens that enter each layer, as they are, at the ε² chosen above. Compare layers and heads.")
-with bounds:
-    ui.plot(ui.bounds_figure(view, layer), "ledger_bounds")
-    st.caption(ui.BOUNDS_CAPTION)
+def accounts() -> None:
+    """Every half step: as a curve, as a table, and head by head."""
+    settings = ui.ledger_settings()
+    ui.plot(ui.ledger_figure(view, settings), "ledger_curve")
+    st.caption(ui.LEDGER_CAPTION)
+    ui.verdict(view, settings)
+    ui.ledger_table(view, settings)
+    st.caption(ui.TABLE_CAPTION)
+    ui.heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice spends much.")
+    heads, bounds = st.columns(2)
+    with heads:
+        ui.plot(ui.heads_figure(view, settings.eps_squared), "ledger_heads")
+        st.caption("Tokens that enter each layer, as they are, at the ε² chosen above. Compare layers and heads.")
+    with bounds:
+        ui.plot(ui.bounds_figure(view), "ledger_bounds")
+        st.caption(ui.BOUNDS_CAPTION)
 
-ui.heading(
-    f"Where on the photo, layer {layer}",
-    "What the rate would lose without a patch, exactly: $R$ of all tokens, $R^c$ in the subspaces, which compression "
-    "should lower, and what the first half step did to it. Each map has a scale of its own, written below it. Point "
-    "at a patch to read its values; click to pin it.",
-)
-ui.ledger_lens(view, layer, eps_squared)
 
-ui.heading("How white is each layer?", "Each step against the optimisation step that it was derived from.")
-ui.whiteness_curves(view, layer, eps_squared)
+@ui.fragment
+def on_the_photo() -> None:
+    """What the tokens of a layer cost; a step runs only this part again."""
+    st.markdown(
+        "What the rate would lose without a patch, exactly: $R$ of all tokens, $R^c$ in the subspaces, which "
+        "compression should lower, and what the first half step did to it. Each map has a scale of its own, written "
+        "below it. Point at a patch to read its values; click to pin it."
+    )
+    _, eps_squared = layer_and_distortion()
+    ui.ledger_lens(view, eps_squared)
 
-ui.heading(f"What ε² decides, layer {layer}", "The same tokens, coded finely (left) to coarsely (right).")
-ui.distortion_curves(view, layer, eps_squared)
+
+@ui.fragment
+def against_distortion() -> None:
+    """One layer's tokens at every ε²; a step runs only this part again."""
+    st.markdown("The same tokens, coded finely (left) to coarsely (right).")
+    layer, eps_squared = layer_and_distortion()
+    ui.distortion_curves(view, layer, eps_squared)
+
+
+def layer_and_distortion() -> tuple[int, float]:
+    """The controls of the parts that look at one layer."""
+    left, right = st.columns(2)
+    with left:
+        layer = ui.layer_slider(view)
+    with right:
+        return layer, ui.distortion()
+
+
+def whiteness() -> None:
+    """Every layer's steps beside those that they were derived from."""
+    st.markdown("Each step against the optimisation step that it was derived from.")
+    ui.whiteness_curves(view, ui.distortion())
+
+
+{"accounts": accounts, "photo": on_the_photo, "white": whiteness, "distortion": against_distortion}[part]()
 ui.take_away(view)
 ui.glossary()

@@ -12,7 +12,8 @@ st.markdown(
 )
 view = ui.current_view()
 st.markdown(
-    f"{ui.top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once."
+    f"{ui.top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
+    "Otherwise it is that of CLS, the token that stands for the whole photo and is classified."
 )
 show_objects = ui.first_lens(view)
 st.caption(f"{ui.COMPRESSION_CAPTION} {ui.SPARSITY_CAPTION}")

@@ -1,25 +1,33 @@
-"""How do the tokens lie in the subspaces of a layer, and which patches lie together?"""
+"""How do the tokens lie in the subspaces of a layer, what do its weights look like, and does the theory hold?"""
 
 import streamlit as st
 
 from explorer import ui
 
+PARTS = {"tokens": "Tokens of the photo", "weights": "Geometry of the weights", "theory": "Fit to the theory"}
+
 ui.title("Subspaces")
 view = ui.current_view()
 st.markdown(
-    "Each layer projects every token into K small subspaces $U_k$, its heads, and compares tokens only there. Here "
-    "each token is a point. Points that lie together are tokens that the layer treats alike: **point at one** to see "
-    "its patch, **draw a line around some** to light them on the photo, or **drag a rectangle on the photo** to find "
-    "them in the cloud. A selection stays while you move through the layers."
+    "Each layer projects every token into K small subspaces $U_k$, its heads, and compares tokens only there. See how "
+    "the tokens lie in them, what the learned directions themselves look like, and whether both fit the theory."
 )
-settings = ui.cloud_settings(view)
-tokens = ui.cloud_tokens(view, settings)
-ui.cloud_note(view, tokens)
-places, axes = ui.cloud_layout(tokens, settings)
-ui.linked_cloud(view, tokens, settings, places, axes)
-ui.cloud_caption(settings)
-
-ui.weight_geometry(view, settings.layer)
-ui.theory_fit(view, settings.layer)
+part = ui.page_part("about", PARTS)
+if part == "tokens":
+    st.markdown(
+        "Each token is a point. Points that lie together are tokens that the layer treats alike: **point at one** to "
+        "see its patch, **draw a line around some** to light them on the photo, or **drag a rectangle on the photo** "
+        "to find them in the cloud. A selection stays while you move through the layers."
+    )
+    settings = ui.cloud_settings(view)
+    tokens = ui.cloud_tokens(view, settings)
+    ui.cloud_note(view, tokens)
+    places, axes = ui.cloud_layout(tokens, settings)
+    ui.linked_cloud(view, tokens, settings, places, axes)
+    ui.cloud_caption(settings)
+elif part == "weights":
+    ui.weight_geometry(view, ui.layer_slider(view))
+else:
+    ui.theory_fit(view, ui.layer_slider(view))
 ui.take_away(view)
 ui.glossary()

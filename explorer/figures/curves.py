@@ -70,13 +70,7 @@ def mark_boundary(figure: go.Figure, boundary: float, axis: str) -> go.Figure:
     return figure.update_xaxes(title=axis)
 
 
-def stacked_heads(
-    per_head: Array,
-    *,
-    label: str = style.RATE_LABEL,
-    title: str = "",
-    selected: int | None = None,
-) -> go.Figure:
+def stacked_heads(per_head: Array, *, label: str = style.RATE_LABEL, title: str = "") -> go.Figure:
     """What each head adds to the sum at every layer. per_head: (L,K), not negative; entry [0,0] is layer 1, head 1.
 
     Raises ValueError for NaN, negative entries or other shapes.
@@ -102,7 +96,7 @@ def stacked_heads(
         marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": style.CONTROL_COLOR}},
         hovertemplate=f"layer %{{x}}, all heads: {style.hover('y', look)}<extra></extra>",
     )
-    _layer_axis(figure, layers, selected)
+    _layer_axis(figure, layers, None)
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     style.finish(figure, title, style.CURVE_HEIGHT, legend=True)

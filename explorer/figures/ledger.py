@@ -22,13 +22,12 @@ def ledger_curve(
     label: str,
     title: str = "",
     worse: Array | None = None,
-    selected: int | None = None,
 ) -> go.Figure:
     """A balance at ℓ, ℓ+½ and ℓ+1 of every layer, each layer a line of its own.
 
     values, control: (L,3), entry [0,0] is Z¹ in the books of layer 1, [0,2] Z² in the same books; [1,0] is Z² in those
     of layer 2, and a dotted line joins the two. label: one of style's. worse: bool (L,2), half steps that get a cross
-    at their end. selected: layer, from 1, shaded. Raises ValueError for NaN or other shapes.
+    at their end. Raises ValueError for NaN or other shapes.
     """
     values = finite(values, 2, "values")
     control = alike(control, values, "control")
@@ -42,10 +41,6 @@ def ledger_curve(
     _books(figure, values, look, "trained", look.color, "solid")
     if worse is not None:
         _crosses(figure, values, np.asarray(worse, bool), look)
-    if selected is not None:
-        figure.add_vrect(
-            x0=selected, x1=selected + 1, fillcolor=style.SELECTED_COLOR, opacity=0.12, line_width=0, layer="below"
-        )
     layers = np.arange(1, len(values) + 2)
     figure.update_xaxes(
         title="at ℓ: what enters layer ℓ; halfway to the next: after its compression",
@@ -101,14 +96,13 @@ def cosine_curve(
     *,
     label: str = style.COSINE_LABEL,
     title: str = "",
-    selected: int | None = None,
     reference: tuple[str, Array] | None = None,
 ) -> go.Figure:
     """How near each layer's step is to its derivation: layer_curve with a line at 0, and at least −0.1 … 0.5 in view.
 
     values, control: (L,). reference: a third curve and its name, dotted. Raises ValueError as layer_curve does.
     """
-    figure = layer_curve(values, control, label=label, title=title, selected=selected)
+    figure = layer_curve(values, control, label=label, title=title)
     drawn = [values, *([] if control is None else [control])]
     if reference is not None:
         name, other = reference

@@ -18,6 +18,8 @@ MAX_CELLS = 30_000
 """Cells of the maps of all layers together: as float32 in base64 they take 160 kB, and the axes 40 kB."""
 MAPS_IN_A_ROW = 4
 ROW_HEIGHT = 240
+MAP_WIDTH = 400
+"""A square map with its colour bar beside it; in a wider figure the bar would stand far away."""
 BLOCK_LINE = {"color": "rgba(138,143,153,0.9)", "width": 1}
 
 
@@ -40,7 +42,7 @@ def matrix_map(
         figure.update_layout(xaxis=ticks, yaxis=ticks)
     figure.update_xaxes(title=style.HEAD_LABEL if heads else "column")
     figure.update_yaxes(title=style.HEAD_LABEL if heads else "column")
-    return style.finish(figure, title, style.MAP_HEIGHT)
+    return style.finish(figure, title, style.MAP_HEIGHT).update_layout(width=MAP_WIDTH)
 
 
 def matrix_row(
@@ -124,7 +126,7 @@ def pair_matrix(
         scaleanchor="x",
         showgrid=False,
     )
-    return style.finish(figure, title, style.MAP_HEIGHT)
+    return style.finish(figure, title, style.MAP_HEIGHT).update_layout(width=MAP_WIDTH)
 
 
 def _square(matrix: Array, largest: int) -> Array:

@@ -49,4 +49,5 @@ def look_up_colors() -> dict[str, Any]:
         "signed": style.lookup(style.SIGNED_SCALE).ravel().tolist(),
         "heads": list(style.HEAD_COLORS),
         "objects": list(style.OBJECT_COLORS),
+        "selected": style.SELECTED_COLOR,
     }

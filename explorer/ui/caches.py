@@ -30,19 +30,19 @@ LARGEST_TRACE_BYTES = 1_500_000_000
 """A view needs up to four traces at once (trained and control, turned and not): that many may stay up to this size."""
 TRACES_IN_USE = 4
 MAX_RESULTS = 320
+DRAWN_S = 2.0
+"""Seconds that a browser is given to draw the first page: imports would hold its last messages back."""
 AHEAD = "ahead"
 """Session state: what this session asked to be computed ahead."""
 
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Once a server, when the first page has been drawn: import what other pages need, so that they need not wait.
-
-    pandas comes first and at once: scikit-learn imports it, and Plotly reads a half-imported pandas in another thread.
-    """
-    importlib.import_module("pandas")
-    modules = ("sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg")
-    threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], daemon=True).start()
+    """Once a server, when the first page is drawn: import what other pages need, so that they need not wait."""
+    modules = ("pandas", "sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg")
+    timer = threading.Timer(DRAWN_S, lambda: [importlib.import_module(name) for name in modules])
+    timer.daemon = True
+    timer.start()
 
 
 def cards() -> list[ModelCard]:

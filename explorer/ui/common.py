@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import runpy
 from collections.abc import Callable
@@ -67,6 +68,8 @@ def navigation() -> StreamlitPage:
         ]
     )
     st.session_state[PAGE] = page.url_path
+    if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports
+        importlib.import_module("pandas")
     return page
 
 
@@ -121,12 +124,19 @@ def plot(figure: go.Figure, key: str) -> None:
         "filename": re.sub(r"\W+", "_", title).strip("_"),
     }
     config = {"displaylogo": False, "modeBarButtonsToRemove": HIDDEN_BUTTONS, "toImageButtonOptions": form}
-    st.plotly_chart(figure, key=key, config=config, alt=title)
+    width = figure.layout.width or "stretch"  # pyright: ignore[reportAttributeAccessIssue]
+    st.plotly_chart(figure, key=key, config=config, alt=title, width=width)
 
 
 def download(label: str, make: Callable[[], bytes | str], file_name: str) -> None:
     """A button that makes a file when it is clicked, and does not run the page again."""
     st.download_button(label, make, file_name, on_click="ignore", icon=":material/download:")
+
+
+def options_expander() -> Any:
+    """Where a page's rarer settings are. Not a popover: what is in one is drawn when it opens, and a setting that has
+    been sent before then stands at its least value and changes to that."""
+    return st.expander("Options", icon=":material/tune:")
 
 
 def provider_line() -> None:
@@ -168,6 +178,14 @@ def segments(view: View, method: str, layer: int, head: Heads = None, **options)
     """A segmentation on the shown picture's pixels; its patches are computed once."""
     found = view.measured(segment_trace, method=method, layer=layer, head=head, **options)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
+
+
+def page_part(key: str, names: dict[str, str]) -> str:
+    """Which part of a long page is shown, the first at first; only that one is computed. names: name → label."""
+    return remembered(
+        st.segmented_control, "Show", list(names), key=key, default=next(iter(names)), valid=list(names),
+        required=True, format_func=names.__getitem__, label_visibility="collapsed",
+    )  # fmt: skip
 
 
 def layer_slider(view: View, label: str = "Layer ℓ") -> int:

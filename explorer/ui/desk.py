@@ -23,12 +23,12 @@ STEP = 0.05
 
 
 def gain_desk(card: ModelCard, knobs: Knobs, layer: int) -> None:
-    """A fader for each head of a layer, with mute, solo and reset; a turned fader runs the page again."""
-    data = {
+    """A fader for each head of a layer, with mute, solo and reset; a turned fader runs the fragment around it again."""
+    settings = {  # sent in a list, as the lens is
         "layer": layer, "gains": values_of(knobs, card, "g")[layer - 1].tolist(), "max": MAX_GAIN, "step": STEP,
         "colors": list(style.HEAD_COLORS), "at": _number(_said().get("at")),
     }  # fmt: skip
-    _component()(key=KEY, data=data, on_turned_change=lambda: _turn(card))
+    _component()(key=KEY, data=[settings], on_turned_change=lambda: _turn(card))
 
 
 def _turn(card: ModelCard) -> None:

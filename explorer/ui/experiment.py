@@ -12,6 +12,7 @@ from explorer import measures
 from explorer.errors import ExplorerError
 from explorer.measures import Run, Setting
 from explorer.ui import caches
+from explorer.ui.common import options_expander
 from explorer.ui.remembered import remembered, set_next
 
 MAX_RUNS = 32
@@ -154,7 +155,7 @@ def experiment_setting() -> Setting:
     for column, control in zip(st.columns(len(UP_FRONT)), UP_FRONT, strict=True):
         with column:
             chosen[control.field] = _choose(control)
-    with st.expander("Options", icon=":material/tune:"):
+    with options_expander():
         columns = st.columns(4)
         for place, control in enumerate(OPTIONS):
             with columns[place % 4]:

@@ -89,7 +89,7 @@ def _whole(run: Run, step: int, field: str, label: str, title: str) -> go.Figure
 SPARSE = (
     ("nonzero_fraction", figures.NONZERO_LABEL, "Sparsity: non-zeros of the codes"),
     ("l1_mean", figures.L1_MEAN_LABEL, "ℓ<sub>1</sub> of the codes, per entry"),
-    ("error", figures.ERROR_LABEL, "Decoding: what D A misses"),
+    ("error", figures.ERROR_LABEL, "Decoding: what AD<sup>⊤</sup> misses"),
 )
 
 

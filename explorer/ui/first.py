@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,7 +18,6 @@ from explorer.zoo import FIRST_MODEL
 
 def prepare() -> None:
     """Compute the view that the app opens with, before anyone asks: see explorer.launch."""
-    importlib.import_module("pandas")  # Streamlit needs it for the first component
     card = next((card for card in caches.cards() if card.name == FIRST_MODEL), None)
     if card is None:
         return

@@ -13,7 +13,7 @@ from explorer import figures, measures
 from explorer.measures import LayerGeometry
 from explorer.trace import Array, LayerWeights
 from explorer.ui import caches
-from explorer.ui.common import heading, plot
+from explorer.ui.common import plot
 from explorer.ui.remembered import remembered
 from explorer.ui.token_axes import token_axes, token_axes_curves
 from explorer.ui.view import View
@@ -30,9 +30,7 @@ MAP_SIDE, SMALL_SIDE = 192, 66
 
 def weight_geometry(view: View, layer: int) -> None:
     """The section: the subspaces, their angles and spectra, the dictionary, and what the tokens use of it."""
-    heading(
-        "Geometry of the weights", "Do the subspaces point apart, and is the dictionary a set of orthogonal directions?"
-    )
+    st.markdown("Do the subspaces point apart, and is the dictionary a set of orthogonal directions?")
     if not view.card.has_subspaces:
         st.info("A ViT has no subspaces: in their place stand its key matrices, one for each head.")
     span = remembered(

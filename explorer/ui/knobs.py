@@ -50,8 +50,7 @@ def step_panel(view: View, layer: int) -> None:
     card = view.card
     if not card.has_ista:
         heading("Threshold and step", "A ViT has no sparsifying step: only its head gains can be turned.")
-        with st.container(horizontal=True):
-            _resets(card, layer)
+        _resets(card, layer)
         return
     heading(
         "Threshold and step of ISTA",
@@ -60,14 +59,13 @@ def step_panel(view: View, layer: int) -> None:
         else r"$A_{i+1} = \mathrm{ReLU}(A_i - \eta D^\top(DA_i - X) - \eta\lambda)$: what lies under $\eta\lambda$ "
         "becomes 0.",
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = remembered(
-            st.segmented_control, "They are turned for", [EVERY, ONE], key="scope", default=EVERY, valid=[EVERY, ONE],
-            required=True,
-        )  # fmt: skip
-        _resets(card, layer)
+    chosen = remembered(
+        st.segmented_control, "They are turned for", [EVERY, ONE], key="scope", default=EVERY, valid=[EVERY, ONE],
+        required=True,
+    )  # fmt: skip
     for kind in "le":
         _step(view, kind, layer if chosen == ONE else None)
+    _resets(card, layer)
 
 
 def _step(view: View, kind: str, layer: int | None) -> None:
@@ -99,8 +97,9 @@ def _resets(card: ModelCard, layer: int) -> None:
         for kind in names
         for head, value in enumerate(np.atleast_1d(trained_values(card, kind)[layer - 1]))
     ]
-    st.button("Reset this layer", key="reset_layer", on_click=turn, args=(card, back), icon=":material/undo:")
-    st.button("Reset all", key="reset_all", on_click=reset_knobs, icon=":material/restart_alt:")
+    with st.container(horizontal=True):
+        st.button("Reset this layer", key="reset_layer", on_click=turn, args=(card, back), icon=":material/undo:")
+        st.button("Reset all", key="reset_all", on_click=reset_knobs, icon=":material/restart_alt:")
 
 
 def prediction_change(view: View) -> None:

@@ -135,7 +135,7 @@ def _curve(view: View, of: Callable[[View, bool], Array], title: str, label: str
 
 
 def layer_bar(view: View, choice: LensChoice) -> None:
-    """The layer slider and Play of the page; its other pictures follow."""
+    """The layer slider and Play of the page; its pictures follow. A lens without pictures has nothing to finish."""
     draw_lens(view, choice, [], LensLook(), key="layer_bar", toolbar=["layer"])
 
 

@@ -18,7 +18,7 @@ from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.measures import COMPRESS, Balance, HalfStep, LayerLedger
 from explorer.trace import Array
 from explorer.ui import caches
-from explorer.ui.common import download, follow_layer, fragment
+from explorer.ui.common import download
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
@@ -109,17 +109,22 @@ def ledger_settings() -> LedgerSettings:
             "the network, only how you judge it; the λ of the network's own threshold is another number.",
         )  # fmt: skip
     with middle:
-        eps_squared = remembered(
-            st.select_slider, "ε²: squared distortion", EPS_SQUARED, key="eps2",
-            default=measures.OFFICIAL_EPS_SQUARED, valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
-            help="How coarsely tokens are coded: the larger ε², the fewer nats. 0.01 as in the published curves.",
-        )  # fmt: skip
+        eps_squared = distortion()
     with right:
         names = [line.name for line in LINES]
         name = remembered(
             st.segmented_control, "Show", names, key="ledger", default=names[0], valid=names, required=True
         )  # fmt: skip
     return LedgerSettings(lam, eps_squared, LINES[names.index(name)])
+
+
+def distortion() -> float:
+    """ε², from the page or the URL."""
+    return remembered(
+        st.select_slider, "ε²: squared distortion", EPS_SQUARED, key="eps2", default=measures.OFFICIAL_EPS_SQUARED,
+        valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
+        help="How coarsely tokens are coded: the larger ε², the fewer nats. 0.01 as in the published curves.",
+    )  # fmt: skip
 
 
 def ledger_note(card: ModelCard) -> None:
@@ -151,16 +156,14 @@ def step_names(card: ModelCard) -> tuple[str, str]:
     return "compress (MSSA)", "sparsify (ODL)" if card.codes_dim else "sparsify (ISTA)"
 
 
-def ledger_figure(view: View, settings: LedgerSettings, layer: int) -> go.Figure:
+def ledger_figure(view: View, settings: LedgerSettings) -> go.Figure:
     """The chosen quantity at every position, trained and control, with a cross where a half step moved it wrongly."""
     line = settings.line
     trained, control = (
         line.values(ledger_books(view, settings.eps_squared, random), settings.lam) for random in (False, True)
     )
     title = f"{line.label.split(' (')[0]} at every half step"
-    return figures.ledger_curve(
-        trained, control, label=line.label, title=title, worse=line.worse(trained), selected=layer
-    )
+    return figures.ledger_curve(trained, control, label=line.label, title=title, worse=line.worse(trained))
 
 
 def verdict(view: View, settings: LedgerSettings) -> None:
@@ -213,7 +216,7 @@ def ledger_table(view: View, settings: LedgerSettings) -> None:
     names = [name.split(" (")[0] for name in step_names(view.card)]
     rows = [_table_row(step, other, names) for step, other in zip(ours, random, strict=True)]
     worse = [{column for text in step.worse for column in WORSE_COLUMNS[text]} for step in ours]
-    import pandas as pd  # a third of a second, and other pages need not wait for it
+    import pandas as pd  # a third of a second, and the first page need not wait for it
 
     table = pd.DataFrame(rows)
 
@@ -258,43 +261,39 @@ def _table_row(step: HalfStep, control: HalfStep, names: Sequence[str]) -> dict[
     }
 
 
-def heads_figure(view: View, layer: int, eps_squared: float) -> go.Figure:
+def heads_figure(view: View, eps_squared: float) -> go.Figure:
     """R^c of what enters every layer, as a stack of its heads."""
     per_head = np.array([of_layer.before.per_head for of_layer in ledger_books(view, eps_squared)])
-    return figures.stacked_heads(per_head, title="R<sup>c</sup> of every layer, head by head", selected=layer)
+    return figures.stacked_heads(per_head, title="R<sup>c</sup> of every layer, head by head")
 
 
-def bounds_figure(view: View, layer: int) -> go.Figure:
+def bounds_figure(view: View) -> go.Figure:
     """The official R^c between full collapse and no structure at all, beside the control."""
     ours, random = (
         np.array([row.subspace_coding_rate_official for row in view.layer_measures(control)])
         for control in (False, True)
     )
     return figures.layer_curve(
-        ours, random, label=figures.RATE_LABEL, title="Between collapse and no structure", selected=layer,
+        ours, random, label=figures.RATE_LABEL, title="Between collapse and no structure",
         bounds=measures.rate_bounds(view.card.heads, view.card.head_dim),
     )  # fmt: skip
 
 
-@fragment
-def ledger_lens(view: View, layer: int, eps_squared: float) -> None:
-    """What single tokens cost, on the photo; pointing and pinning a patch run only this part again."""
-    follow_layer(view, layer)
+def ledger_lens(view: View, eps_squared: float) -> None:
+    """What single tokens cost, on the photo."""
     choice = lens_choice(view)
     step = step_names(view.card)[0].split(" (")[1].rstrip(")")
     panels = [
         PANELS["photo"],
-        Panel("map", "What each token adds to R", _source("whole", eps_squared),
+        Panel("map", "What a token adds to R", _source("whole", eps_squared),
               "high: unlike the others", scale="rate", unit="nats"),
-        Panel("map", "The same within the subspaces", _source("parts", eps_squared),
+        Panel("map", "What it adds to Rᶜ", _source("parts", eps_squared),
               "summed over the heads", scale="rate", unit="nats"),
-        Panel("map", f"Change of the latter by {step}", _source("change", eps_squared),
+        Panel("map", f"What {step} changed in Rᶜ", _source("change", eps_squared),
               "blue: became cheaper, red: dearer", scale="signed", unit="nats"),
     ]  # fmt: skip
     maps = partial(token_maps, eps_squared=eps_squared)
-    draw_lens(
-        view, choice, [Section(panels, wide=True)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False
-    )()
+    draw_lens(view, choice, [Section(panels)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False)()
 
 
 def _source(name: str, eps_squared: float) -> str:
@@ -303,7 +302,7 @@ def _source(name: str, eps_squared: float) -> str:
 
 
 def token_maps(view: View, layer: int, eps_squared: float) -> dict[str, Array]:
-    """Exact rates of every patch of a layer in nats, (rows,cols): in R(X), in R^c, and how MSSA changed the latter."""
+    """Exact rates of every patch of a layer in nats, (rows,cols): in R(X), in R^c, and what MSSA changed in R^c."""
     weights = view.layer_weights()[layer - 1]
     x = measures.layer_norm(view.trace.z(layer), weights.norm, weights.eps)
     before, after = (

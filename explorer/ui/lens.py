@@ -82,7 +82,8 @@ def draw_lens(
     What is in view is sent first; then the other layers, nearest first (ahead). Layers that the browser has are not
     sent again. others: views beside the page's own that panels show. layer_key: as in lens_choice.
     maps: a layer's numbers for panels of kind map and matrix, by the name of their source.
-    Returns what segments, measures and sends the rest: call it when everything quicker has been drawn.
+    Returns what segments, measures and sends the rest: call it when everything quicker has been drawn. Without maps,
+    segmentations and attention there is no rest.
     """
     name, chosen = view_name(view), _last_choice(key)
     data = lens.settings(
@@ -101,7 +102,8 @@ def draw_lens(
                 _send(f"{key}.photo.{photo}", caches.once(photo, lens.photo_feed, photo, one.picture))
             if attention:
                 _send_attention(view, sorted(shown - have), key)
-    _component()(key=key, data=data, on_chosen_change=lambda: _keep_choice(key, layer_key))
+    # in a list, since Streamlit looks for data frames in a dict and imports pandas to do so
+    _component()(key=key, data=[data], on_chosen_change=lambda: _keep_choice(key, layer_key))
 
     if panels and attention and others:
         with st.container(key=f"{FEEDS}_{key}_others"):

@@ -25,6 +25,7 @@ def zoo_table() -> None:
         return
     event = st.dataframe(
         [_row(card) for card in cards], hide_index=True, width="stretch", key="zoo_table", on_select="rerun",
+        placeholder="–",
         selection_mode="single-row",
         column_config={
             "parameters": st.column_config.NumberColumn(format="%.2f M"),

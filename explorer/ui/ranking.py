@@ -91,12 +91,14 @@ def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
     names = [f"layer {e.layer}, head {e.head}" for e in effects[:BARS]]
     values = np.array([e.divergence for e in effects[:BARS]])
     of = f"{len(effects)} heads of {layers} layer{'s' if layers > 1 else ''}"
-    title = f"The {len(names)} that matter most, of {of}"
+    title = (
+        f"{of}, the most important first" if len(names) == len(effects) else f"The {len(names)} most important of {of}"
+    )
     plot(figures.ranked_bars(names, values, label=figures.DIVERGENCE_LABEL, title=title), "ranking")
     rows = effect_rows(trained.card, effects)
     shown = [{**row, "top1_change": 100 * effect.top_change} for row, effect in zip(rows, effects, strict=True)]
     event = st.dataframe(
-        shown, column_config=COLUMNS, hide_index=True, height=240, key="ranking_table", on_select="rerun",
+        shown, column_config=COLUMNS, hide_index=True, key="ranking_table", on_select="rerun",
         selection_mode="multi-row",
     )  # fmt: skip
     chosen = [effects[i] for i in event["selection"]["rows"] if i < len(effects)]

@@ -13,7 +13,7 @@ from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
 from explorer.measures import Segments
 from explorer.trace import Array
-from explorer.ui.common import download, enlarge_map, segments
+from explorer.ui.common import download, enlarge_map, options_expander, segments
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
@@ -28,7 +28,7 @@ METHOD_NAMES = {
     "subspace": "Strongest subspace",
 }
 STRIP_TEXT = "The same attention, head by head, each on its own scale. Click a head to enlarge it; with Shift, several."
-RULE_NAMES = {"mass": "Share of attention", "entries": "Share of patches"}
+RULE_NAMES = {"mass": "Attention", "entries": "Patches"}
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,28 @@ class SegmentSettings:
 
 
 def segment_settings(view: View) -> SegmentSettings:
-    """Layer, heads and token from the lens; the rarer settings behind a button."""
+    """Layer, heads and token from the lens; the rarer settings in an expander."""
     choice = lens_choice(view)
-    with st.popover("Options", icon=":material/tune:"):
+    with options_expander():
+        columns = st.columns([3, 2, 2, 2])
+    with columns[0]:
         rule = remembered(
-            st.segmented_control, "Attention is kept by", list(RULE_NAMES), key="rule", default="mass",
+            st.segmented_control, "Keep a share of the", list(RULE_NAMES), key="rule", default="mass",
             valid=list(RULE_NAMES), required=True, format_func=RULE_NAMES.__getitem__,
-            help="Share of attention: the fewest patches that hold it (DINO's script). Share of patches: the top "
-            "patches (the CRATE paper's text).",
+            help="Attention: the fewest patches that hold the share (DINO's script). Patches: the share of the patches "
+            "that gets most attention (the text of the emergence paper).",
         )  # fmt: skip
+    with columns[1]:
         keep = remembered(
             st.select_slider, "Share kept", SHARES[1:-1], key="keep", default=0.6, valid=SHARES[1:-1],
             format_func=_percent,
         )  # fmt: skip
+    with columns[2]:
         objects = remembered(
             st.slider, "Most objects (MaskCut)", 1, MAX_OBJECTS, key="objects", default=3,
             valid=range(1, MAX_OBJECTS + 1),
         )  # fmt: skip
+    with columns[3]:
         alpha = remembered(
             st.select_slider, "Overlay opacity", SHARES, key="alpha", default=0.65, valid=SHARES, format_func=_percent
         )
@@ -95,7 +100,7 @@ def prediction_caption(view: View) -> str:
     trust = (
         f"; at its trained size and stride this model is right on {top1:.0%} of its validation photos" if top1 else ""
     )
-    return f"the five most probable classes, softmax of the logits{trust}"
+    return f"The five most probable classes, softmax of the logits{trust}"
 
 
 def mask_comparison(view: View, settings: SegmentSettings) -> None:
@@ -136,7 +141,7 @@ def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[st
     """IoU with the mask for every method: of the whole foreground and of the best single segment."""
     rows = []
     for method in measures.METHODS:
-        options = settings.attention if method == "attention" else {}
+        options = settings.attention if method == "attention" else settings.look.options(method)
         head = settings.head if method == "attention" else None
         found = view.measured(measures.segment_trace, method=method, layer=settings.choice.layer, head=head, **options)
         found = measures.on_pixels(found, view.trace, view.prepared.height, view.prepared.width)

@@ -12,7 +12,7 @@ from explorer.figures import TokenColours
 from explorer.trace import Array
 from explorer.ui import caches, gathered
 from explorer.ui.cloud import token_cloud
-from explorer.ui.common import download, layer_slider
+from explorer.ui.common import download, layer_slider, options_expander
 from explorer.ui.gathered import TokenSet
 from explorer.ui.remembered import remembered
 from explorer.ui.umap_job import UmapOptions
@@ -35,8 +35,6 @@ MIN_DISTS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.99)
 METRICS = ("cosine", "euclidean")
 MOST_CLUSTERS = 12
 SEEDS = range(10)
-LABEL_PIXELS = 12
-"""With the gap below it, as high as the label of a widget."""
 
 COLOUR_CAPTIONS = {
     "position": "Each point has the colour of its place on the photo. If neighbours on the photo are neighbours in the "
@@ -80,8 +78,8 @@ class CloudSettings:
 
 
 def cloud_settings(view: View) -> CloudSettings:
-    """The page's controls in two rows; the rarer ones behind a button."""
-    first, second = st.columns([5, 4, 4]), st.columns([4, 4, 5, 3])
+    """The page's controls in two rows; the rarer ones in an expander."""
+    first, second = st.columns(3), st.columns(3)
     with first[0]:
         layer = layer_slider(view)
     with first[1]:
@@ -105,36 +103,39 @@ def cloud_settings(view: View) -> CloudSettings:
             st.selectbox, "Colour by", offered, key="colour", default="position", valid=offered,
             format_func=COLOURS.__getitem__,
         )  # fmt: skip
-    second[3].space(LABEL_PIXELS)  # it has no label of its own
-    with second[3].popover("Options", icon=":material/tune:", width="stretch"):
+    with options_expander():
         control, marks, paint, clusters, (neighbors, min_dist, metric, seed) = _options()
     umap = UmapOptions(dims, neighbors, min_dist, metric, seed)
     return CloudSettings(layer, head or None, of, layout, colour, control, marks, paint, clusters, umap)
 
 
 def _options() -> tuple[bool, str, bool, int, tuple[int, float, str, int]]:
-    control = _choice("Weights", WEIGHTS, "weights", "trained", "The control is the same network before training: what "
-                      "it shows, too, was not learned.") == "control"  # fmt: skip
-    marks = _choice("Points as", MARKS, "marks", "dots")
-    paint = remembered(
-        st.toggle, "Colours on the photo too", key="paint", default=False, valid=(False, True),
-        help="Each patch in the colour of its point.",
-    )  # fmt: skip
-    sizes = range(2, MOST_CLUSTERS + 1)
-    clusters = remembered(st.slider, "Clusters (k-means)", 2, MOST_CLUSTERS, key="clusters", default=6, valid=sizes)
-    neighbors = remembered(
-        st.select_slider, "UMAP: neighbours", NEIGHBORS, key="neighbors", default=15, valid=NEIGHBORS,
-        help="How many tokens each one is held to, itself included. Few: small groups. Many: the large picture.",
-    )  # fmt: skip
-    min_dist = remembered(
-        st.select_slider, "UMAP: least distance", MIN_DISTS, key="min_dist", default=0.1, valid=MIN_DISTS,
-        help="How close neighbours may lie. Small: tight clumps.",
-    )  # fmt: skip
-    metric = remembered(
-        st.segmented_control, "UMAP: distance", METRICS, key="metric", default="cosine", valid=METRICS, required=True,
-        help="Cosine compares directions only, Euclidean lengths too.",
-    )  # fmt: skip
-    seed = remembered(st.selectbox, "UMAP: seed", SEEDS, key="seed", default=0, valid=SEEDS)
+    points, umap, more = st.columns(3)
+    with points:
+        control = _choice("Weights", WEIGHTS, "weights", "trained", "The control is the same network before training: "
+                          "what it shows, too, was not learned.") == "control"  # fmt: skip
+        marks = _choice("Points as", MARKS, "marks", "dots")
+        paint = remembered(
+            st.toggle, "Colours on the photo too", key="paint", default=False, valid=(False, True),
+            help="Each patch in the colour of its point.",
+        )  # fmt: skip
+    with umap:
+        neighbors = remembered(
+            st.select_slider, "UMAP: neighbours", NEIGHBORS, key="neighbors", default=15, valid=NEIGHBORS,
+            help="How many tokens each one is held to, itself included. Few: small groups. Many: the large picture.",
+        )  # fmt: skip
+        min_dist = remembered(
+            st.select_slider, "UMAP: least distance", MIN_DISTS, key="min_dist", default=0.1, valid=MIN_DISTS,
+            help="How close neighbours may lie. Small: tight clumps.",
+        )  # fmt: skip
+        metric = remembered(
+            st.segmented_control, "UMAP: distance", METRICS, key="metric", default="cosine", valid=METRICS,
+            required=True, help="Cosine compares directions only, Euclidean lengths too.",
+        )  # fmt: skip
+    with more:
+        seed = remembered(st.selectbox, "UMAP: seed", SEEDS, key="seed", default=0, valid=SEEDS)
+        sizes = range(2, MOST_CLUSTERS + 1)
+        clusters = remembered(st.slider, "Clusters (k-means)", 2, MOST_CLUSTERS, key="clusters", default=6, valid=sizes)
     return control, marks, paint, clusters, (neighbors, min_dist, metric, seed)
 
 

@@ -25,7 +25,7 @@ def take_away(view: View) -> None:
             download("Report (HTML)", partial(_report, view), f"{view.file_stem}.html")
             st.caption("Every layer is segmented for it: this takes a few seconds.")
         with middle:
-            st.markdown("**Figures.** The camera above each chart saves it; pictures have their own PNG and SVG below.")
+            st.markdown("**Figures.** The camera above each chart saves it; pictures offer PNG and SVG at their title.")
             remembered(
                 st.segmented_control, "The camera saves charts as", list(FORMATS), key=FORMAT, default=FORMATS[0],
                 valid=list(FORMATS), required=True,

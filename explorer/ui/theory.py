@@ -11,7 +11,7 @@ from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.measures import LayerFit
 from explorer.trace import Array
 from explorer.ui import caches
-from explorer.ui.common import follow_layer, fragment, heading, plot
+from explorer.ui.common import follow_layer, fragment, plot
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.view import View
 
@@ -24,11 +24,9 @@ TWO_SPREADS = 2.0
 def theory_fit(view: View, layer: int) -> None:
     """The section: energy in the subspaces, Gaussianity in each, and whether a token lives in one of them."""
     card = view.card
-    heading(
-        "Fit to the theory",
+    st.markdown(
         "CRATE is derived for tokens that each come from one of K Gaussians, every Gaussian on a low-dimensional "
-        "subspace "
-        "of its own. Does this photo look like that to this layer?",
+        "subspace of its own. Does this photo look like that to this layer?"
     )
     patches = view.trace.grid[0] * view.trace.grid[1]
     if patches < measures.MIN_TOKENS:

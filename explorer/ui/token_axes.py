@@ -16,7 +16,7 @@ from explorer.ui.view import View
 
 def token_axes(view: View, layer: int) -> None:
     """What the weights make of the tokens: how many directions each subspace holds, and whether axes mean something."""
-    heading("What the tokens use of it", "The same weights with this photo's tokens in them.")
+    heading("What the tokens use of the weights", "The same weights with this photo's tokens in them.")
     now, other = (_token_numbers(view, layer, control) for control in (False, True))
     ranks, alignment = st.columns(2)
     with ranks:
@@ -31,7 +31,7 @@ def token_axes(view: View, layer: int) -> None:
     with alignment:
         title = f"Axis alignment in each head, layer {layer}"
         figure = figures.head_bars(now[1], other[1], label=figures.ALIGNMENT_LABEL, title=title, total=None)
-        plot(figures.reference_line(figure, 1.0, "as rotated", view.card.heads), "alignment")
+        plot(figures.reference_line(figure, 1.0, "no alignment", view.card.heads), "alignment")
         st.caption(
             "Do single coordinates mean something, or only their mixtures? 1: no more than after a random rotation. "
             "Attention does not notice a rotation inside a head, so about 1 is expected here. For the layer's output "

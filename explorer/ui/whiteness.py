@@ -56,7 +56,7 @@ def sparsity_fits(view: View, control: bool) -> list[SparsityFit]:
     return caches.once(f"{view.key}|{control}", measures.measure_sparsification, trace, weights)
 
 
-def whiteness_curves(view: View, layer: int, eps_squared: float) -> None:
+def whiteness_curves(view: View, eps_squared: float) -> None:
     """Every layer's steps against what they were derived from, with the control, and as CSV."""
     with st.spinner("Solving each layer's own problem exactly…", show_time=True):
         pair = [(compression_fits(view, eps_squared, c), sparsity_fits(view, c)) for c in (False, True)]
@@ -64,7 +64,7 @@ def whiteness_curves(view: View, layer: int, eps_squared: float) -> None:
     left, right = st.columns(2)
     with left:
         reference = ("theory", _column(ours, "reference")) if view.card.has_subspaces else None
-        _curve(ours, random, "gradient", "Compression: update against −∇R<sup>c</sup>", layer, reference)
+        _curve(ours, random, "gradient", "Compression: update against −∇R<sup>c</sup>", reference)
         st.caption(GRADIENT + (REFERENCE if reference else ""))
     if not view.card.has_subspaces:
         right.info(
@@ -73,14 +73,14 @@ def whiteness_curves(view: View, layer: int, eps_squared: float) -> None:
         )
         return
     with right:
-        _curve(ours, random, "operator", "Compression: update against the paper's operator", layer)
+        _curve(ours, random, "operator", "Compression: update against the paper's operator")
         st.caption(OPERATOR)
     left, right = st.columns(2)
     with left:
-        _curve(codes, other_codes, "proximal", "Sparsification: codes against the exact codes", layer)
+        _curve(codes, other_codes, "proximal", "Sparsification: codes against the exact codes")
         st.caption(PROXIMAL)
     with right:
-        _curve(codes, other_codes, "progress", "Sparsification: share of the way", layer)
+        _curve(codes, other_codes, "progress", "Sparsification: share of the way")
         st.caption(PROGRESS)
     _fit_download(view, *pair)
 
@@ -89,10 +89,10 @@ def _column(fits: Sequence[CompressionFit | SparsityFit], name: str) -> np.ndarr
     return np.array([getattr(fit, name) for fit in fits])
 
 
-def _curve(ours, random, name: str, title: str, layer: int, reference=None) -> None:
+def _curve(ours, random, name: str, title: str, reference=None) -> None:
     label = figures.PROGRESS_LABEL if name == "progress" else figures.COSINE_LABEL
     figure = figures.cosine_curve(
-        _column(ours, name), _column(random, name), label=label, title=title, selected=layer, reference=reference
+        _column(ours, name), _column(random, name), label=label, title=title, reference=reference
     )
     plot(figure, f"white_{name}")
 

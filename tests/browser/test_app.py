@@ -88,6 +88,19 @@ def test_a_click_on_the_photo_asks_for_that_patch_and_the_link_restores_it(page:
     expect(page.get_by_text("head 1, of the patch in row 3, column 2").first).to_be_visible()
 
 
+def test_the_options_keep_their_values_when_they_are_opened_after_a_choice_in_the_lens(page: Page, url: str):
+    open_page(page, f"{url}/segment?stride=4&size=64&model=crate")
+    for x in (5, 60):  # the second choice would send what the options stand at
+        page.get_by_role("img", name="Photo").first.click(position={"x": x, "y": 5})
+        page.wait_for_timeout(500)
+        settle(page)
+        if x == 5:
+            page.get_by_text("Options", exact=True).click()
+            expect(page.get_by_role("slider", name="Share kept")).to_have_attribute("aria-valuetext", "60%")
+    assert "token=" in page.url
+    assert not re.search("keep=|objects=|alpha=", page.url)
+
+
 def test_stepping_through_the_layers_in_the_lens_brings_each_layers_objects(page: Page, url: str):
     open_page(page, f"{url}/segment?stride=4&size=64&model=crate&layer=1")
     expect(lens(page)).to_have_attribute("data-layer", "1", timeout=PATIENCE_MS)

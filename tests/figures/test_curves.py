@@ -99,7 +99,7 @@ def test_layer_curve_refuses(arguments):
 @pytest.mark.parametrize("shape", [(3, 4), (1, 1), (2, 20)])
 def test_stacked_heads_sum_to_the_marker(shape):
     per_head = np.random.default_rng(0).random(shape)
-    figure = figures.stacked_heads(per_head, selected=1)
+    figure = figures.stacked_heads(per_head)
     bars = [trace.y for trace in figure.data if trace.type == "bar"]
     np.testing.assert_array_equal(np.stack(bars, axis=1), per_head)
     np.testing.assert_allclose(named(figure, "sum of all heads").y, per_head.sum(axis=1), rtol=1e-12)

@@ -56,6 +56,7 @@ def test_pages_share_photo_model_and_layer(app):
     tested.switch_page("pages/ledger.py").run()
     assert tested.selectbox(key="photo").value == "flamingo"
     assert tested.selectbox(key="model").value == "crate_alpha"
+    tested.segmented_control(key="books").set_value("photo").run()
     tested.slider(key="layer").set_value(2).run()
     tested.switch_page("pages/segment.py").run()
     assert tested.session_state["layer"] == 2

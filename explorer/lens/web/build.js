@@ -57,7 +57,7 @@ function buildPanel(lens, panel) {
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => savePanel(lens, made, form));
   const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", {}, panel.title)] : []),
-    canvas, bar, element("figcaption", {}, caption, keep));
+    canvas, bar, element("figcaption", {}, caption), keep);
   const made = { ...panel, figure, canvas, bar, caption };
   canvas.onpointermove = (event) => point(lens, pointedToken(lens, made, event));
   canvas.onpointerleave = canvas.onpointercancel = () => point(lens, null);
@@ -79,7 +79,7 @@ function buildChart(lens, panel) {
   const svg = svgElement("svg", { role: "img", class: "chart" });
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => saveChart(lens, made, form));
-  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), svg, element("figcaption", {}, caption, keep));
+  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), svg, element("figcaption", {}, caption), keep);
   const made = { ...panel, figure, svg, caption, at: null };
   const position = (event) => {
     const box = svg.getBoundingClientRect();
@@ -104,7 +104,7 @@ const arrayOf = (lens, panel) => panel.source && feedsOf(lens.data.view).segment
 
 function drawChartPanel(lens, panel) {
   const { chart, at } = panel;
-  const look = { layer: lens.layer, width: Math.max(panel.figure.clientWidth, 200), accent: accentOf(lens), at };
+  const look = { layer: lens.layer, width: Math.max(panel.figure.clientWidth, 200), accent: lens.data.look.selected, at };
   const array = arrayOf(lens, panel);
   const waits = chart.kind === "histogram" && !array;
   const draw = chart.kind === "histogram" ? () => drawHistogram(panel.svg, chart, array, look) : () => drawChart(panel.svg, chart, look);

@@ -12,7 +12,8 @@ const headsName = (heads) =>
 const KINDS = {
   photo(context, scene) {
     outlineTokens(context, scene);
-    return { caption: tokenName(scene.grid, scene.token).replace(/^./, (first) => first.toUpperCase()) };
+    const name = tokenName(scene.grid, scene.token).replace(/^./, (first) => first.toUpperCase());
+    return { caption: scene.token ? name : "Point at a patch; click to pin it" };
   },
 
   attention(context, scene) {

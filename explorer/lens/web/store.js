@@ -22,7 +22,12 @@ function receive(bytes) {
     feeds.layers.set(header.layer, attentionLayer(arrays));
     feeds.bytes += 4 * arrays.query.data.length * (arrays.key ? 2 : 1);
   }
-  if (header.what === "segments") for (const [name, array] of Object.entries(arrays)) feeds.segments.set(name, array);
+  if (header.what === "segments") {
+    for (const [name, array] of Object.entries(arrays)) {
+      feeds.bytes += array.data.byteLength - (feeds.segments.get(name)?.data.byteLength ?? 0);
+      feeds.segments.set(name, array);
+    }
+  }
   forget(header.view);
   tell(header.view);
 }

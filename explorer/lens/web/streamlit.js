@@ -2,7 +2,7 @@
 
 const lenses = new WeakMap(); // the root element → its lens, kept over reruns
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data: [data], setStateValue }) {
   const root = parentElement.querySelector(".lens");
   if (!lenses.has(root)) lenses.set(root, createLens(root));
   const lens = lenses.get(root);

@@ -66,6 +66,7 @@ function show(desk) {
   desk.channels.forEach(({ root, fader, value, mute, solo, reset }, head) => {
     const gain = desk.gains[head];
     if (Number(fader.value) !== gain) fader.value = gain;
+    fader.style.setProperty("--share", `${(100 * gain) / desk.max}%`);
     fader.setAttribute("aria-valuetext", `gain ${SHOWN(gain)}`);
     value.textContent = SHOWN(gain);
     root.toggleAttribute("data-turned", gain !== 1);
@@ -108,7 +109,7 @@ function rest(desk) {
   post(desk);
 }
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data: [data], setStateValue }) {
   const root = parentElement.querySelector(".desk");
   if (!desks.has(root)) desks.set(root, { root, at: 0, dirty: false, waiting: false });
   update(desks.get(root), data, (turned) => setStateValue("turned", turned));
