@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from explorer.cli import bench, files, models, start, tables
+from explorer.cli import bench, files, models, start, tables, training
 from explorer.errors import ExplorerError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -22,9 +22,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ablate": tables.ablate,
     "report": files.report,
     "bench": bench.bench,
+    "prepare": training.prepare,
+    "train": training.train,
 }
 """Every command, in the order of the help: of the zoo, of one input (tables that are printed, files that are written),
-and of the app itself. A new group is a new module beside these."""
+of the app itself, and of training. A new group is a new module beside these."""
 CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """What typer raises for arguments that do not fit; it carries its own copy of click."""
 app = typer.Typer(

@@ -11,12 +11,10 @@ import torch
 
 from explorer.card import FAMILY_LABELS
 from explorer.errors import ExplorerError
-from explorer.models.crate import Crate, Size
-from explorer.models.crate_alpha import CrateAlpha
-from explorer.models.vit import ViT
+from explorer.models.crate import Size
+from explorer.models.families import FAMILIES, NORM_EPS
 from explorer.trace import Array
 
-FAMILIES: dict[str, type[Crate] | type[ViT]] = {"crate": Crate, "crate_alpha": CrateAlpha, "vit": ViT}
 DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}
 """Heads by width in the released models; a checkpoint of another width needs them said."""
 VIT_DEFAULT_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16}
@@ -102,7 +100,7 @@ def _size(family: str, weights: dict[str, Array], heads: int | None, eta, lam) -
     classes = _shape(weights, "head.weight" if vit else "mlp_head.1.weight", 2)[0]
     return Size(
         dim=dim, layers=layers, heads=_heads(family, dim, projected, heads, weights), patch=patch, classes=classes,
-        image_size=grid * patch, norm_eps=1e-5 if family == "crate" else 1e-6, eta=eta, lam=lam,
+        image_size=grid * patch, norm_eps=NORM_EPS[family], eta=eta, lam=lam,
         inner=None if projected == dim else projected,
     )  # fmt: skip
 

@@ -7,13 +7,23 @@ dicts load as they are. Papers: arXiv 2306.01129, 2311.13110.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from explorer.models.parts import Law, attention, heads_of, kaiming_law, linear_laws, norm_laws, patches, positions
+from explorer.models.parts import (
+    Law,
+    attention,
+    heads_of,
+    kaiming_law,
+    keep_patches,
+    linear_laws,
+    norm_laws,
+    patches,
+    positions,
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,10 @@ class MSSA(nn.Module):
         out = nn.Linear(size.projected, size.dim, bias=bias)
         self.to_out = nn.Sequential(out) if size.projects_out else nn.Identity()
 
-    def forward(self, z: Tensor, gain: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """z (B,N,d), normalised → (update (B,N,d), projections u (B,K,N,p))."""
+    def forward(self, z: Tensor, gain: Tensor | None = None, rows: int | None = None) -> tuple[Tensor, Tensor]:
+        """z (B,N,d), normalised → (update (B,N,d), or of the first rows tokens alone; projections u (B,K,N,p))."""
         u = heads_of(self.qkv(z), self.heads)
-        return self.to_out(attention(u, u, u, gain)), u
+        return self.to_out(attention(u[:, :, :rows], u, u, gain)), u
 
 
 class ISTA(nn.Module):
@@ -88,6 +98,11 @@ class ISTA(nn.Module):
         residual = z - F.linear(z, self.weight)
         return F.relu(z + step * F.linear(residual, self.weight.t()) - step * threshold)
 
+    def folded(self, z: Tensor) -> Tensor:
+        """The same as forward without knobs, by one product with η(D − DᵀD) instead of two: for many tokens."""
+        step = self.eta * (self.weight - self.weight.t() @ self.weight)
+        return F.relu(z + z @ step - self.eta * self.lam)
+
 
 class PreNorm(nn.Module):
     """A norm and the block behind it; only names them as the released code does."""
@@ -97,7 +112,7 @@ class PreNorm(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=eps)
         self.fn = fn
 
-    def forward(self, z: Tensor, *args: Tensor | None):
+    def forward(self, z: Tensor, *args: Any):
         return self.fn(self.norm(z), *args)
 
 
@@ -171,6 +186,23 @@ class Crate(nn.Module):
             z = self.sparsify(sparsify, z, eta, lam, points, i + 1)
         points[f"z.{self.size.layers + 1}"] = z
         return {"logits": self.mlp_head(z[:, 0]), **points}
+
+    def logits(self, image: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Class scores (B,C) alone, for training: those of forward to rounding, without what no score depends on.
+
+        kept (B,n): the patches that enter, None = all. Behind the last attention only CLS is computed.
+        """
+        z = keep_patches(self.embed(image, self.size.patch), kept)
+        for i in range(self.size.layers):
+            mssa, sparsify = self.transformer.layer(i)
+            rows = 1 if i == self.size.layers - 1 else None
+            z = self.sparsify_fast(sparsify, z[:, :rows] + mssa(z, None, rows)[0])
+        return self.mlp_head(z[:, 0])
+
+    def sparsify_fast(self, block: nn.Module, z_half: Tensor) -> Tensor:
+        """Z^{ℓ+1} from Z^{ℓ+½} as trained, without trace points."""
+        block = cast(PreNorm, block)
+        return cast(ISTA, block.fn).folded(block.norm(z_half))
 
     def sparsify(self, block: nn.Module, z_half: Tensor, eta, lam, points: dict[str, Tensor], layer: int) -> Tensor:
         """Z^{ℓ+1} from Z^{ℓ+½}; families with an overcomplete dictionary also write codes.ℓ into points."""

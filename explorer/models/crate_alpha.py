@@ -63,6 +63,9 @@ class CrateAlpha(Crate):
         update, points[f"codes.{layer}"] = block(z_half, eta, lam)
         return z_half + update
 
+    def sparsify_fast(self, block: nn.Module, z_half: Tensor) -> Tensor:
+        return z_half + block(z_half)[0]
+
     def embedding_laws(self) -> dict[str, Law]:
         return linear_laws("conv1", 3 * self.size.patch**2)
 

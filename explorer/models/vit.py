@@ -6,12 +6,14 @@ built, so that DeiT- and DINO-style state dicts load too. LayerNorm eps 1e-6, GE
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.models.crate import Size
-from explorer.models.parts import Law, attention, heads_of, linear_laws, norm_laws, patches, positions
+from explorer.models.parts import Law, attention, heads_of, keep_patches, linear_laws, norm_laws, patches, positions
 
 MLP_RATIO = 4
 WEIGHT_STD = 0.02
@@ -26,10 +28,10 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, z: Tensor, gain: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """z (B,N,d), normalised → (update (B,N,d), query (B,K,N,p), key (B,K,N,p))."""
+    def forward(self, z: Tensor, gain: Tensor | None, rows: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """z (B,N,d), normalised → (update (B,N,d), or of the first rows tokens alone; query and key (B,K,N,p))."""
         query, key, value = (heads_of(part, self.heads) for part in self.qkv(z).chunk(3, dim=-1))
-        return self.proj(attention(query, key, value, gain)), query, key
+        return self.proj(attention(query[:, :, :rows], key, value, gain)), query, key
 
 
 class MLP(nn.Module):
@@ -58,6 +60,11 @@ class Block(nn.Module):
         """Z^ℓ (B,N,d) → Z^{ℓ+1}; writes query.ℓ, key.ℓ and z_half.ℓ into points."""
         update, points[f"query.{layer}"], points[f"key.{layer}"] = self.attn(self.norm1(z), gain)
         points[f"z_half.{layer}"] = z_half = z + update
+        return z_half + self.mlp(self.norm2(z_half))
+
+    def fast(self, z: Tensor, rows: int | None) -> Tensor:
+        """The same for the first rows tokens alone, without trace points."""
+        z_half = z[:, :rows] + self.attn(self.norm1(z), None, rows)[0]
         return z_half + self.mlp(self.norm2(z_half))
 
 
@@ -101,6 +108,13 @@ class ViT(nn.Module):
             z = block(z, gain, points, i)
         points[f"z.{self.size.layers + 1}"] = z
         return {"logits": self.head(self.norm(z[:, 0])), **points}
+
+    def logits(self, image: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Class scores (B,C) alone, for training: those of forward to rounding; kept (B,n): the patches that enter."""
+        z = keep_patches(self.embed(image, self.size.patch), kept)
+        for i in range(self.size.layers):
+            z = cast(Block, self.blocks[i]).fast(z, 1 if i == self.size.layers - 1 else None)
+        return self.head(self.norm(z[:, 0]))
 
     def init_laws(self) -> dict[str, Law]:
         """timm's start: weights normal with std 0.02 (it truncates at ±2, which no draw reaches), biases 0."""

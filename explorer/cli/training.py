@@ -1,0 +1,88 @@
+"""Commands of training: pictures or texts as arrays, and a recipe run on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from explorer.training.checkpoints import Row
+
+ETA_SECONDS = 600.0
+"""The remaining time is estimated from what was done in so many seconds."""
+
+
+def prepare(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="A folder with one folder for each class, .parquet files, or a folder of texts."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The prepared folder to make.")],
+    validation: Annotated[
+        list[Path] | None, typer.Option("--val", help="Validation pictures; may be repeated.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side of the stored squares in pixels.")] = 128,
+    hold_out: Annotated[float, typer.Option(help="Share kept for validation where the source has none.")] = 0.1,
+    licence: Annotated[str, typer.Option(help="Licence or terms of the source, noted in about.json and cards.")] = "",
+) -> None:
+    """Turn pictures or texts into the arrays that train reads."""
+    from explorer.training.prepare import prepare as write_prepared  # pyarrow takes time to import
+
+    with _bar() as progress:
+        task = progress.add_task("Reading the labels", total=1.0)
+
+        def show(step: str, share: float) -> None:
+            progress.update(task, description=step, completed=share)
+
+        about = write_prepared(sources, out, validation or [], size, hold_out, licence, show)
+    for part, values in about.items():
+        what = f"{len(values['classes'])} classes, {values['size']} px" if "classes" in values else "documents"
+        print(f"{out} {part}: {values['count']:,} {'pictures, ' if 'classes' in values else ''}{what}")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe of ours by name, or the path of a .toml file.")],
+    data: Annotated[Path, typer.Option(help="Folder of the prepared folders that the recipe names.")] = Path("data"),
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train so long, with the schedule at its end then.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Official checkpoint of the same network to start from.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the network: slow to start, faster then.")
+    ] = False,
+) -> None:
+    """Train a model; the same command goes on with a run that was stopped."""
+    from explorer.training.loop import train as run  # torch takes seconds to import
+    from explorer.training.recipe import read_recipe
+
+    read = read_recipe(recipe)
+    if start:
+        read = dataclasses.replace(read, start=str(start))
+    folder = out or Path("runs") / read.name
+    with _bar() as progress:
+        task = progress.add_task("Starting", total=1.0)
+
+        def show(row: Row) -> None:
+            text = (
+                f"stage {row.stage}, epoch {row.epoch:.2f}, loss {row.loss:.3f}, {row.images_per_second:.0f} images/s"
+            )
+            progress.update(task, description=text, completed=row.progress)
+            if row.top1 is not None:
+                progress.console.print(f"{text}, top-1 {100 * row.top1:.1f} %")
+
+        path = run(read, data, folder, minutes, device, compiled, show)
+    print(f"{path}\nimport it: crate-explorer import {path} --card {folder / read.name}.json")
+
+
+def _bar() -> Progress:
+    """A bar with the time that is left, on the standard error."""
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal, speed_estimate_period=ETA_SECONDS
+    )

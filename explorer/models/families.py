@@ -1,0 +1,9 @@
+"""The families by name, as recipes and model cards write them."""
+
+from explorer.models.crate import Crate
+from explorer.models.crate_alpha import CrateAlpha
+from explorer.models.vit import ViT
+
+FAMILIES: dict[str, type[Crate] | type[ViT]] = {"crate": Crate, "crate_alpha": CrateAlpha, "vit": ViT}
+NORM_EPS = {"crate": 1e-5, "crate_alpha": 1e-6, "vit": 1e-6}
+"""Epsilon of the block norms in the released code of each family."""

@@ -1,0 +1,82 @@
+"""Recipes: those that ship are whole, and a mistake is named."""
+
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.models.families import FAMILIES
+from explorer.training.recipe import FOLDER, parse_recipe, read_recipe
+from explorer.training.schedule import LAST_LR, kept_patches, learning_rate, make_plan
+from tests.training.conftest import tiny_recipe
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_ours_are_whole(path):
+    recipe = read_recipe(path.stem)
+    assert recipe.name == path.stem
+    assert recipe.stages[-1].size == recipe.image_size
+    assert recipe.family in FAMILIES
+
+
+def test_the_twins_share_data_stages_and_size_class():
+    crate, vit, alpha = (read_recipe(name) for name in ("crate-objects", "vit-objects", "crate-alpha-objects"))
+    assert crate.stages == vit.stages == alpha.stages
+    counts = [sum(p.numel() for p in FAMILIES[r.family](r.size(111)).parameters()) for r in (crate, vit, alpha)]
+    assert max(counts) < 1.1 * min(counts)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"famly": "crate"}, "unknown key famly"),
+        ({"family": "mlp"}, "'mlp' should be one of crate"),
+        ({"dim": 8.5}, "dim should be a whole number"),
+        ({"dim": True}, "dim should be a whole number"),
+        ({"heads": 3}, "3 heads should divide the width 8"),
+        ({"image_size": 18}, "image_size 18"),
+        ({"precision": "fp8"}, "'fp8'"),
+        ({"betas": [0.9]}, "betas should be two numbers"),
+        ({"stages": []}, "one or more"),
+        ({"stages": [{"data": "x", "size": 16}]}, "stage 1 should set epochs"),
+        ({"stages": [{"data": "x", "size": 10, "epochs": 1}]}, "stage 1: size 10"),
+        ({"stages": [{"data": "x", "size": 16, "epochs": 1, "crop": [0.5, 1.5]}]}, "crop"),
+        ({"stages": [{"data": "x", "size": 16, "epochs": 1, "speed": 9}]}, "stage 1 has the unknown key speed"),
+    ],
+)
+def test_mistakes_are_named(change, sentence):
+    values = {"family": "crate", "dim": 8, "layers": 2, "heads": 2, "patch": 4, "image_size": 16}
+    values["stages"] = [{"data": "x", "size": 16, "epochs": 1}]
+    with pytest.raises(ExplorerError, match=sentence):
+        parse_recipe(values | change, "mine", "mine.toml")
+
+
+def test_an_unknown_recipe_lists_ours(tmp_path):
+    with pytest.raises(ExplorerError, match="crate-objects"):
+        read_recipe("nothing")
+    (tmp_path / "bad.toml").write_text("family = ")
+    with pytest.raises(ExplorerError, match="not TOML"):
+        read_recipe(str(tmp_path / "bad.toml"))
+
+
+def test_learning_rate_by_hand():
+    assert learning_rate(2.0, 0.0, 0.1) == 0
+    assert learning_rate(2.0, 0.05, 0.1) == pytest.approx(1.0)
+    assert learning_rate(2.0, 0.1, 0.1) == pytest.approx(2.0)
+    assert learning_rate(2.0, 0.55, 0.1) == pytest.approx(2 * (LAST_LR + (1 - LAST_LR) / 2))
+    assert learning_rate(2.0, 1.0, 0.1) == pytest.approx(2 * LAST_LR)
+    assert learning_rate(2.0, 0.5, 0.0) > learning_rate(2.0, 0.6, 0.0)
+
+
+def test_a_plan_shares_the_run_by_tokens():
+    """10 images in batches of 5, 2 epochs of 16 px (16 patches), then 1 of 8 px with half of its 4 patches."""
+    stages = [
+        {"data": "x", "size": 16, "epochs": 2, "batch": 5},
+        {"data": "x", "size": 8, "epochs": 1, "batch": 5, "patch_dropout": 0.5},
+    ]
+    plan = make_plan(tiny_recipe(stages=stages), [10, 10])
+    work = [4 * 5 * 17, 2 * 5 * 3]
+    assert plan.steps == (4, 2)
+    assert plan.ends == pytest.approx((work[0] / sum(work), 1))
+    assert plan.progress_after(0, 2) == pytest.approx(plan.ends[0] / 2)
+    assert plan.progress_after(1, 2) == pytest.approx(1)
+    assert [plan.stage_at(p) for p in (0, plan.ends[0] - 0.01, plan.ends[0], 0.999, 1)] == [0, 0, 1, 1, 1]
+    assert kept_patches(tiny_recipe(stages=stages).stages[1], 4) == 2
