@@ -5,6 +5,7 @@ What the first page needs is imported and read while the browser loads, not when
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ SERVER_S = 0.25
 
 def launch(port: int | None = None, headless: bool = False) -> None:
     """Serve streamlit_app.py until it is stopped. port: None for Streamlit's own choice."""
+    gc.disable()  # imports make many objects and hardly any garbage: searching for it would hold the first view up
     from streamlit import config
     from streamlit.web import bootstrap
 
@@ -32,10 +34,14 @@ def launch(port: int | None = None, headless: bool = False) -> None:
 
 def _prepare() -> None:
     """Import the pages' modules and compute the first view; a page that comes sooner waits for what is under way."""
-    time.sleep(SERVER_S)
-    from explorer import ui
+    try:
+        time.sleep(SERVER_S)
+        from explorer import ui
 
-    ui.prepare()
+        ui.prepare()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 if __name__ == "__main__":
