@@ -41,7 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "streamlit_app": {"ui", "measures", "figures", "trace", "errors"},
     "models": set(),
     "export": {"models", "trace", "card", "errors"},
-    "training": {"models", "errors"},
+    "dataset": {"errors"},
+    "training": {"models", "dataset", "errors"},
+    "evaluation": {"dataset", "inputs", "measures", "runtime", "zoo", "trace", "card", "errors"},
     "cli": {
         *LOW,
         "ablate",
@@ -51,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models",
         "export",
         "training",
+        "evaluation",
         "report",
         "browser_bench",
         "launch",
