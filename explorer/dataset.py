@@ -1,4 +1,4 @@
-"""A part (train or val) of a prepared folder, as `crate-explorer prepare` wrote it: what training and evaluation read."""
+"""A part (train or val) of a prepared folder, as `prepare` wrote it: what training and evaluation read."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def true_ranks(logits: Array, labels: Array) -> Array:
 
 
 def class_numbers(part: Part, subject: Subject) -> Array:
-    """For each class of the data its number in the model, matched by name. Raises ExplorerError where one is missing."""
+    """For each class of the data its number in the model, by name. Raises ExplorerError where one is missing."""
     own = {name: i for i, name in enumerate(subject.card.classes)}
     if missing := [name for name in part.classes if name not in own]:
         raise ExplorerError(

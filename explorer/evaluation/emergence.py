@@ -29,7 +29,7 @@ CORRECT = 0.5
 """IoU from which a box counts as found."""
 SMALL = 0.5
 """Share of the picture that a box of the second subset stays below: there trivial boxes do not pay."""
-ALL, SMALL_BOXES = "all boxes", "boxes under half of the image"
+ALL, SMALL_BOXES = "all boxes", "small boxes"
 BASELINE_CHUNK = 64
 
 
@@ -85,8 +85,8 @@ def points(subject: Subject, methods: tuple[str, ...]) -> list[str]:
     """The trace points that the methods read."""
     card = subject.card
     names = ("subspace",) if card.has_subspaces else ("query", "key")
-    wanted = [f"{name}.{default_layer(card.layers, 'attention')}" for name in names]
-    if methods != ("attention",):
+    wanted = [f"{name}.{card.layers}" for name in names] if "attention" in methods else []
+    if {"maskcut", "ncut"} & set(methods):
         wanted.append(f"{names[-1]}.{default_layer(card.layers, 'maskcut')}")
     return list(dict.fromkeys(wanted))
 

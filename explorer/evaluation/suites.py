@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import scipy.linalg  # noqa: F401 (only a BLAS that is loaded can be limited, and SciPy brings its own)
 from threadpoolctl import threadpool_limits
 
 from explorer.card import ModelCard
