@@ -60,7 +60,7 @@ def find_split(folder: Path) -> tuple[Path, Path]:
 def open_annotations(file: Path) -> Any:
     """pycocotools' COCO of an annotation file. Raises ExplorerError without pycocotools or for another file."""
     try:
-        from pycocotools.coco import COCO  # pyright: ignore[reportMissingImports] (an optional extra)
+        from pycocotools.coco import COCO
     except ImportError as error:
         raise ExplorerError("The suite coco needs pycocotools: pip install 'crate-explorer[evaluate]'.") from error
     try:
@@ -74,7 +74,7 @@ def average_precision(truth: Any, detections: Sequence[dict[str, Any]], images: 
 
     truth: pycocotools' COCO. detections: {"image_id", "category_id", "segmentation" (RLE), "score"}.
     """
-    from pycocotools.cocoeval import COCOeval  # pyright: ignore[reportMissingImports] (an optional extra)
+    from pycocotools.cocoeval import COCOeval
 
     if not detections:
         return [0.0] * len(MEASURES)
@@ -114,7 +114,7 @@ def pixel_masks(trace: Trace, image: int, size: int) -> list[Array]:
 
 def detection(mask: Array, image: dict[str, Any]) -> dict[str, Any]:
     """A mask as COCO's result, at the photo's own size; MaskCut ranks nothing, so every score is 1."""
-    from pycocotools import mask as rle  # pyright: ignore[reportMissingImports] (an optional extra)
+    from pycocotools import mask as rle
 
     full = nearest(mask, image["height"], image["width"])
     encoded = rle.encode(np.asfortranarray(full.astype(np.uint8)))
