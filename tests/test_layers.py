@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "browser_bench": {"browser", "lens", "trace", "card"},
     "umap_worker": set(),
     "launch": {"ui"},  # no part of ui: importing that package first starts the server 0.2 s later
-    "ui": {*LOW, "ablate", "knobs", "hub", "figures", "lens", "report", "summary"},
+    "ui": {*LOW, "ablate", "evaluation", "knobs", "hub", "figures", "lens", "report", "summary"},
     "pages": {"ui", "measures", "figures", "trace"},
     "streamlit_app": {"ui", "measures", "figures", "trace", "errors"},
     "models": set(),

@@ -78,9 +78,13 @@ def results_of(card: ModelCard) -> dict[str, Result]:
 def _result(suite: str, values: Mapping[str, Any]) -> Result:
     texts = {name: str(values[name]) for name in ("date", "commit")}
     rows = tuple(_row(row) for row in values["rows"])
+    data = dict(values["data"])
+    data |= {name: int(_finite(data[name])) for name in ("images", "of")}
+    if not isinstance(data.get("sources", []), list):
+        raise TypeError("sources should be a list")
     return Result(
         suite, **texts, seconds=_finite(values["seconds"]), rows=rows,
-        settings=dict(values["settings"]), data=dict(values["data"]),
+        settings=dict(values["settings"]), data=data,
     )  # fmt: skip
 
 

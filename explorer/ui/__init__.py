@@ -19,6 +19,7 @@ from explorer.ui.common import (
     title,
     top_line,
 )
+from explorer.ui.evaluation import evaluations
 from explorer.ui.experiment import (
     drawn,
     experiment_presets,
@@ -110,6 +111,7 @@ __all__ = [
     "draw_sidebar",
     "drawn",
     "equations",
+    "evaluations",
     "experiment_download",
     "experiment_formulas",
     "experiment_presets",

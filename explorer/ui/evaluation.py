@@ -1,0 +1,237 @@
+"""The Models page's evaluations: what was measured on a model, with its controls, intervals, date and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from explorer import figures, summary
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
+from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
+from explorer.trace import Array
+from explorer.ui import caches
+from explorer.ui.common import download, plain, plot, show_problem
+
+LABELS = {
+    "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "top-1": figures.ACCURACY_LABEL,
+    "top-5": figures.ACCURACY_LABEL, "mIoU": figures.MASK_OVERLAP_LABEL, "AP": figures.PRECISION_LABEL,
+    "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
+}  # fmt: skip
+OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
+"""Colours of the models that this one is compared with."""
+LEVEL_AXES = {"random pixels": "pixels of a random colour (share)", "Gaussian noise": "σ of the noise (of 255)"}
+LICENCE_NOTE = "Weights trained on ImageNet images, and what is measured on such data, are for research use."
+
+
+def evaluations(chosen: ModelCard | None) -> None:
+    """The results of one model; chosen: the one that is selected in the table, None for any that has results."""
+    evaluated = [card for card in caches.cards() if card.evaluation]
+    if chosen is not None and not chosen.evaluation:
+        st.info(f"{plain(chosen.name)} was not evaluated yet. {_how(chosen.name)}")
+        return
+    if not evaluated:
+        st.caption(f"No model of this zoo was evaluated yet. {_how('MODEL')}")
+        return
+    names = [card.name for card in evaluated]
+    index = names.index(chosen.name) if chosen and chosen.name in names else 0
+    name = st.selectbox("Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}")
+    card = evaluated[names.index(name)]
+    try:
+        results = results_of(card)
+    except ExplorerError as problem:
+        show_problem(problem)
+        return
+    suites = list(results)
+    suite = st.segmented_control("Suite", suites, default=suites[0], required=True, key=f"suite_{name}") or suites[0]
+    _result(card, results[suite])
+
+
+def _how(name: str) -> str:
+    return f"`crate-explorer evaluate {name} --suite accuracy --data FOLDER` measures it; docs/evaluation.md lists all."
+
+
+def _result(card: ModelCard, result: Result) -> None:
+    st.caption(about(result))
+    drawing = DRAWINGS.get(result.suite)
+    if drawing is not None and result.rows:
+        drawing(card, result)
+    with st.expander("All numbers"):
+        rows = [row.values() for row in result.rows]
+        st.dataframe(rows, hide_index=True, width="stretch", key=f"numbers_{card.name}_{result.suite}")
+        named = [dict.fromkeys(sorted({key for row in rows for key in row}), "") | row for row in rows]
+        download("CSV", lambda: summary.csv_text(named), f"{card.name}_{result.suite}.csv")
+        st.json(dict(result.settings), expanded=False)
+
+
+def about(result: Result) -> str:
+    """One line: on what, how, when, by which code, and the licence of the data."""
+    data, settings = result.data, result.settings
+    source = plain(f"{', '.join(map(str, data.get('sources', []))) or 'unnamed data'} ({data.get('part', '')})")
+    parts = [
+        f"{data['images']:,} of {data['of']:,} images, {source}",
+        f"{settings.get('size')} px at stride {settings.get('stride')}",
+        f"measured {plain(result.date[:10])} in {result.seconds:,.0f} s"
+        + (f" by commit {plain(result.commit)}" if result.commit else ""),
+    ]
+    licence = f" Data: {plain(str(data['licence']))}." if data.get("licence") else ""
+    return f"{'; '.join(parts)}.{licence} {LICENCE_NOTE}"
+
+
+def _accuracy(card: ModelCard, result: Result) -> None:
+    _dots(card, result.rows, "top-1", lambda row: row.measure, "accuracy")
+
+
+def _emergence(card: ModelCard, result: Result) -> None:
+    measures = list(dict.fromkeys(row.measure for row in result.rows))
+    measure = st.segmented_control("Measure", measures, default=measures[0], required=True, key=f"of_{card.name}")
+    rows = [row for row in result.rows if row.measure == (measure or measures[0])]
+    subsets = list(dict.fromkeys(row.on for row in rows))
+    for place, subset in zip(st.columns(len(subsets)), subsets, strict=True):
+        mine = [row for row in rows if row.on == subset]
+        title = f"{subset.capitalize()} ({mine[0].images:,} images)"
+        with place:
+            _dots(card, [r for r in mine if not r.minus], mine[0].measure, _method, f"boxes_{subset}", title)
+            less = [r for r in mine if r.minus]
+            if less:
+                named = f"{title}, {card.name} minus …"
+                _dots(card, less, mine[0].measure, lambda r: f"{r.method} − {r.minus}", f"less_{subset}", named, True)
+    st.caption(
+        "Dots are means, bars 95 % bootstrap intervals over the images; below, differences on the same images: where "
+        "an interval leaves zero out, the choice of images does not explain the difference. A box of everything scores "
+        "well where objects are large: look at the small boxes, those that cover under half of the image."
+    )
+
+
+def _method(row: Row) -> str:
+    return row.method or row.who
+
+
+def _protocol(card: ModelCard, result: Result) -> None:
+    measure = result.rows[0].measure
+    name = (lambda row: row.method) if measure == "mIoU" else (lambda row: row.measure)
+    _dots(card, result.rows, measure, name, result.suite)
+
+
+def _noise(card: ModelCard, result: Result) -> None:
+    measures = list(dict.fromkeys(row.measure for row in result.rows))
+    chosen = st.segmented_control("Measure", measures, default=measures[0], required=True, key=f"noisy_{card.name}")
+    kinds = list(dict.fromkeys(row.on for row in result.rows))
+    for place, kind in zip(st.columns(len(kinds)), kinds, strict=True):
+        rows = [row for row in result.rows if row.on == kind and row.measure == (chosen or measures[0])]
+        keys = dict.fromkeys((row.who, row.method) for row in rows)
+        series = [
+            _series(
+                f"{method}, {_who(card, who)}", [row for row in rows if (row.who, row.method) == (who, method)],
+                CONTROL_COLOR if who == CONTROL else HEAD_COLORS[list(keys).index((who, method))],
+                "dash" if method == rows[-1].method else "solid",
+            )
+            for who, method in keys
+        ]  # fmt: skip
+        label = LABELS.get(rows[0].measure, rows[0].measure)
+        figure = figures.scale_curves(series, label=label, across=LEVEL_AXES.get(kind, kind), title=kind.capitalize())
+        with place:
+            plot(figure, f"noise_{card.name}_{kind}")
+
+
+def _series(name: str, rows: Sequence[Row], color: str, dash: str = "solid") -> figures.Series:
+    low, high = ([getattr(row, end) for row in rows] for end in ("low", "high"))
+    ends = (None, None) if None in low or None in high else (np.array(low), np.array(high))
+    x, y = np.array([row.at or 0 for row in rows]), np.array([row.value for row in rows])
+    return figures.Series(name, x, y, color, *ends, dash=dash)
+
+
+def _curves(card: ModelCard, result: Result) -> None:
+    parts = list(dict.fromkeys(row.on for row in result.rows))
+    part = st.segmented_control("Images", parts, default=parts[-1], required=True, key=f"part_{card.name}") or parts[-1]
+    measures = list(dict.fromkeys(row.measure for row in result.rows))
+    for place, measure in zip(st.columns(len(measures)), measures, strict=True):
+        own, control = (_of(result.rows, measure, part, who) for who in (MODEL, CONTROL))
+        with place:
+            figure = figures.layer_curve(
+                _means(own), _means(control) if control else None, label=LABELS.get(measure, measure),
+                title=f"{measure}, mean ± standard deviation", spread=_spread(own), control_spread=_spread(control),
+            )  # fmt: skip
+            plot(figure, f"curve_{card.name}_{measure}")
+            if (epochs := _epochs(card, measure, part)) is not None:
+                plot(epochs, f"epochs_{card.name}_{measure}")
+
+
+def _of(rows: Iterable[Row], measure: str, part: str, who: str) -> list[Row]:
+    return [row for row in rows if (row.measure, row.on, row.who) == (measure, part, who)]
+
+
+def _means(rows: list[Row]) -> Array:
+    return np.array([row.value for row in rows])
+
+
+def _spread(rows: list[Row]) -> Array | None:
+    spread = [row.std for row in rows]
+    return None if None in spread or not spread else np.array(spread)
+
+
+def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
+    """The same curve of every evaluated model of this training run, by epoch; None where there is only one."""
+    run = card.provenance.get("run")
+    relatives = [
+        one for one in caches.cards()
+        if run and one.provenance.get("run") == run and "curves" in one.evaluation and _epoch(one) is not None
+    ]  # fmt: skip
+    relatives.sort(key=lambda one: _epoch(one) or 0.0)
+    if len(relatives) < 2:
+        return None
+    series = []
+    for i, one in enumerate(relatives):
+        rows = _of(results_of(one)["curves"].rows, measure, part, MODEL)
+        if rows:
+            color = figures.epoch_color(i, len(relatives))
+            series.append(_series(f"epoch {_epoch(one):g}", rows, color))
+    if len(series) < 2:
+        return None
+    label = LABELS.get(measure, measure)
+    return figures.scale_curves(series, label=label, across="layer", title=f"{measure} by epoch of this training run")
+
+
+def _epoch(card: ModelCard) -> float | None:
+    epoch = card.provenance.get("epoch")
+    return float(epoch) if isinstance(epoch, (int, float)) else None
+
+
+def _dots(
+    card: ModelCard, rows: Sequence[Row], measure: str, name: Callable[[Row], str], key: str, title: str = "",
+    zero: bool = False,
+) -> None:  # fmt: skip
+    """Dots of rows, a colour for each subject; baselines, which are no network, in grey."""
+    label = LABELS.get(measure, measure)
+    subjects = dict.fromkeys(row.who for row in rows)
+    others = [who for who in subjects if who not in (MODEL, CONTROL) and any(r.method for r in rows if r.who == who)]
+    groups: list[figures.Dots] = []
+    for who in subjects:
+        mine = [row for row in rows if row.who == who]
+        values, low, high = (np.array([_end(row, end) for row in mine]) for end in ("value", "low", "high"))
+        color = quantity(label).color if who == MODEL else CONTROL_COLOR
+        color = OTHERS[others.index(who) % len(OTHERS)] if who in others else color
+        symbol = "circle" if who == MODEL else "diamond" if who in (CONTROL, *others) else "line-ns-open"
+        groups.append(figures.Dots(_who(card, who), [name(r) for r in mine], values, low, high, color, symbol))
+    plot(figures.interval_dots(groups, label=label, title=title, zero=zero), f"dots_{card.name}_{key}")
+
+
+def _end(row: Row, end: str) -> float:
+    value: Any = getattr(row, end)
+    return row.value if value is None else value
+
+
+def _who(card: ModelCard, who: str) -> str:
+    return card.name if who == MODEL else who
+
+
+DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
+    "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "noise": _noise, "voc": _protocol,
+    "coco": _protocol,
+}  # fmt: skip
+"""How each suite is drawn; one that this version does not know is a table alone."""
