@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,18 +73,30 @@ def _print(card: ModelCard, result: Result) -> None:
         f"[bold]{escape(card.name)}[/bold], {result.suite}: {result.data['images']:,} images, "
         f"{result.seconds:,.0f} s{commit}"
     )
-    table = Table("measure", "of", "method", "on", "at", "value", "95 % interval or ± std", box=SIMPLE)
-    for row in result.rows:
-        who = f"{row.who} − {row.minus}" if row.minus else row.who
-        at = "" if row.at is None else f"{row.at:g}"
-        table.add_row(row.measure, escape(who), row.method, row.on, at, _number(row.value, row), _spread(row))
-    console.print(table)
+    single = [row for row in result.rows if row.at is None]
+    if single:
+        table = Table("measure", "of", "method", "on", "value", "95 % interval", box=SIMPLE)
+        for row in single:
+            ends = "" if row.low is None or row.high is None else f"{_number(row.low, row)} to {_number(row.high, row)}"
+            table.add_row(*_about(row), _number(row.value, row), ends)
+        console.print(table)
+    if len(single) < len(result.rows):
+        console.print(_scale([row for row in result.rows if row.at is not None]))
 
 
-def _spread(row: Row) -> str:
-    if row.low is not None and row.high is not None:
-        return f"{_number(row.low, row)} to {_number(row.high, row)}"
-    return "" if row.std is None else f"± {_number(row.std, row)}"
+def _scale(rows: Sequence[Row]) -> Table:
+    """Means along a scale (layers, levels of noise), a row for each curve."""
+    curves: dict[tuple[str, ...], dict[float, str]] = {}
+    for row in rows:
+        curves.setdefault(_about(row), {})[row.at or 0.0] = _number(row.value, row)
+    table = Table("measure", "of", "method", "on", "means at", box=SIMPLE)
+    for about, numbers in curves.items():
+        table.add_row(*about, "  ".join(f"[dim]{at:g}:[/dim] {number}" for at, number in numbers.items()))
+    return table
+
+
+def _about(row: Row) -> tuple[str, ...]:
+    return row.measure, escape(f"{row.who} − {row.minus}" if row.minus else row.who), row.method, row.on
 
 
 def _number(value: float, row: Row) -> str:

@@ -61,11 +61,17 @@ def settings(task: Task) -> dict[str, object]:
     }  # fmt: skip
 
 
-def boxed(part: Part, task: Task) -> tuple[Array, Array]:
-    """Numbers (n,) of the sampled pictures that have a box, and the boxes (n,4) as shares of the sides."""
+def boxed(part: Part, task: Task, below: float = float("inf")) -> tuple[Array, Array]:
+    """Numbers (n,) of the sampled pictures that have a box, and the boxes (n,4) as shares of the sides.
+
+    below: the share of the picture that a box stays below.
+    """
     if part.boxes is None:
         raise ExplorerError(f"{task.data} has no boxes: this suite needs data prepared from a source with boxes.")
-    numbers = sample(np.flatnonzero(box_area(part.boxes) > 0), task.limit, task.seed)
+    area = box_area(part.boxes) / part.size**2
+    numbers = sample(np.flatnonzero((area > 0) & (area < below)), task.limit, task.seed)
+    if not len(numbers):
+        raise ExplorerError(f"{task.data} has no picture with a box that this suite could use.")
     return numbers, part.boxes[numbers] / part.size
 
 

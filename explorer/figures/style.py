@@ -51,6 +51,7 @@ DIVERGENCE_LABEL = "change of the prediction, KL (nats)"
 MASK_CHANGE_LABEL = "change of the mask (1 − IoU)"
 CORLOC_LABEL = "CorLoc (share of images)"
 BOX_OVERLAP_LABEL = "IoU of the box"
+BOX_KEPT_LABEL = "IoU with the undisturbed box"
 ACCURACY_LABEL = "accuracy (share)"
 MASK_OVERLAP_LABEL = "mIoU"
 PRECISION_LABEL = "average precision"
@@ -120,6 +121,7 @@ QUANTITIES = {
         Quantity(MASK_CHANGE_LABEL, "#7f8f22", ".1%"),
         Quantity(CORLOC_LABEL, "#1e8a3c", ".1%"),
         Quantity(BOX_OVERLAP_LABEL, "#14a085", ".3f"),
+        Quantity(BOX_KEPT_LABEL, "#14a085", ".3f"),
         Quantity(ACCURACY_LABEL, "#2d87d2", ".1%"),
         Quantity(MASK_OVERLAP_LABEL, "#14a085", ".3f"),
         Quantity(PRECISION_LABEL, "#9669c5", ".3f"),

@@ -19,9 +19,9 @@ from explorer.ui import caches
 from explorer.ui.common import download, plain, plot, show_problem
 
 LABELS = {
-    "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "top-1": figures.ACCURACY_LABEL,
-    "top-5": figures.ACCURACY_LABEL, "mIoU": figures.MASK_OVERLAP_LABEL, "AP": figures.PRECISION_LABEL,
-    "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
+    "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "box kept": figures.BOX_KEPT_LABEL,
+    "top-1": figures.ACCURACY_LABEL, "top-5": figures.ACCURACY_LABEL, "mIoU": figures.MASK_OVERLAP_LABEL,
+    "AP": figures.PRECISION_LABEL, "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
 }  # fmt: skip
 OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
 """Colours of the models that this one is compared with."""

@@ -123,6 +123,9 @@ def test_noise_rates_every_level(named, squares):
         assert all(row.images == 3 for row in rows)
     clean = [values_of(found.rows, who=CONTROL, on=kind, at=0.0, measure="box IoU") for kind in LEVELS]
     assert clean[0] == clean[1]
+    kept = values_of(found.rows, who=MODEL, on="random pixels", method="attention", measure="box kept")
+    assert kept[0] == 1  # without noise it is the same box
+    assert kept[-1] < 1
 
 
 def test_a_sample_is_drawn_once_and_kept_in_order():
