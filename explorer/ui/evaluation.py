@@ -25,6 +25,7 @@ LABELS = {
 }  # fmt: skip
 OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
 """Colours of the models that this one is compared with."""
+BASELINES = "no network"
 LEVEL_AXES = {"random pixels": "pixels of a random colour (share)", "Gaussian noise": "σ of the noise (of 255)"}
 LICENCE_NOTE = "Weights trained on ImageNet images, and what is measured on such data, are for research use."
 
@@ -47,7 +48,7 @@ def evaluations(chosen: ModelCard | None) -> None:
     except ExplorerError as problem:
         show_problem(problem)
         return
-    suites = list(results)
+    suites = sorted(results, key=lambda suite: list(DRAWINGS).index(suite) if suite in DRAWINGS else len(DRAWINGS))
     suite = st.segmented_control("Suite", suites, default=suites[0], required=True, key=f"suite_{name}") or suites[0]
     _result(card, results[suite])
 
@@ -99,7 +100,7 @@ def _emergence(card: ModelCard, result: Result) -> None:
             _dots(card, [r for r in mine if not r.minus], mine[0].measure, _method, f"boxes_{subset}", title)
             less = [r for r in mine if r.minus]
             if less:
-                named = f"{title}, {card.name} minus …"
+                named = f"{title}: trained minus …"
                 _dots(card, less, mine[0].measure, lambda r: f"{r.method} − {r.minus}", f"less_{subset}", named, True)
     st.caption(
         "Dots are means, bars 95 % bootstrap intervals over the images; below, differences on the same images: where "
@@ -121,22 +122,33 @@ def _protocol(card: ModelCard, result: Result) -> None:
 def _noise(card: ModelCard, result: Result) -> None:
     measures = list(dict.fromkeys(row.measure for row in result.rows))
     chosen = st.segmented_control("Measure", measures, default=measures[0], required=True, key=f"noisy_{card.name}")
-    kinds = list(dict.fromkeys(row.on for row in result.rows))
-    for place, kind in zip(st.columns(len(kinds)), kinds, strict=True):
-        rows = [row for row in result.rows if row.on == kind and row.measure == (chosen or measures[0])]
-        keys = dict.fromkeys((row.who, row.method) for row in rows)
-        series = [
-            _series(
-                f"{method}, {_who(card, who)}", [row for row in rows if (row.who, row.method) == (who, method)],
-                CONTROL_COLOR if who == CONTROL else HEAD_COLORS[list(keys).index((who, method))],
-                "dash" if method == rows[-1].method else "solid",
-            )
-            for who, method in keys
-        ]  # fmt: skip
-        label = LABELS.get(rows[0].measure, rows[0].measure)
-        figure = figures.scale_curves(series, label=label, across=LEVEL_AXES.get(kind, kind), title=kind.capitalize())
-        with place:
-            plot(figure, f"noise_{card.name}_{kind}")
+    rows = [row for row in result.rows if row.measure == (chosen or measures[0])]
+    kinds, methods = (list(dict.fromkeys(getattr(row, of) for row in rows)) for of in ("on", "method"))
+    for kind, place in zip(kinds, st.columns(len(kinds)), strict=True):
+        for method in methods:
+            mine = [row for row in rows if (row.on, row.method) == (kind, method)]
+            whos = list(dict.fromkeys(row.who for row in mine))
+            label = LABELS.get(mine[0].measure, mine[0].measure)
+            series = [
+                _series(who, [row for row in mine if row.who == who], _color(who, whos, label),
+                        "dash" if who == CONTROL else "solid")
+                for who in whos
+            ]  # fmt: skip
+            across, title = LEVEL_AXES.get(str(kind), str(kind)), f"{kind[:1].upper()}{kind[1:]}: {method}"
+            with place:
+                plot(figures.scale_curves(series, label=label, across=across, title=title), f"{card.name}_{title}")
+    st.caption(
+        "Small boxes alone, as what noise leaves is often the whole image, which large boxes reward; bands are 95 % "
+        "intervals. *box kept*: IoU with the box that the same method found in the undisturbed picture."
+    )
+
+
+def _color(who: str, whos: Sequence[str], label: str) -> str:
+    """The model in its quantity's colour, control and baselines grey, other models one by one."""
+    if who == MODEL:
+        return quantity(label).color
+    others = [one for one in whos if one not in (MODEL, CONTROL, BASELINES)]
+    return OTHERS[others.index(who) % len(OTHERS)] if who in others else CONTROL_COLOR
 
 
 def _series(name: str, rows: Sequence[Row], color: str, dash: str = "solid") -> figures.Series:
@@ -151,11 +163,12 @@ def _curves(card: ModelCard, result: Result) -> None:
     part = st.segmented_control("Images", parts, default=parts[-1], required=True, key=f"part_{card.name}") or parts[-1]
     measures = list(dict.fromkeys(row.measure for row in result.rows))
     for place, measure in zip(st.columns(len(measures)), measures, strict=True):
+        symbol = measure.replace("^c", "<sup>c</sup>")
         own, control = (_of(result.rows, measure, part, who) for who in (MODEL, CONTROL))
         with place:
             figure = figures.layer_curve(
                 _means(own), _means(control) if control else None, label=LABELS.get(measure, measure),
-                title=f"{measure}, mean ± standard deviation", spread=_spread(own), control_spread=_spread(control),
+                title=f"{symbol}, mean ± standard deviation", spread=_spread(own), control_spread=_spread(control),
             )  # fmt: skip
             plot(figure, f"curve_{card.name}_{measure}")
             if (epochs := _epochs(card, measure, part)) is not None:
@@ -194,7 +207,7 @@ def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
     if len(series) < 2:
         return None
     label = LABELS.get(measure, measure)
-    return figures.scale_curves(series, label=label, across="layer", title=f"{measure} by epoch of this training run")
+    return figures.scale_curves(series, label=label, across="layer", title="By epoch of this training run")
 
 
 def _epoch(card: ModelCard) -> float | None:
@@ -206,28 +219,24 @@ def _dots(
     card: ModelCard, rows: Sequence[Row], measure: str, name: Callable[[Row], str], key: str, title: str = "",
     zero: bool = False,
 ) -> None:  # fmt: skip
-    """Dots of rows, a colour for each subject; baselines, which are no network, in grey."""
+    """Dots of rows, a colour for each network; the baselines, which are none, together in grey."""
     label = LABELS.get(measure, measure)
-    subjects = dict.fromkeys(row.who for row in rows)
-    others = [who for who in subjects if who not in (MODEL, CONTROL) and any(r.method for r in rows if r.who == who)]
-    groups: list[figures.Dots] = []
-    for who in subjects:
-        mine = [row for row in rows if row.who == who]
+    groups: dict[str, list[Row]] = {}
+    networks = {row.who for row in rows if row.method or measure in ("top-1", "AP")}
+    for row in rows:
+        groups.setdefault(row.who if row.who in networks else BASELINES, []).append(row)
+    drawn = []
+    for who, mine in groups.items():
         values, low, high = (np.array([_end(row, end) for row in mine]) for end in ("value", "low", "high"))
-        color = quantity(label).color if who == MODEL else CONTROL_COLOR
-        color = OTHERS[others.index(who) % len(OTHERS)] if who in others else color
-        symbol = "circle" if who == MODEL else "diamond" if who in (CONTROL, *others) else "line-ns-open"
-        groups.append(figures.Dots(_who(card, who), [name(r) for r in mine], values, low, high, color, symbol))
-    plot(figures.interval_dots(groups, label=label, title=title, zero=zero), f"dots_{card.name}_{key}")
+        color = _color(who, list(groups), label)
+        symbol = {MODEL: "circle", BASELINES: "line-ns-open"}.get(who, "diamond")
+        drawn.append(figures.Dots(who, [name(r) for r in mine], values, low, high, color, symbol, who != BASELINES))
+    plot(figures.interval_dots(drawn, label=label, title=title, zero=zero), f"dots_{card.name}_{key}")
 
 
 def _end(row: Row, end: str) -> float:
     value: Any = getattr(row, end)
     return row.value if value is None else value
-
-
-def _who(card: ModelCard, who: str) -> str:
-    return card.name if who == MODEL else who
 
 
 DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
