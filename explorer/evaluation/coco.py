@@ -62,7 +62,7 @@ def open_annotations(file: Path) -> Any:
     try:
         from pycocotools.coco import COCO
     except ImportError as error:
-        raise ExplorerError("The suite coco needs pycocotools: pip install 'crate-explorer[evaluate]'.") from error
+        raise ExplorerError("The suite coco needs pycocotools: install it with `pip install pycocotools`.") from error
     try:
         return _quietly(lambda: COCO(str(file)))
     except (ValueError, KeyError, AssertionError) as error:

@@ -56,7 +56,7 @@ SUITES = ("accuracy", "emergence", "curves", "noise", "voc", "coco")
 def test_every_suite_is_drawn_with_its_source(app, cards, monkeypatch, tmp_path):
     tested = page(app, monkeypatch, tmp_path, cards, {suite: result_of(suite) for suite in reversed(SUITES)})
     for suite in SUITES:
-        tested.button_group(key="suite_crate").set_value(suite).run()
+        tested.segmented_control(key="suite_crate").set_value(suite).run()
         assert not tested.exception
         assert not tested.error
         said = " ".join(caption.value for caption in tested.caption)
@@ -77,7 +77,7 @@ def test_what_was_not_measured_is_not_there(app, cards, monkeypatch, tmp_path):
 
 def test_only_what_was_measured_is_offered(app, cards, monkeypatch, tmp_path):
     tested = page(app, monkeypatch, tmp_path, cards, {"voc": result_of("voc")})
-    assert tested.button_group(key="suite_crate").options == ["voc"]
+    assert tested.segmented_control(key="suite_crate").options == ["voc"]
     assert tested.selectbox(key="evaluated_").options == ["crate"]
 
 
