@@ -79,6 +79,7 @@ ONLY_IN: dict[str, set[str]] = {
     "onnx": {"export", "zoo", "runtime"},
     "huggingface_hub": {"hub"},
     "typer": {"cli"},
+    "pycocotools": {"evaluation"},
 }
 """Package → the only rooms that may import it, at the top or within functions."""
 

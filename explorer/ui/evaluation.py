@@ -49,8 +49,13 @@ def evaluations(chosen: ModelCard | None) -> None:
         show_problem(problem)
         return
     suites = sorted(results, key=lambda suite: list(DRAWINGS).index(suite) if suite in DRAWINGS else len(DRAWINGS))
-    suite = st.segmented_control("Suite", suites, default=suites[0], required=True, key=f"suite_{name}") or suites[0]
-    _result(card, results[suite])
+    _result(card, results[_choose("Suite", suites, f"suite_{name}")])
+
+
+def _choose(label: str, options: Sequence[str], key: str, first: int = 0) -> str:
+    """One of the options, which come from a file and are shown as they are."""
+    default = options[first]
+    return st.segmented_control(label, options, default=default, required=True, key=key, format_func=plain) or default
 
 
 def _how(name: str) -> str:
@@ -76,7 +81,7 @@ def about(result: Result) -> str:
     source = plain(f"{', '.join(map(str, data.get('sources', []))) or 'unnamed data'} ({data.get('part', '')})")
     parts = [
         f"{data['images']:,} of {data['of']:,} images, {source}",
-        f"{settings.get('size')} px at stride {settings.get('stride')}",
+        plain(f"{settings.get('size')} px at stride {settings.get('stride')}"),
         f"measured {plain(result.date[:10])} in {result.seconds:,.0f} s"
         + (f" by commit {plain(result.commit)}" if result.commit else ""),
     ]
@@ -90,18 +95,16 @@ def _accuracy(card: ModelCard, result: Result) -> None:
 
 def _emergence(card: ModelCard, result: Result) -> None:
     measures = list(dict.fromkeys(row.measure for row in result.rows))
-    measure = st.segmented_control("Measure", measures, default=measures[0], required=True, key=f"of_{card.name}")
-    rows = [row for row in result.rows if row.measure == (measure or measures[0])]
+    measure = _choose("Measure", measures, f"of_{card.name}")
+    rows = [row for row in result.rows if row.measure == measure]
     subsets = list(dict.fromkeys(row.on for row in rows))
     for place, subset in zip(st.columns(len(subsets)), subsets, strict=True):
         mine = [row for row in rows if row.on == subset]
         title = f"{subset.capitalize()} ({mine[0].images:,} images)"
         with place:
             _dots(card, [r for r in mine if not r.minus], mine[0].measure, _method, f"boxes_{subset}", title)
-            less = [r for r in mine if r.minus]
-            if less:
-                named = f"{title}: trained minus …"
-                _dots(card, less, mine[0].measure, lambda r: f"{r.method} − {r.minus}", f"less_{subset}", named, True)
+            less, named = [r for r in mine if r.minus], f"{title}: trained minus …"
+            _dots(card, less, mine[0].measure, lambda r: f"{r.method} − {r.minus}", f"less_{subset}", named, True)
     st.caption(
         "Dots are means, bars 95 % bootstrap intervals over the images; below, differences on the same images: where "
         "an interval leaves zero out, the choice of images does not explain the difference. A box of everything scores "
@@ -121,12 +124,14 @@ def _protocol(card: ModelCard, result: Result) -> None:
 
 def _noise(card: ModelCard, result: Result) -> None:
     measures = list(dict.fromkeys(row.measure for row in result.rows))
-    chosen = st.segmented_control("Measure", measures, default=measures[0], required=True, key=f"noisy_{card.name}")
-    rows = [row for row in result.rows if row.measure == (chosen or measures[0])]
+    measure = _choose("Measure", measures, f"noisy_{card.name}")
+    rows = [row for row in result.rows if row.measure == measure]
     kinds, methods = (list(dict.fromkeys(getattr(row, of) for row in rows)) for of in ("on", "method"))
     for kind, place in zip(kinds, st.columns(len(kinds)), strict=True):
         for method in methods:
             mine = [row for row in rows if (row.on, row.method) == (kind, method)]
+            if not mine:
+                continue
             whos = list(dict.fromkeys(row.who for row in mine))
             label = LABELS.get(mine[0].measure, mine[0].measure)
             series = [
@@ -160,11 +165,13 @@ def _series(name: str, rows: Sequence[Row], color: str, dash: str = "solid") -> 
 
 def _curves(card: ModelCard, result: Result) -> None:
     parts = list(dict.fromkeys(row.on for row in result.rows))
-    part = st.segmented_control("Images", parts, default=parts[-1], required=True, key=f"part_{card.name}") or parts[-1]
+    part = _choose("Images", parts, f"part_{card.name}", first=-1)
     measures = list(dict.fromkeys(row.measure for row in result.rows))
     for place, measure in zip(st.columns(len(measures)), measures, strict=True):
         symbol = measure.replace("^c", "<sup>c</sup>")
         own, control = (_of(result.rows, measure, part, who) for who in (MODEL, CONTROL))
+        if not own:
+            continue
         with place:
             figure = figures.layer_curve(
                 _means(own), _means(control) if control else None, label=LABELS.get(measure, measure),
@@ -220,6 +227,8 @@ def _dots(
     zero: bool = False,
 ) -> None:  # fmt: skip
     """Dots of rows, a colour for each network; the baselines, which are none, together in grey."""
+    if not rows:
+        return
     label = LABELS.get(measure, measure)
     groups: dict[str, list[Row]] = {}
     networks = {row.who for row in rows if row.method or measure in ("top-1", "AP")}
