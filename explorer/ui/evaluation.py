@@ -196,25 +196,31 @@ def _spread(rows: list[Row]) -> Array | None:
 
 
 def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
-    """The same curve of every evaluated model of this training run, by epoch; None where there is only one."""
-    run = card.provenance.get("run")
-    relatives = [
-        one for one in caches.cards()
-        if run and one.provenance.get("run") == run and "curves" in one.evaluation and _epoch(one) is not None
-    ]  # fmt: skip
-    relatives.sort(key=lambda one: _epoch(one) or 0.0)
+    """The same curve of every model of this training run that was evaluated on the same images in the same way, by
+    epoch; None where there is only one."""
+    run, own = card.provenance.get("run"), _conditions(card)
+    relatives = sorted(
+        ((epoch, one) for one in caches.cards()
+        if run and one.provenance.get("run") == run and (epoch := _epoch(one)) is not None and _conditions(one) == own),
+        key=lambda pair: pair[0],
+    )  # fmt: skip
     if len(relatives) < 2:
         return None
-    series = []
-    for i, one in enumerate(relatives):
-        rows = _of(results_of(one)["curves"].rows, measure, part, MODEL)
-        if rows:
-            color = figures.epoch_color(i, len(relatives))
-            series.append(_series(f"epoch {_epoch(one):g}", rows, color))
-    if len(series) < 2:
-        return None
+    series = [
+        _series(
+            f"epoch {epoch:g}", _of(results_of(one)["curves"].rows, measure, part, MODEL),
+            figures.epoch_color(i, len(relatives)),
+        )
+        for i, (epoch, one) in enumerate(relatives)
+    ]  # fmt: skip
     label = LABELS.get(measure, measure)
     return figures.scale_curves(series, label=label, across="layer", title="By epoch of this training run")
+
+
+def _conditions(card: ModelCard) -> object:
+    """What must agree for two models' curves to be compared: the images, the size, the stride and the seed."""
+    result = results_of(card).get("curves")
+    return result and (dict(result.data), [result.settings.get(name) for name in ("size", "stride", "seed")])
 
 
 def _epoch(card: ModelCard) -> float | None:

@@ -1,12 +1,15 @@
 """The Models page's evaluations: every suite is drawn, an absent one is absent, a broken record is one sentence."""
 
+import dataclasses
+import json
 import shutil
 
+import onnx
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import zoo
-from explorer.card import ModelCard
+from explorer.card import METADATA_KEY, ModelCard
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
 
 SMALL = {"low": 0.2, "high": 0.4, "images": 9}
@@ -86,3 +89,23 @@ def test_a_record_that_is_none_is_one_sentence(app, cards, monkeypatch, tmp_path
     tested = page(app, monkeypatch, tmp_path, cards, {"accuracy": values})
     assert not tested.exception
     assert "evaluate it again" in tested.error[0].value
+
+
+def test_epochs_of_one_run_are_drawn_together_where_they_saw_the_same_images(app, cards, monkeypatch, tmp_path):
+    tested = app("models")
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+    for epoch, images in ((0, 9), (2, 9), (5, 8)):
+        model = onnx.load(cards["crate"].path)
+        origin = {"run": "made", "epoch": epoch}
+        entry = next(e for e in model.metadata_props if e.key == METADATA_KEY)
+        entry.value = dataclasses.replace(cards["crate"], provenance=origin).to_metadata()
+        card = zoo.install(model.SerializeToString(), f"e{epoch}", tmp_path)
+        result = result_of("curves")
+        zoo.record_evaluation(card, "curves", result | {"data": result["data"] | {"images": images}})
+    tested.run()
+    charts = [json.loads(chart.proto.spec) for chart in tested.get("plotly_chart")]
+    names = [[trace["name"] for trace in chart["data"]] for chart in charts]
+    assert names.count(["epoch 0", "epoch 2"]) == 2  # both measures, without the epoch that saw fewer images
+    tested.selectbox(key="evaluated_").select("e5").run()
+    assert not tested.exception
+    assert len(tested.get("plotly_chart")) == 2
