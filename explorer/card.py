@@ -57,6 +57,7 @@ class ModelCard:
     eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none).
     weights: role → name of the tensor in the file, with {l} for the layer index from 0.
     init: tensor → law of the official initialisation, from which the random-init control is drawn.
+    measured: what the card file says. evaluation: suite → what `crate-explorer evaluate` measured on this very file.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ModelCard:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
     parity: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
     path: Path = Path()
     sha256: str = ""
     size_bytes: int = 0
@@ -148,7 +150,7 @@ class ModelCard:
         bad += [] if _is_number(self.norm_eps) else [f"norm_eps={self.norm_eps!r}"]
         bad += [
             f"{f}={getattr(self, f)!r}"
-            for f in ("provenance", "measured", "parity")
+            for f in ("provenance", "measured", "parity", "evaluation")
             if type(getattr(self, f)) is not dict
         ]
         bad += [] if isinstance(self.init, dict) and all(map(_is_law, self.init.values())) else ["init (not laws)"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -176,6 +178,26 @@ def install(data: bytes, name: str, directory: Path | None = None) -> ModelCard:
     finally:
         Path(temporary).unlink(missing_ok=True)
     return read_card(target)
+
+
+def record_evaluation(card: ModelCard, suite: str, values: Mapping[str, Any]) -> ModelCard:
+    """Write what a suite measured into the model's own card, in place of an earlier result of that suite.
+
+    The graph and its weights stay as they are; the file, and so its digest, is a new one. Returns the new card.
+    Raises ExplorerError if the file is no longer the one that the card was read from in all but its evaluation.
+    """
+    import onnx
+
+    data = card.path.read_bytes()
+    now = inspect(data, card.path)
+    if dataclasses.replace(now, evaluation={}, sha256="", size_bytes=0) != dataclasses.replace(
+        card, evaluation={}, sha256="", size_bytes=0
+    ):
+        raise ExplorerError(f"{card.path.name} was replaced while it was evaluated: nothing was written into it.")
+    model = onnx.ModelProto.FromString(data)
+    entry = next(entry for entry in model.metadata_props if entry.key == METADATA_KEY)
+    entry.value = dataclasses.replace(now, evaluation={**now.evaluation, suite: dict(values)}).to_metadata()
+    return install(model.SerializeToString(), card.path.stem, card.path.parent)
 
 
 def remove(name: str, directory: Path | None = None) -> None:

@@ -4,7 +4,11 @@ from explorer import ui
 
 ui.title("Models")
 ui.provider_line()
-ui.zoo_table()
+chosen = ui.zoo_table()
+ui.heading(
+    "How well do they do?", "Measured on data with `crate-explorer evaluate`, each beside its random-init control."
+)
+ui.evaluations(chosen)
 ui.heading(
     "Import a model", "An official checkpoint becomes a traced ONNX model, checked against torch before it is kept."
 )

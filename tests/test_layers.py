@@ -36,12 +36,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "browser_bench": {"browser", "lens", "trace", "card"},
     "umap_worker": set(),
     "launch": {"ui"},  # no part of ui: importing that package first starts the server 0.2 s later
-    "ui": {*LOW, "ablate", "knobs", "hub", "figures", "lens", "report", "summary"},
+    "ui": {*LOW, "ablate", "evaluation", "knobs", "hub", "figures", "lens", "report", "summary"},
     "pages": {"ui", "measures", "figures", "trace"},
     "streamlit_app": {"ui", "measures", "figures", "trace", "errors"},
     "models": set(),
     "export": {"models", "trace", "card", "errors"},
-    "training": {"models", "errors"},
+    "dataset": {"errors"},
+    "training": {"models", "dataset", "errors"},
+    "evaluation": {"dataset", "inputs", "measures", "runtime", "zoo", "trace", "card", "errors"},
     "cli": {
         *LOW,
         "ablate",
@@ -51,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models",
         "export",
         "training",
+        "evaluation",
         "report",
         "browser_bench",
         "launch",
@@ -76,6 +79,7 @@ ONLY_IN: dict[str, set[str]] = {
     "onnx": {"export", "zoo", "runtime"},
     "huggingface_hub": {"hub"},
     "typer": {"cli"},
+    "pycocotools": {"evaluation"},
 }
 """Package → the only rooms that may import it, at the top or within functions."""
 

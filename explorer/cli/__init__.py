@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from explorer.cli import bench, files, models, start, tables, training
+from explorer.cli import bench, evaluation, files, models, start, tables, training
 from explorer.errors import ExplorerError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -24,9 +24,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench": bench.bench,
     "prepare": training.prepare,
     "train": training.train,
+    "evaluate": evaluation.evaluate,
 }
 """Every command, in the order of the help: of the zoo, of one input (tables that are printed, files that are written),
-of the app itself, and of training. A new group is a new module beside these."""
+of the app itself, of training, and of evaluation. A new group is a new module beside these."""
 CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """What typer raises for arguments that do not fit; it carries its own copy of click."""
 app = typer.Typer(

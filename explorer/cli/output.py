@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from explorer.errors import ExplorerError
 
 TABLE_WIDTH = 110
 """Characters of a table that goes to a file or a pipe."""
+ETA_SECONDS = 600.0
+"""The remaining time is estimated from what was done in so many seconds."""
 console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
 
 
@@ -39,3 +42,12 @@ def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         raise ExplorerError(f"{path} cannot be written ({error.strerror}).") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def progress_bar() -> Progress:
+    """A bar with the time that is left, on the standard error."""
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal, speed_estimate_period=ETA_SECONDS
+    )

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from explorer.cli.output import progress_bar
 
 if TYPE_CHECKING:
     from explorer.training.checkpoints import Row
-
-ETA_SECONDS = 600.0
-"""The remaining time is estimated from what was done in so many seconds."""
 
 
 def prepare(
@@ -33,7 +30,7 @@ def prepare(
     """Turn pictures or texts into the arrays that train reads."""
     from explorer.training.prepare import prepare as write_prepared  # pyarrow takes time to import
 
-    with _bar() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Reading the labels", total=1.0)
 
         def show(step: str, share: float) -> None:
@@ -64,7 +61,7 @@ def train(
     if start:
         read = dataclasses.replace(read, start=str(start))
     folder = out or Path("runs") / read.name
-    with _bar() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Starting", total=1.0)
 
         def show(row: Row) -> None:
@@ -77,12 +74,3 @@ def train(
 
         path = run(read, data, folder, minutes, device, compiled, show)
     print(f"{path}\nimport it: crate-explorer import {path} --card {folder / read.name}.json")
-
-
-def _bar() -> Progress:
-    """A bar with the time that is left, on the standard error."""
-    screen = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(
-        *columns, console=screen, transient=True, disable=not screen.is_terminal, speed_estimate_period=ETA_SECONDS
-    )

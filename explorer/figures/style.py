@@ -49,6 +49,12 @@ KURTOSIS_LABEL = "kurtosis (1 = Gaussian)"
 DISTANCE_LABEL = "squared distance from the mean"
 DIVERGENCE_LABEL = "change of the prediction, KL (nats)"
 MASK_CHANGE_LABEL = "change of the mask (1 − IoU)"
+CORLOC_LABEL = "CorLoc (share of images)"
+BOX_OVERLAP_LABEL = "IoU of the box"
+BOX_KEPT_LABEL = "IoU with the undisturbed box"
+ACCURACY_LABEL = "accuracy (share)"
+MASK_OVERLAP_LABEL = "mIoU"
+PRECISION_LABEL = "average precision"
 LAYER_LABEL = "layer"
 STEP_LABEL = "step"
 HEAD_LABEL = "head (subspace)"
@@ -113,6 +119,12 @@ QUANTITIES = {
         Quantity(DISTANCE_LABEL, "#2d87d2", ".1f"),
         Quantity(DIVERGENCE_LABEL, "#c8502f", ",.3~g", "nats"),
         Quantity(MASK_CHANGE_LABEL, "#7f8f22", ".1%"),
+        Quantity(CORLOC_LABEL, "#1e8a3c", ".1%"),
+        Quantity(BOX_OVERLAP_LABEL, "#14a085", ".3f"),
+        Quantity(BOX_KEPT_LABEL, "#14a085", ".3f"),
+        Quantity(ACCURACY_LABEL, "#2d87d2", ".1%"),
+        Quantity(MASK_OVERLAP_LABEL, "#14a085", ".3f"),
+        Quantity(PRECISION_LABEL, "#9669c5", ".3f"),
     )
 }
 

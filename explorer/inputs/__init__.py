@@ -1,6 +1,7 @@
 """Bytes, files and arrays → what a model takes in."""
 
 from explorer.inputs.array import load_array, prepare_array
+from explorer.inputs.batch import frame_squares, normalise_squares
 from explorer.inputs.decode import read_photo, reading_note
 from explorer.inputs.file import prepare_input, read_file
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
@@ -8,9 +9,11 @@ from explorer.inputs.image import prepare_mask, prepare_photo
 
 __all__ = [
     "GalleryPhoto",
+    "frame_squares",
     "gallery",
     "gallery_photo",
     "load_array",
+    "normalise_squares",
     "prepare_array",
     "prepare_input",
     "prepare_mask",

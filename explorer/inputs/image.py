@@ -35,8 +35,8 @@ def prepare_photo(
     framing "whole": no crop; the shorter side becomes size, the longer one the nearest multiple of the patch.
     Raises ExplorerError for a bad file, size or framing.
     """
-    size = _checked_size(size, preprocessing, patch, framing)
-    photo = _frame(
+    size = checked_size(size, preprocessing, patch, framing)
+    photo = frame(
         _not_thin(read_photo(data, name), name),
         preprocessing,
         patch,
@@ -79,7 +79,7 @@ def prepare_mask(
     photo_size: (width, height) of the upright photo; the mask must have its aspect ratio, within 2 %.
     Raises ExplorerError for a bad file, size or framing, and for a mask of another shape than the photo's.
     """
-    size = _checked_size(size, preprocessing, patch, framing)
+    size = checked_size(size, preprocessing, patch, framing)
     mask = decode(data, name)
     if (
         photo_size is not None
@@ -91,7 +91,7 @@ def prepare_mask(
         )
     foreground = Image.fromarray(_foreground(mask, threshold, name).astype(np.uint8))
     nearest = Image.Resampling.NEAREST
-    return read_only(np.array(_frame(foreground, preprocessing, patch, size, framing, nearest, name, photo_size)) > 0)
+    return read_only(np.array(frame(foreground, preprocessing, patch, size, framing, nearest, name, photo_size)) > 0)
 
 
 def _foreground(mask: Image.Image, threshold: int, name: str) -> Array:
@@ -125,7 +125,7 @@ def _bright(values: Array, threshold: int, name: str) -> Array:
     return (values if values.dtype == np.uint8 else eight_bits(values, name)) > threshold
 
 
-def _checked_size(size: int | None, preprocessing: Preprocessing, patch: int, framing: str) -> int:
+def checked_size(size: int | None, preprocessing: Preprocessing, patch: int, framing: str) -> int:
     resize, crop = preprocessing.resize, preprocessing.crop
     if not (
         1 <= patch <= MAX_SIDE
@@ -150,7 +150,7 @@ def _checked_size(size: int | None, preprocessing: Preprocessing, patch: int, fr
     return size
 
 
-def _frame(
+def frame(
     image: Image.Image,
     preprocessing: Preprocessing,
     patch: int,

@@ -6,7 +6,6 @@ goes on after a kill sees what it would have seen.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from explorer.errors import ExplorerError
+from explorer.dataset import open_part
 from explorer.training.recipe import Stage
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -52,25 +51,11 @@ def open_dataset(folder: Path, device: torch.device) -> Dataset:
 
     Raises ExplorerError where the folder is not one that `prepare` wrote.
     """
-    try:
-        about = json.loads((folder / "about.json").read_text("utf-8"))
-        images = np.load(folder / "images.npy", mmap_mode="c")
-        labels = np.load(folder / "labels.npy")
-        classes = tuple(about["classes"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ExplorerError(f"{folder} holds no prepared pictures: make them with crate-explorer prepare.") from error
-    square = images.ndim == 4 and images.dtype == np.uint8 and images.shape[1] == images.shape[2]
-    if (
-        not square
-        or len(labels) != len(images)
-        or not len(labels)
-        or not 0 <= labels.min() <= labels.max() < len(classes)
-    ):
-        raise ExplorerError(f"{folder} does not fit together: prepare it again.")
-    pixels, numbers = torch.from_numpy(images), torch.from_numpy(labels)
-    if device.type == "cuda" and images.nbytes < DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]:
+    part = open_part(folder)
+    pixels, numbers = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+    if device.type == "cuda" and part.images.nbytes < DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]:
         pixels, numbers = pixels.to(device), numbers.to(device)
-    return Dataset(pixels, numbers, classes, about)
+    return Dataset(pixels, numbers, part.classes, part.about)
 
 
 def generator(seed: int, *numbers: int) -> torch.Generator:

@@ -20,6 +20,7 @@ from explorer.ui.common import (
     title,
     top_line,
 )
+from explorer.ui.evaluation import evaluations
 from explorer.ui.experiment import (
     drawn,
     experiment_presets,
@@ -113,6 +114,7 @@ __all__ = [
     "draw_sidebar",
     "drawn",
     "equations",
+    "evaluations",
     "experiment_download",
     "experiment_formulas",
     "experiment_presets",

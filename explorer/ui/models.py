@@ -17,12 +17,12 @@ from explorer.ui.remembered import set_next
 JOB = "import_job"
 
 
-def zoo_table() -> None:
-    """All models with sizes, origin and the measured difference from torch; a row opens its card."""
+def zoo_table() -> ModelCard | None:
+    """All models with sizes, origin and the measured difference from torch; a row opens its card, which is returned."""
     cards = caches.cards()
     if not cards:
         st.info("The zoo is empty: import a checkpoint below.")
-        return
+        return None
     event = st.dataframe(
         [_row(card) for card in cards], hide_index=True, width="stretch", key="zoo_table", on_select="rerun",
         placeholder="–",
@@ -35,8 +35,10 @@ def zoo_table() -> None:
     )  # fmt: skip
     chosen = event["selection"]["rows"]
     st.caption("Select a row for the whole card." if not chosen else "")
-    if chosen:
-        _card(cards[chosen[0]])
+    if not chosen:
+        return None
+    _card(cards[chosen[0]])
+    return cards[chosen[0]]
 
 
 def _row(card: ModelCard) -> dict[str, object]:

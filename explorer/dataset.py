@@ -1,0 +1,70 @@
+"""A part (train or val) of a prepared folder, as `prepare` wrote it: what training and evaluation read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Part:
+    """images: uint8 (N,S,S,3), read from disk as they are needed. labels: int64 (N,), numbers of classes.
+
+    boxes: float64 (N,4) in pixels, x0, y0, x1, y1 as edges: x1 and y1 lie behind the last pixel, so that a box of
+    everything is (0, 0, S, S); zeros where a picture has none; None where the source has none. about: about.json.
+    """
+
+    images: Array
+    labels: Array
+    classes: tuple[str, ...]
+    about: dict[str, Any]
+    boxes: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> int:
+        """S, the side of the pictures in pixels."""
+        return self.images.shape[1]
+
+
+def open_part(folder: Path) -> Part:
+    """Open a part of a prepared folder. Raises ExplorerError where the folder is not one that `prepare` wrote."""
+    try:
+        about = json.loads((folder / "about.json").read_text("utf-8"))
+        images = np.load(folder / "images.npy", mmap_mode="c")  # copy on write: torch wants arrays it could write to
+        labels = np.load(folder / "labels.npy")
+        boxes = np.load(folder / "boxes.npy") if (folder / "boxes.npy").exists() else None
+        classes = tuple(about["classes"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ExplorerError(f"{folder} holds no prepared pictures: make them with crate-explorer prepare.") from error
+    fits = (
+        images.ndim == 4 and images.dtype == np.uint8 and images.shape[1] == images.shape[2]
+        and len(labels) == len(images) > 0 and 0 <= labels.min() <= labels.max() < len(classes)
+        and (boxes is None or boxes.shape == (len(images), 4))
+    )  # fmt: skip
+    if not fits:
+        raise ExplorerError(f"{folder} does not fit together: prepare it again.")
+    return Part(images, labels, classes, about, None if boxes is None else box_edges(boxes, images.shape[1]))
+
+
+def box_edges(boxes: Array, size: int) -> Array:
+    """Boxes (N,4) as edges, float64. size: side of the pictures in pixels.
+
+    Sources differ in what x1 and y1 are. Tiny-ImageNet's are the last pixels inside, 0 to 63 of 64; others give edges.
+    Edges reach `size` as soon as one box touches the right or lower side; where none does, the numbers are taken as
+    last pixels and 1 is added. Rows of zeros (no box) stay zeros.
+    """
+    edges = boxes.astype(np.float64)
+    if boxes.size and boxes.max() < size:
+        edges[boxes.any(axis=1), 2:] += 1
+    return edges

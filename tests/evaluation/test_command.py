@@ -1,0 +1,66 @@
+"""crate-explorer evaluate, end to end on a tiny model."""
+
+import json
+import shutil
+
+import pytest
+
+from explorer import cli, zoo
+from explorer.evaluation.record import results_of
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, named, tmp_path):
+    """Run the command line on a zoo of copies: (exit code, output, errors)."""
+    for card in named.values():
+        shutil.copy(card.path, tmp_path)
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["crate-explorer", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_results_are_printed_written_and_recorded(command, squares, tmp_path):
+    file = tmp_path / "results.json"
+    suites = ("--suite", "accuracy", "--suite", "emergence", "--suite", "curves")
+    code, out, err = command("crate", *suites, "--data", squares, "--against", "vit", "-o", file)
+    assert (code, err) == (0, "")
+    assert "trained − vit" in out
+    assert "95 % interval" in out
+    recorded = results_of(zoo.find_model("crate"))
+    assert list(recorded) == ["accuracy", "emergence", "curves"]
+    written = json.loads(file.read_text("utf-8"))["crate"]
+    assert written == {name: result.values() for name, result in recorded.items()}
+    assert recorded["curves"].data["licence"] == "made for a test"
+    assert zoo.find_model("vit").evaluation == {}
+
+
+def test_without_record_the_file_stays_as_it_is(command, squares):
+    before = zoo.find_model("crate").sha256
+    code, out, _ = command("crate", "vit", "--suite", "accuracy", "--data", squares, "--no-record", "--json")
+    assert code == 0
+    assert set(json.loads(out)) == {"crate", "vit"}
+    assert zoo.find_model("crate").sha256 == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["crate", "--suite", "speed", "--data", "."], "There is no suite speed"),
+        (["crate", "--suite", "accuracy", "--data", "nothing"], "crate-explorer prepare"),
+        (["crate", "--suite", "accuracy", "--data", ".", "--stride", "9"], "Stride 9"),
+        (["none", "--suite", "accuracy", "--data", "."], "no model none"),
+        (["crate", "--data", "."], "--suite"),
+    ],
+)
+def test_what_a_user_can_fix_is_one_line(command, arguments, sentence):
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert sentence in err
+    assert err.count("\n") == 1

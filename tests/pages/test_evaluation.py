@@ -1,0 +1,111 @@
+"""The Models page's evaluations: every suite is drawn, an absent one is absent, a broken record is one sentence."""
+
+import dataclasses
+import json
+import shutil
+
+import onnx
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import zoo
+from explorer.card import METADATA_KEY, ModelCard
+from explorer.evaluation.record import CONTROL, MODEL, Result, Row
+
+SMALL = {"low": 0.2, "high": 0.4, "images": 9}
+
+
+def rows_of(suite: str) -> list[Row]:
+    if suite == "curves":
+        return [
+            Row(m, who, 0.5, 9, std=0.1, on=part, at=layer)
+            for m in ("R^c", "non-zeros") for who in (MODEL, CONTROL) for part in ("train", "val") for layer in (1, 2)
+        ]  # fmt: skip
+    if suite == "noise":
+        levels = {"random pixels": (0, 0.5), "Gaussian noise": (0, 10)}
+        return [
+            Row("CorLoc", who, 0.3, method="attention", on=kind, at=at, **SMALL)
+            for who in (MODEL, CONTROL) for kind, both in levels.items() for at in both
+        ]  # fmt: skip
+    if suite == "emergence":
+        compared = [Row("CorLoc", MODEL, 0.1, method="ncut", on="small boxes", minus=CONTROL, **SMALL)]
+        baseline = [Row("CorLoc", "centre box", 0.3, on="small boxes", **SMALL)]
+        both = [Row("CorLoc", who, 0.3, method="ncut", on="small boxes", **SMALL) for who in (MODEL, CONTROL)]
+        return both + baseline + compared
+    measure = {"accuracy": "top-1", "voc": "mIoU", "coco": "AP"}[suite]
+    return [Row(measure, who, 0.3, method="" if suite == "accuracy" else "mass", **SMALL) for who in (MODEL, CONTROL)]
+
+
+def result_of(suite: str) -> dict:
+    data = {"sources": ["made"], "licence": "made for a test", "part": "val", "images": 9, "of": 12}
+    return Result(suite, "2026-01-02T03:04:05+00:00", "abc", 1.0, {"size": 12, "stride": 4}, data,
+                  tuple(rows_of(suite))).values()  # fmt: skip
+
+
+def page(app, monkeypatch, folder, cards: dict[str, ModelCard], suites: dict[str, dict]) -> AppTest:
+    """The Models page of a zoo of crate, with these records, and vit, without."""
+    tested = app("models")
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(folder))
+    for family in ("crate", "vit"):
+        shutil.copy(cards[family].path, folder / f"{family}.onnx")
+    for suite, values in suites.items():
+        zoo.record_evaluation(zoo.find_model("crate"), suite, values)
+    return tested.run()
+
+
+SUITES = ("accuracy", "emergence", "curves", "noise", "voc", "coco")
+
+
+def test_every_suite_is_drawn_with_its_source(app, cards, monkeypatch, tmp_path):
+    tested = page(app, monkeypatch, tmp_path, cards, {suite: result_of(suite) for suite in reversed(SUITES)})
+    for suite in SUITES:
+        tested.segmented_control(key="suite_crate").set_value(suite).run()
+        assert not tested.exception
+        assert not tested.error
+        said = " ".join(caption.value for caption in tested.caption)
+        assert "9 of 12 images" in said
+        assert "made for a test" in said
+        assert "2026\\-01\\-02" in said
+        assert "for research use" in said
+        assert len(tested.get("plotly_chart")) >= 1
+        assert len(tested.dataframe[1].value) == len(rows_of(suite))
+
+
+def test_what_was_not_measured_is_not_there(app, cards, monkeypatch, tmp_path):
+    tested = page(app, monkeypatch, tmp_path, cards, {})
+    assert not tested.exception
+    assert any("No model of this zoo was evaluated yet" in caption.value for caption in tested.caption)
+    assert not tested.get("plotly_chart")
+
+
+def test_only_what_was_measured_is_offered(app, cards, monkeypatch, tmp_path):
+    tested = page(app, monkeypatch, tmp_path, cards, {"voc": result_of("voc")})
+    assert tested.segmented_control(key="suite_crate").options == ["voc"]
+    assert tested.selectbox(key="evaluated_").options == ["crate"]
+
+
+@pytest.mark.parametrize("values", [{"rows": 3}, {"date": "<b>"}])
+def test_a_record_that_is_none_is_one_sentence(app, cards, monkeypatch, tmp_path, values):
+    tested = page(app, monkeypatch, tmp_path, cards, {"accuracy": values})
+    assert not tested.exception
+    assert "evaluate it again" in tested.error[0].value
+
+
+def test_epochs_of_one_run_are_drawn_together_where_they_saw_the_same_images(app, cards, monkeypatch, tmp_path):
+    tested = app("models")
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+    for epoch, images in ((0, 9), (2, 9), (5, 8)):
+        model = onnx.load(cards["crate"].path)
+        origin = {"run": "made", "epoch": epoch}
+        entry = next(e for e in model.metadata_props if e.key == METADATA_KEY)
+        entry.value = dataclasses.replace(cards["crate"], provenance=origin).to_metadata()
+        card = zoo.install(model.SerializeToString(), f"e{epoch}", tmp_path)
+        result = result_of("curves")
+        zoo.record_evaluation(card, "curves", result | {"data": result["data"] | {"images": images}})
+    tested.run()
+    charts = [json.loads(chart.proto.spec) for chart in tested.get("plotly_chart")]
+    names = [[trace["name"] for trace in chart["data"]] for chart in charts]
+    assert names.count(["epoch 0", "epoch 2"]) == 2  # both measures, without the epoch that saw fewer images
+    tested.selectbox(key="evaluated_").select("e5").run()
+    assert not tested.exception
+    assert len(tested.get("plotly_chart")) == 2
