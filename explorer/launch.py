@@ -6,6 +6,7 @@ What the first page needs is imported and read while the browser loads, not when
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 
+FEW_CORES = 4
 SERVER_S = 0.25
 """Seconds for the server's own imports: others beside them would only hold it back."""
 
@@ -32,12 +34,22 @@ def launch(port: int | None = None, headless: bool = False) -> None:
     bootstrap.run(str(APP), False, [], options)
 
 
+def _leave_cores_to_the_browser() -> None:
+    """On a small machine, linear algebra on one thread: several wait for one another while the browser has a core."""
+    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    if (os.cpu_count() or 1) <= FEW_CORES:
+        threadpool_limits(1, "blas")
+
+
 def _prepare() -> None:
     """Import the pages' modules and compute the first view; a page that comes sooner waits for what is under way."""
     try:
         time.sleep(SERVER_S)
         from explorer import ui
 
+        _leave_cores_to_the_browser()
         ui.prepare()
     finally:
         gc.freeze()
