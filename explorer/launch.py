@@ -15,6 +15,7 @@ from pathlib import Path
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 
 FEW_CORES = 4
+"""Up to so many, the browser and linear algebra get into each other's way."""
 SERVER_S = 0.25
 """Seconds for the server's own imports: others beside them would only hold it back."""
 
@@ -27,9 +28,7 @@ def launch(port: int | None = None, headless: bool = False) -> None:
 
     threading.Thread(target=_prepare, daemon=True).start()
     options = {"server_headless": headless} | ({"server_port": port} if port else {})
-    config._main_script_path = str(
-        APP
-    )  # as `streamlit run` does: .streamlit/config.toml beside it counts from anywhere
+    config._main_script_path = str(APP)  # as `streamlit run` does: .streamlit beside it counts from anywhere
     bootstrap.load_config_options(options)
     bootstrap.run(str(APP), False, [], options)
 
