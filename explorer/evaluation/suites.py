@@ -19,6 +19,7 @@ from explorer.evaluation.bootstrap import DRAWS
 from explorer.evaluation.coco import coco
 from explorer.evaluation.curves import curves
 from explorer.evaluation.emergence import emergence
+from explorer.evaluation.heads import heads
 from explorer.evaluation.noise import noise
 from explorer.evaluation.record import Result
 from explorer.evaluation.subjects import Measured, Progress, Task, open_subjects
@@ -47,6 +48,7 @@ SUITES: dict[str, Suite] = {
     "accuracy": Suite(accuracy, "top-1 and top-5 on the held-out pictures"),
     "emergence": Suite(emergence, "CorLoc and box IoU of unsupervised boxes against trivial ones", divisor=2),
     "curves": Suite(curves, "R^c and non-zeros of every layer over many images", limit=1000),
+    "heads": Suite(heads, "whether heads specialise, and who looks at the object", limit=500, divisor=2),
     "noise": Suite(noise, "the boxes again as the pixels are disturbed", limit=500, divisor=2),
     "voc": Suite(voc, "coarse segmentation on VOC 2012 from CLS attention", size=PAPER_SIZE),
     "coco": Suite(coco, "MaskCut's average precision on COCO", size=PAPER_SIZE),

@@ -53,6 +53,9 @@ CORLOC_LABEL = "CorLoc (share of images)"
 BOX_OVERLAP_LABEL = "IoU of the box"
 BOX_KEPT_LABEL = "IoU with the undisturbed box"
 ACCURACY_LABEL = "accuracy (share)"
+APART_LABEL = "divergence of the heads (share of log<sub>2</sub> K)"
+CONSTANCY_LABEL = "cosine with the same head elsewhere"
+LIFT_LABEL = "attention in the box ÷ its area"
 MASK_OVERLAP_LABEL = "mIoU"
 PRECISION_LABEL = "average precision"
 LAYER_LABEL = "layer"
@@ -123,6 +126,9 @@ QUANTITIES = {
         Quantity(BOX_OVERLAP_LABEL, "#14a085", ".3f"),
         Quantity(BOX_KEPT_LABEL, "#14a085", ".3f"),
         Quantity(ACCURACY_LABEL, "#2d87d2", ".1%"),
+        Quantity(APART_LABEL, "#e0730d", ".1%"),
+        Quantity(CONSTANCY_LABEL, "#9a7b4f", ".3f"),
+        Quantity(LIFT_LABEL, "#1e8a3c", ".2f"),
         Quantity(MASK_OVERLAP_LABEL, "#14a085", ".3f"),
         Quantity(PRECISION_LABEL, "#9669c5", ".3f"),
     )

@@ -5,7 +5,13 @@ use columns), CLS is row 0, rates are in nats.
 """
 
 from explorer.measures.ablation import HeadEffect, head_effects, kl_divergence, ranked
-from explorer.measures.attention import attention_map, attention_rows, threshold_entries, threshold_mass
+from explorer.measures.attention import (
+    attention_map,
+    attention_rows,
+    jensen_shannon,
+    threshold_entries,
+    threshold_mass,
+)
 from explorer.measures.cloud import (
     NO_LABEL,
     centred_in_cube,
@@ -198,6 +204,7 @@ __all__ = [
     "iou",
     "isotropic_subspaces_per_token",
     "ista_step",
+    "jensen_shannon",
     "kl_divergence",
     "kmeans_segments",
     "l0",

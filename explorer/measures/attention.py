@@ -41,6 +41,24 @@ def attention_map(query: Array, key: Array, token: int, grid: tuple[int, int]) -
     return rows[:, 1:].reshape(-1, *grid)
 
 
+def jensen_shannon(distributions: Array) -> float:
+    """Jensen–Shannon divergence of K distributions, H(mean) − mean H, in bits: 0 if all are equal, log₂ K if no entry
+    is shared. It is the information that a drawn entry gives about which of the K it was drawn from.
+
+    distributions: (K,n), not negative, rows summing to 1. Raises ValueError otherwise.
+    Source: Lin, Divergence measures based on the Shannon entropy, 1991.
+    """
+    values = distributions.astype(np.float64)
+    if values.ndim != 2 or (values < 0).any() or not np.allclose(values.sum(axis=1), 1, atol=1e-4):
+        raise ValueError("expected distributions (K,n): no entry below 0, every row summing to 1")
+    return max(float(_entropy(values.mean(axis=0)) - _entropy(values).mean()), 0.0)
+
+
+def _entropy(values: Array) -> Array:
+    """In bits, over the last axis; 0 log 0 = 0."""
+    return -(values * np.log2(np.where(values > 0, values, 1))).sum(axis=-1)
+
+
 def threshold_entries(values: Array, keep: float) -> Array:
     """The paper's rule for a mask from attention: the largest `keep` share of the *entries*, 0.6 in the paper.
 

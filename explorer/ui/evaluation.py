@@ -22,6 +22,7 @@ LABELS = {
     "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "box kept": figures.BOX_KEPT_LABEL,
     "top-1": figures.ACCURACY_LABEL, "top-5": figures.ACCURACY_LABEL, "mIoU": figures.MASK_OVERLAP_LABEL,
     "AP": figures.PRECISION_LABEL, "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
+    "heads apart": figures.APART_LABEL, "head constancy": figures.CONSTANCY_LABEL, "on the object": figures.LIFT_LABEL,
 }  # fmt: skip
 OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
 """Colours of the models that this one is compared with."""
@@ -132,20 +133,42 @@ def _noise(card: ModelCard, result: Result) -> None:
             mine = [row for row in rows if (row.on, row.method) == (kind, method)]
             if not mine:
                 continue
-            whos = list(dict.fromkeys(row.who for row in mine))
-            label = LABELS.get(mine[0].measure, mine[0].measure)
-            series = [
-                _series(who, [row for row in mine if row.who == who], _color(who, whos, label),
-                        "dash" if who == CONTROL else "solid")
-                for who in whos
-            ]  # fmt: skip
             across, title = LEVEL_AXES.get(str(kind), str(kind)), f"{kind[:1].upper()}{kind[1:]}: {method}"
             with place:
-                plot(figures.scale_curves(series, label=label, across=across, title=title), f"{card.name}_{title}")
+                plot(_scale(mine, across, title), f"{card.name}_{title}")
     st.caption(
         "Small boxes alone, as what noise leaves is often the whole image, which large boxes reward; bands are 95 % "
         "intervals. *box kept*: IoU with the box that the same method found in the undisturbed picture."
     )
+
+
+def _heads(card: ModelCard, result: Result) -> None:
+    left, right = st.columns(2)
+    for place, measure in ((left, "heads apart"), (right, "head constancy")):
+        mine = [row for row in result.rows if row.measure == measure]
+        if mine:
+            with place:
+                plot(_scale(mine, "layer", measure.capitalize()), f"{card.name}_{measure}")
+    rows = [row for row in result.rows if row.measure == "on the object"]
+    _dots(card, rows, "on the object", _method, "heads", "Attention on the object, last layer")
+    st.caption(
+        "Attention of CLS on pictures whose box covers under half. *Heads apart*: 0 where all heads look at the same "
+        "patches, 1 where no patch is shared. *Head constancy*: 1 where a head reads the same kind of thing in every "
+        "picture, 0 where it reads anything. *On the object*: 1 for a head that is blind to it; bands and bars are "
+        "95 % intervals over the images."
+    )
+
+
+def _scale(rows: Sequence[Row], across: str, title: str) -> go.Figure:
+    """Curves of one measure along a scale, one for each network."""
+    label = LABELS.get(rows[0].measure, rows[0].measure)
+    whos = list(dict.fromkeys(row.who for row in rows))
+    series = [
+        _series(who, [row for row in rows if row.who == who], _color(who, whos, label),
+                "dash" if who == CONTROL else "solid")
+        for who in whos
+    ]  # fmt: skip
+    return figures.scale_curves(series, label=label, across=across, title=title)
 
 
 def _color(who: str, whos: Sequence[str], label: str) -> str:
@@ -255,7 +278,7 @@ def _end(row: Row, end: str) -> float:
 
 
 DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
-    "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "noise": _noise, "voc": _protocol,
-    "coco": _protocol,
+    "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "heads": _heads, "noise": _noise,
+    "voc": _protocol, "coco": _protocol,
 }  # fmt: skip
 """How each suite is drawn; one that this version does not know is a table alone."""

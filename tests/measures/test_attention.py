@@ -105,3 +105,17 @@ def test_mass_edges():
 def test_misuse_is_refused(call):
     with pytest.raises(ValueError, match=r"must|do not fit|not negative"):
         call()
+
+
+def test_jensen_shannon_by_hand():
+    assert measures.jensen_shannon(np.array([[0.5, 0.5], [0.5, 0.5]])) == 0
+    assert measures.jensen_shannon(np.eye(4)) == pytest.approx(2)  # four that share nothing: log₂ 4 bits
+    half = np.array([[1.0, 0.0], [0.5, 0.5]])  # the mean is (¾, ¼)
+    expected = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25)) - 0.5
+    assert measures.jensen_shannon(half) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.ones(3) / 3, np.array([[1.5, -0.5]]), np.array([[0.5, 0.1]])])
+def test_jensen_shannon_takes_distributions_alone(bad):
+    with pytest.raises(ValueError, match="distributions"):
+        measures.jensen_shannon(bad)

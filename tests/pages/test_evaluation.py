@@ -27,6 +27,10 @@ def rows_of(suite: str) -> list[Row]:
             Row("CorLoc", who, 0.3, method="attention", on=kind, at=at, **SMALL)
             for who in (MODEL, CONTROL) for kind, both in levels.items() for at in both
         ]  # fmt: skip
+    if suite == "heads":
+        by_head = [Row("on the object", MODEL, 1.3, method=f"head {k}", **SMALL) for k in (1, 2)]
+        layers = [(m, who, at) for m in ("heads apart", "head constancy") for who in (MODEL, CONTROL) for at in (1, 2)]
+        return by_head + [Row(m, who, 0.3, at=at, **SMALL) for m, who, at in layers]
     if suite == "emergence":
         compared = [Row("CorLoc", MODEL, 0.1, method="ncut", on="small boxes", minus=CONTROL, **SMALL)]
         baseline = [Row("CorLoc", "centre box", 0.3, on="small boxes", **SMALL)]
@@ -53,7 +57,7 @@ def page(app, monkeypatch, folder, cards: dict[str, ModelCard], suites: dict[str
     return tested.run()
 
 
-SUITES = ("accuracy", "emergence", "curves", "noise", "voc", "coco")
+SUITES = ("accuracy", "emergence", "curves", "heads", "noise", "voc", "coco")
 
 
 def test_every_suite_is_drawn_with_its_source(app, cards, monkeypatch, tmp_path):
