@@ -36,17 +36,20 @@ class LensLook:
 
 @dataclass(frozen=True)
 class Section:
-    """A row of panels under a title. strip: one small picture for each head instead; wide: room for charts."""
+    """A row of panels under a title. strip: one small picture for each head instead, of the view that is named or of
+    the lens's own; wide: room for charts."""
 
     panels: Sequence[Panel] = ()
     title: str = ""
     explanation: str = ""
     strip: bool = False
     wide: bool = False
+    view: str = ""
 
 
 def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> dict[str, Any]:
-    """The patch grid in pixels of a picture (H,W,3) that is scale times as large as what the model sees.
+    """What the browser knows of a view: its layers and heads, and the patch grid in pixels of a picture (H,W,3) that is
+    scale times as large as what the model sees.
 
     photo: the name of the picture's feed.
     """
@@ -54,7 +57,15 @@ def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> 
     height, width = picture.shape[:2]
     patch, stride = scale * trace.card.patch, scale * trace.stride
     shape = {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
-    return shape | {"photo": photo}
+    return shape | {"photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
+
+
+def layer_on(layer: int, layers: int, others: int, by_depth: bool) -> int:
+    """The layer of a network of `others` layers that goes with a layer of one of `layers`: at the same share of the
+    depth, or of the same number as far as there are so many. The browser's twin is layerOn in web/draw.js."""
+    if not by_depth or layers == 1:
+        return min(layer, others)
+    return 1 + int((layer - 1) * (others - 1) / (layers - 1) + 0.5)
 
 
 def settings(
@@ -69,6 +80,7 @@ def settings(
     page: str = "",
     layer_label: str = "Layer ℓ",
     at: int = 0,
+    by_depth: bool = False,
     file: str = "lens",
     alt: str = "",
 ) -> dict[str, Any]:
@@ -76,14 +88,15 @@ def settings(
 
     view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
     that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer" and
-    "heads". page: lenses of one page share layer, heads and token. file: how files saved from it begin.
+    "heads". page: lenses of one page share layer, heads and token. by_depth: see layer_on. file: how files saved from
+    it begin.
     """
     return {
         "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
         "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
         "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
         "sections": [asdict(section) for section in sections], "attention": needs_attention(sections), "page": page,
-        "toolbar": list(toolbar),
+        "toolbar": list(toolbar), "byDepth": by_depth,
         "layerLabel": layer_label, "file": file, "alt": alt,
     }  # fmt: skip
 

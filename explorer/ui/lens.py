@@ -19,7 +19,7 @@ from explorer.ui.view import View
 
 FEEDS = "lens_feeds"
 """The container of the components that only bring data; the page's style hides it."""
-Maps = Callable[[View, int], dict[str, Array]]
+Maps = Callable[[View, int], dict[str, Array | Segments]]
 MAX_FEED_BYTES = 8_000_000
 """Layers beyond this many bytes are sent when the user comes near them."""
 MAX_PATCHES_AHEAD = 1200
@@ -74,49 +74,61 @@ def draw_lens(
     layer_key: str = "layer",
     layer_label: str = "Layer ℓ",
     others: Sequence[View] = (),
+    by_depth: bool = False,
     maps: Maps | None = None,
     ahead: bool = True,
 ) -> Callable[[], None]:
     """The lens, with photo, charts and attention. Within a fragment, a choice reruns only that.
 
     What is in view is sent first; then the other layers, nearest first (ahead). Layers that the browser has are not
-    sent again. others: views beside the page's own that panels show. layer_key: as in lens_choice.
-    maps: a layer's numbers for panels of kind map and matrix, by the name of their source.
+    sent again. others: views beside the page's own that panels show. by_depth: how their layers go with
+    this view's (lens.layer_on). layer_key: as in lens_choice.
+    maps: a layer's numbers for panels of kind map and matrix, or segmentations, by the name of their source.
     Returns what segments, measures and sends the rest: call it when everything quicker has been drawn. Without maps,
     segmentations and attention there is no rest.
     """
     name, chosen = view_name(view), _last_choice(key)
+    views = {view_name(one): one for one in (view, *others)}  # a view that is compared with itself is one
     data = lens.settings(
-        name, {view_name(one): _grid(one) for one in (view, *others)}, view.card, choice, sections, look,
-        toolbar=toolbar, page=f"{st.session_state.get(PAGE)}.{layer_key}", layer_label=layer_label,
+        name, {one: _grid(it) for one, it in views.items()}, view.card, choice, sections, look,
+        toolbar=toolbar, page=f"{st.session_state.get(PAGE)}.{layer_key}", layer_label=layer_label, by_depth=by_depth,
         at=chosen.get("at", 0), file=view.file_stem, alt=f"{view.photo.name}, what the model makes of it",
     )  # fmt: skip
     panels = [panel for section in sections for panel in section.panels]
-    shown = {panel.layer or choice.layer for panel in panels} | {choice.layer}
-    have = set(chosen.get("have", ())) if chosen.get("view") == name else set()
-    near = [layer for layer in _nearest(view, choice.layer) if layer not in shown] if ahead else []
+    fixed, layer = {panel.layer for panel in panels} - {0}, choice.layer
+
+    def own(one: View, layer: int) -> int:
+        return lens.layer_on(layer, view.card.layers, one.card.layers, by_depth)
+
+    shown = {it: fixed | {own(one, layer)} for it, one in views.items()}
+    have: dict[str, set[int]] = {it: set(chosen.get("have", {}).get(it, ())) for it in views}
+    near = {
+        it: [n for n in dict.fromkeys(own(one, other) for other in _nearest(view, layer)) if n not in shown[it]]
+        for it, one in views.items() if ahead
+    }  # fmt: skip
     attention = lens.needs_attention(sections)
     if panels:  # first what the lens draws from: then it has that when it is told to draw
         with st.container(key=f"{FEEDS}_{key}"):
             for photo, one in {_photo_name(one): one for one in (*others, view)}.items():
                 _send(f"{key}.photo.{photo}", caches.once(photo, lens.photo_feed, photo, one.picture))
             if attention:
-                _send_attention(view, sorted(shown - have), key)
+                _send_attention(view, shown[name] - have[name], key)
     # in a list, since Streamlit looks for data frames in a dict and imports pandas to do so
     _component()(key=key, data=[data], on_chosen_change=lambda: _keep_choice(key, layer_key))
 
-    if panels and attention and others:
+    if panels and attention and len(views) > 1:
         with st.container(key=f"{FEEDS}_{key}_others"):
-            for one in others:
-                _send_attention(one, sorted(shown), key)
+            for it, one in views.items():
+                _send_attention(one, shown[it] - have[it] if it != name else (), key)
 
     def finish() -> None:
         with st.container(key=f"{FEEDS}_{key}_more"):
-            for number, one in enumerate((view, *others)):
-                _send_segments(one, panels, shown, look, maps, f"{key}.{number}")
-            if attention:
-                _send_attention(view, [layer for layer in near if layer not in have][: _budget(view)], key)
-        _measure_ahead(view, panels, near, look, maps)
+            for number, (it, one) in enumerate(views.items()):
+                _send_segments(one, panels, shown[it], look, maps, f"{key}.{number}")
+            for it, layers in near.items() if attention else ():
+                lacking = [n for n in layers if n not in have[it]]
+                _send_attention(views[it], lacking[: _budget(views[it], len(views))], key)
+        _measure_ahead([(views[it], layers) for it, layers in near.items()], panels, look, maps)
 
     return finish
 
@@ -138,11 +150,11 @@ def _nearest(view: View, layer: int) -> list[int]:
     return sorted(range(1, view.card.layers + 1), key=lambda other: (abs(other - layer), -other))
 
 
-def _budget(view: View) -> int:
-    """How many layers may be sent before they are asked for."""
+def _budget(view: View, views: int) -> int:
+    """How many layers of one of so many views may be sent before they are asked for."""
     card, tokens = view.card, 1 + view.trace.grid[0] * view.trace.grid[1]
     size = 2 * tokens * card.heads * card.head_dim * (1 if card.has_subspaces else 2)
-    return MAX_FEED_BYTES // size
+    return MAX_FEED_BYTES // size // views
 
 
 def _send(key: str, feed: bytes) -> None:
@@ -151,7 +163,7 @@ def _send(key: str, feed: bytes) -> None:
 
 def _send_attention(view: View, layers: Iterable[int], key: str) -> None:
     name = view_name(view)
-    for layer in layers:
+    for layer in sorted(layers):
         _send(f"{key}.{name}.{layer}", lens.attention_feed(name, view.trace, layer))
 
 
@@ -179,7 +191,9 @@ def _send_segments(
             )
             if of_layer is not None:
                 sent[layer] = {}
-                numbers |= {f"{name}.{layer}": values for name, values in of_layer.items()}
+                named = {f"{name}.{layer}": values for name, values in of_layer.items()}
+                found |= {name: values for name, values in named.items() if isinstance(values, Segments)}
+                numbers |= {name: values for name, values in named.items() if not isinstance(values, Segments)}
     if found or numbers:
         _send(f"{key}.{view_name(view)}.segments", lens.segments_feed(view_name(view), found, numbers))
 
@@ -198,20 +212,21 @@ def _sources(panels: Iterable[Panel]) -> set[str]:
 
 
 def _measure_ahead(
-    view: View, panels: Sequence[Panel], layers: Iterable[int], look: LensLook, maps: Maps | None
+    near: Iterable[tuple[View, Iterable[int]]], panels: Sequence[Panel], look: LensLook, maps: Maps | None
 ) -> None:
     """Segment and measure the other layers aside, so that they are ready when the user steps to them."""
-    rows, cols = view.trace.grid
-    if rows * cols > MAX_PATCHES_AHEAD:
-        return
     sources = _sources(panel for panel in panels if not panel.layer)
     tasks: list[Callable[[], Any]] = []
-    for layer in layers:
-        tasks += [
-            partial(view.measured, segment_trace, method=source, layer=layer, head=None, **look.options(source))
-            for source in sources
-        ]
-        tasks += [partial(caches.once, view.key, maps, view, layer=layer)] if maps else []
+    for view, layers in near:
+        rows, cols = view.trace.grid
+        if rows * cols > MAX_PATCHES_AHEAD:
+            continue
+        for layer in layers:
+            tasks += [
+                partial(view.measured, segment_trace, method=source, layer=layer, head=None, **look.options(source))
+                for source in sources
+            ]
+            tasks += [partial(caches.once, view.key, maps, view, layer=layer)] if maps else []
     caches.ahead(tasks)
 
 
@@ -223,9 +238,10 @@ def _last_choice(key: str) -> dict[str, Any]:
 
 
 def _is_choice(chosen: dict[str, Any]) -> bool:
+    heads, have = chosen.get("heads"), chosen.get("have")
+    lists = [heads, *have.values()] if isinstance(have, dict) else [None]
     whole = all(type(chosen.get(name)) is int for name in ("layer", "token", "at"))
-    lists = all(isinstance(chosen.get(name), list) for name in ("heads", "have"))
-    return whole and lists and all(type(i) is int for name in ("heads", "have") for i in chosen[name])
+    return whole and all(isinstance(one, list) and all(type(i) is int for i in one) for one in lists)
 
 
 def _keep_choice(key: str, layer_key: str) -> None:

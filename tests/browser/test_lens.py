@@ -314,7 +314,7 @@ def test_a_layer_that_is_not_here_is_asked_for_and_drawn_when_it_comes(drawn: Pa
         "heads": [],
         "token": 0,
         "at": 0,
-        "have": [1, 2, 3],
+        "have": {"v": [1, 2, 3]},
     }
     expect(drawn.get_by_text("layer 4 is on its way…").first).to_be_visible()
     bring(drawn, lens.attention_feed("v", trace(), 4))

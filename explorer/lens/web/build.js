@@ -18,7 +18,7 @@ function build(lens) {
     const parts = [];
     if (section.title) parts.push(element("h5", {}, section.title));
     if (section.explanation) parts.push(element("p", { class: "caption" }, section.explanation));
-    const made = section.strip ? headPanels(lens) : section.panels.map((panel) => buildPanel(lens, panel));
+    const made = section.strip ? headPanels(lens, section.view) : section.panels.map((panel) => buildPanel(lens, panel));
     lens.panels.push(...made);
     const look = ["panels", section.strip && "strip", section.wide && "wide"].filter(Boolean).join(" ");
     parts.push(element("div", { class: look }, ...made.map((panel) => panel.figure)));
@@ -114,14 +114,14 @@ function drawChartPanel(lens, panel) {
 }
 
 /** One small picture for each head; a click shows that head in the large one. */
-function headPanels(lens) {
-  const { look, headCount } = lens.data;
-  return Array.from({ length: headCount }, (_, k) => {
+function headPanels(lens, view) {
+  const { look, views, view: home } = lens.data;
+  return Array.from({ length: views[view || home].heads }, (_, k) => {
     const canvas = element("canvas", { role: "img" });
     const caption = element("span");
     const style = `--head: ${look.heads[k % look.heads.length]}`;
     const figure = element("figure", { class: "panel head", style, title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption));
-    const made = { kind: "head", head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption };
+    const made = { kind: "head", view, head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption };
     canvas.onclick = (event) => pickHead(lens, k + 1, event.shiftKey || event.ctrlKey || event.metaKey);
     return made;
   });

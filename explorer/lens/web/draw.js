@@ -15,12 +15,14 @@ function draw(lens) {
       drawChartPanel(lens, panel);
       continue;
     }
-    const name = `${panel.view}.${panel.layer}`;
-    if (!scenes.has(name)) scenes.set(name, sceneOf(lens, panel));
-    const like = panel.like && sceneOf(lens, { view: panel.like, layer: panel.layer }).heat;
-    drawPanel(lens, panel, { ...scenes.get(name), like });
+    const scene = (view) => {
+      const name = `${view || lens.data.view}.${panel.layer || 0}`;
+      if (!scenes.has(name)) scenes.set(name, sceneOf(lens, { view, layer: panel.layer }));
+      return scenes.get(name);
+    };
+    drawPanel(lens, panel, { ...scene(panel.view), like: panel.like && scene(panel.like).heat });
   }
-  const ready = !lens.data.attention || feedsOf(lens.data.view).layers.has(lens.layer);
+  const ready = !lens.data.attention || !missing(lens).length;
   lens.root.dataset.view = ready ? lens.data.view : "";
   lens.root.dataset.layer = ready ? lens.layer : "";
   lens.root.dataset.token = lens.pointed ?? lens.token;
@@ -29,11 +31,18 @@ function draw(lens) {
   ask(lens);
 }
 
+/** The layer of a view that goes with a layer of the lens's own (scene.layer_on). */
+function layerOn({ views, view: home, byDepth }, layer, view) {
+  const [{ layers }, { layers: others }] = [views[home], views[view]];
+  if (!byDepth || layers === 1) return Math.min(layer, others);
+  return 1 + Math.floor(((layer - 1) * (others - 1)) / (layers - 1) + 0.5);
+}
+
 /** Everything that the panels of one view and layer draw from; by default the lens's own. */
 function sceneOf(lens, { view, layer } = {}) {
   const { data } = lens;
   view ||= data.view;
-  layer ||= lens.layer;
+  layer ||= layerOn(data, lens.layer, view);
   const [grid, home, feeds] = [data.views[view], data.views[data.view], feedsOf(view)];
   const token = tokenOn(home, lens.pointed ?? lens.token, grid);
   const scene = { ...data, grid, feeds, token, pinned: tokenOn(home, lens.token, grid), layer, heads: lens.heads };

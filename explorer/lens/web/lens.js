@@ -97,13 +97,16 @@ function report(lens) {
   }, wait);
 }
 
-const layersInHand = (lens) => [...feedsOf(lens.data.view).layers.keys()];
+const layersInHand = (lens) => Object.fromEntries(Object.keys(lens.data.views).map((view) => [view, [...feedsOf(view).layers.keys()]]));
+
+/** The views whose layer has not come yet. */
+const missing = (lens) => Object.keys(lens.data.views).filter((view) => !feedsOf(view).layers.has(layerOn(lens.data, lens.layer, view)));
 
 /** A layer that is not here yet is asked for, once. */
 function ask(lens) {
-  if (!lens.data.attention) return;
-  const wanted = `${lens.data.view}.${lens.layer}`;
-  if (feedsOf(lens.data.view).layers.has(lens.layer) || lens.asked === wanted || lens.layer === lens.data.layer) return;
+  if (!lens.data.attention || lens.layer === lens.data.layer) return;
+  const wanted = `${missing(lens).join()}.${lens.layer}`;
+  if (!missing(lens).length || lens.asked === wanted) return;
   lens.asked = wanted;
   lens.at = Math.max(Date.now(), lens.at + 1);
   report(lens);
