@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -61,21 +61,25 @@ def write_checkpoint(
     folder: Path,
     name: str,
     recipe: Recipe,
-    dataset: Dataset,
+    seen: Sequence[Dataset],
     state: dict[str, Tensor],
     epoch: float,
     top1: float | None,
     init: dict[str, Any],
 ) -> Path:
-    """Write NAME with its card NAME.json beside it, for `crate-explorer import NAME --card NAME.json`."""
+    """Write NAME with its card NAME.json beside it, for `crate-explorer import NAME --card NAME.json`.
+
+    seen: the data of every stage so far; the classes are those of the last.
+    """
+    sources = dict.fromkeys(source for data in seen for source in data.about.get("sources", []))
+    licences = dict.fromkeys(data.about["licence"] for data in seen if data.about.get("licence"))
     content, ending = official(recipe.family, state, epoch, top1)
     path = folder / f"{name}{ending}"
     card = {
         "arch": ARCH[recipe.family], "heads": recipe.heads, "patch_size": recipe.patch,
         "image_size": recipe.image_size, "resize": recipe.image_size, "crop": recipe.image_size,
-        "mean": list(MEAN), "std": list(STD), "classes": list(dataset.classes), "init": init, "run": recipe.name,
-        "epoch": round(epoch, 3), "data": ", ".join(dataset.about.get("sources", [])),
-        "licence": dataset.about.get("licence", ""), "top1_val": top1,
+        "mean": list(MEAN), "std": list(STD), "classes": list(seen[-1].classes), "init": init, "run": recipe.name,
+        "epoch": round(epoch, 3), "data": ", ".join(sources), "licence": "; ".join(licences), "top1_val": top1,
         "started_from": Path(recipe.start).name if recipe.start else None,
     }  # fmt: skip
     text = json.dumps(card, ensure_ascii=False, indent=1) + "\n"

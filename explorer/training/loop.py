@@ -251,7 +251,8 @@ class Run:
         state, epoch = self.state, self.epoch()
         laws = initial_laws(self.recipe) if self.recipe.positions_std is not None else {}
         weights = state.averaged.state_dict()
-        return write_checkpoint(self.out, name, self.recipe, self.training, weights, epoch, state.top1, laws)
+        seen = [training for training, _ in self.data[: state.stage + 1]]
+        return write_checkpoint(self.out, name, self.recipe, seen, weights, epoch, state.top1, laws)
 
     def save(self) -> None:
         """Write what a later call goes on from."""

@@ -95,8 +95,9 @@ def test_stages_change_size_and_classes(prepared_data, tmp_path):
     ends = [max((row.step, row.epoch) for row in rows if row.stage == stage) for stage in (1, 2)]
     assert ends == [(8, pytest.approx(8 / 3)), (14, pytest.approx(8 / 3 + 2))]  # 2.5 × 3 steps, rounded; then 2 × 3
     assert all(a.progress < b.progress for a, b in pairwise(rows))
-    assert json.loads((tmp_path / "tiny.json").read_text())["classes"] == ["orange", "red"]
-    assert json.loads((tmp_path / "tiny_p12.json").read_text())["classes"] == ["blue", "green", "red"]
+    end, start = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("tiny", "tiny_p12"))
+    assert (end["classes"], start["classes"]) == (["orange", "red"], ["blue", "green", "red"])
+    assert (end["data"], start["data"]) == ("raw, raw2", "raw")  # all that it has seen by then
 
 
 @pytest.mark.parametrize("family", SIZES)
