@@ -73,6 +73,7 @@ from explorer.measures.methods import (
     segment_trace,
     trace_attention,
 )
+from explorer.measures.patches import Patches, carry_tokens, nearest_patches, nearest_tokens, patches_of, spread_mass
 from explorer.measures.prediction import log_probabilities, probabilities, top_classes
 from explorer.measures.projection import (
     PcaRgb,
@@ -162,6 +163,7 @@ __all__ = [
     "LayerMeasures",
     "MaskCutResult",
     "Mixture",
+    "Patches",
     "PcaRgb",
     "Run",
     "Segments",
@@ -179,6 +181,7 @@ __all__ = [
     "best_overlap",
     "block_max",
     "block_mean",
+    "carry_tokens",
     "centred_in_cube",
     "cloud_clusters",
     "cloud_rates",
@@ -228,11 +231,14 @@ __all__ = [
     "measure_sparsification",
     "mssa_operator",
     "mssa_step",
+    "nearest_patches",
+    "nearest_tokens",
     "nonzero_fraction",
     "normed",
     "on_pixels",
     "own_share",
     "patch_features",
+    "patches_of",
     "pca_coordinates",
     "pca_rgb",
     "principal_angles",
@@ -249,6 +255,7 @@ __all__ = [
     "second_eigenvector",
     "segment_trace",
     "span_overlap",
+    "spread_mass",
     "strongest_subspace",
     "subspace_coding_rate",
     "subspace_coding_rate_official",
