@@ -95,6 +95,7 @@ from explorer.measures.rate import (
     token_rates,
 )
 from explorer.measures.segmentation import best_overlap, iou, upsample, upsample_smooth
+from explorer.measures.similarity import CkaMap, cka_map, linear_cka, procrustes_distance
 from explorer.measures.sparsity import l0, l1, l1_mean, nonzero_fraction
 from explorer.measures.synthetic import (
     Mixture,
@@ -150,6 +151,7 @@ __all__ = [
     "SPARSIFY",
     "TOP_TOKENS",
     "Balance",
+    "CkaMap",
     "CompressionFit",
     "DictionaryFit",
     "DistortionCurves",
@@ -183,6 +185,7 @@ __all__ = [
     "block_mean",
     "carry_tokens",
     "centred_in_cube",
+    "cka_map",
     "cloud_clusters",
     "cloud_rates",
     "cloud_strongest",
@@ -220,6 +223,7 @@ __all__ = [
     "layer_geometry",
     "layer_norm",
     "layer_rate_gradient",
+    "linear_cka",
     "log_probabilities",
     "make_dictionary",
     "maskcut",
@@ -243,6 +247,7 @@ __all__ = [
     "pca_rgb",
     "principal_angles",
     "probabilities",
+    "procrustes_distance",
     "project",
     "projected_ranks",
     "proximal_codes",
