@@ -20,6 +20,18 @@ from explorer.measures.cloud import (
     cloud_strongest,
     cloud_vectors,
 )
+from explorer.measures.compare_weights import (
+    AtomMatch,
+    Chance,
+    HeadMatch,
+    TensorChange,
+    WeightChanges,
+    atoms_by_chance,
+    heads_by_chance,
+    match_atoms,
+    match_heads,
+    weight_changes,
+)
 from explorer.measures.distortion import DistortionCurves, distortion_curves, subspace_overlap
 from explorer.measures.experiment import Run, Setting, StepMeasures, run_experiment
 from explorer.measures.geometry import (
@@ -150,7 +162,9 @@ __all__ = [
     "RULES",
     "SPARSIFY",
     "TOP_TOKENS",
+    "AtomMatch",
     "Balance",
+    "Chance",
     "CkaMap",
     "CompressionFit",
     "DictionaryFit",
@@ -158,6 +172,7 @@ __all__ = [
     "Gaussianity",
     "HalfStep",
     "HeadEffect",
+    "HeadMatch",
     "Heads",
     "LayerFit",
     "LayerGeometry",
@@ -172,8 +187,11 @@ __all__ = [
     "Setting",
     "SparsityFit",
     "StepMeasures",
+    "TensorChange",
+    "WeightChanges",
     "absolute_cosines",
     "affinity",
+    "atoms_by_chance",
     "attention_map",
     "attention_rows",
     "axis_alignment",
@@ -207,6 +225,7 @@ __all__ = [
     "half_steps",
     "head_effects",
     "head_singular_values",
+    "heads_by_chance",
     "iou",
     "isotropic_subspaces_per_token",
     "ista_step",
@@ -227,6 +246,8 @@ __all__ = [
     "log_probabilities",
     "make_dictionary",
     "maskcut",
+    "match_atoms",
+    "match_heads",
     "mean_between",
     "measure_compression",
     "measure_curves",
@@ -280,5 +301,6 @@ __all__ = [
     "upsample",
     "upsample_smooth",
     "view_axes",
+    "weight_changes",
     "within_between",
 ]
