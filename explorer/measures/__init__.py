@@ -20,6 +20,13 @@ from explorer.measures.cloud import (
     cloud_strongest,
     cloud_vectors,
 )
+from explorer.measures.compare import (
+    AttentionChange,
+    ClassChange,
+    PredictionChange,
+    compare_attention,
+    compare_predictions,
+)
 from explorer.measures.compare_weights import (
     AtomMatch,
     Chance,
@@ -163,9 +170,11 @@ __all__ = [
     "SPARSIFY",
     "TOP_TOKENS",
     "AtomMatch",
+    "AttentionChange",
     "Balance",
     "Chance",
     "CkaMap",
+    "ClassChange",
     "CompressionFit",
     "DictionaryFit",
     "DistortionCurves",
@@ -182,6 +191,7 @@ __all__ = [
     "Mixture",
     "Patches",
     "PcaRgb",
+    "PredictionChange",
     "Run",
     "Segments",
     "Setting",
@@ -209,6 +219,8 @@ __all__ = [
     "cloud_strongest",
     "cloud_vectors",
     "coding_rate",
+    "compare_attention",
+    "compare_predictions",
     "cosine",
     "default_layer",
     "dictionary_fit",
