@@ -14,7 +14,7 @@ from explorer.figures.curves import layer_curve, mark_boundary, stacked_heads
 from explorer.figures.evaluation import Dots, Series, epoch_color, interval_dots, scale_curves
 from explorer.figures.ledger import cosine_curve, distortion_curve, ledger_curve
 from explorer.figures.maps import code_map
-from explorer.figures.matrices import MAX_CELLS, matrix_map, matrix_row, pair_matrix
+from explorer.figures.matrices import MAX_CELLS, cross_matrix, matrix_map, matrix_row, pair_matrix
 from explorer.figures.pictures import (
     heat_overlay,
     jpeg_bytes,
@@ -30,14 +30,18 @@ from explorer.figures.style import (
     ALIGNMENT_LABEL,
     ANGLE_LABEL,
     APART_LABEL,
+    ATOM_LABEL,
+    ATTENTION_CHANGE_LABEL,
     ATTENTION_LABEL,
     BITS_LABEL,
     BOX_KEPT_LABEL,
     BOX_OVERLAP_LABEL,
     CHANGE_LABEL,
+    CKA_LABEL,
     CODE_LABEL,
     COLUMN_COSINE_LABEL,
     CONSTANCY_LABEL,
+    CONTROL_COLOR,
     CONTROL_NAME,
     CORLOC_LABEL,
     COSINE_LABEL,
@@ -72,7 +76,9 @@ from explorer.figures.style import (
     STEP_LABEL,
     SUPPORT_LABEL,
     TOKEN_RATE_LABEL,
+    WEIGHT_CHANGE_LABEL,
     WHOLE_RATE_LABEL,
+    head_color,
 )
 
 __all__ = [
@@ -80,14 +86,18 @@ __all__ = [
     "ALIGNMENT_LABEL",
     "ANGLE_LABEL",
     "APART_LABEL",
+    "ATOM_LABEL",
+    "ATTENTION_CHANGE_LABEL",
     "ATTENTION_LABEL",
     "BITS_LABEL",
     "BOX_KEPT_LABEL",
     "BOX_OVERLAP_LABEL",
     "CHANGE_LABEL",
+    "CKA_LABEL",
     "CODE_LABEL",
     "COLUMN_COSINE_LABEL",
     "CONSTANCY_LABEL",
+    "CONTROL_COLOR",
     "CONTROL_NAME",
     "CORLOC_LABEL",
     "COSINE_LABEL",
@@ -123,6 +133,7 @@ __all__ = [
     "STEP_LABEL",
     "SUPPORT_LABEL",
     "TOKEN_RATE_LABEL",
+    "WEIGHT_CHANGE_LABEL",
     "WHOLE_RATE_LABEL",
     "Dots",
     "Series",
@@ -130,9 +141,11 @@ __all__ = [
     "code_map",
     "contact_sheet",
     "cosine_curve",
+    "cross_matrix",
     "distortion_curve",
     "epoch_color",
     "head_bars",
+    "head_color",
     "head_curves",
     "heat_overlay",
     "interval_dots",

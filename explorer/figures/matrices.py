@@ -98,34 +98,64 @@ def pair_matrix(
     values = finite(values, 2, "values")
     if values.shape[0] != values.shape[1] or not limits[0] < limits[1]:
         raise ValueError(f"expected K×K values and limits in order, got {values.shape} and {limits}")
-    look, names = style.quantity(label), _names(len(values))
     own = np.eye(len(values), dtype=bool)
+    axes = (style.HEAD_LABEL, style.HEAD_LABEL)
+    return _numbers(values, own, label, limits, axes, "heads %{y} and %{x}", text, title)
+
+
+def cross_matrix(
+    values: Array,
+    *,
+    label: str,
+    limits: tuple[float, float],
+    axes: tuple[str, str],
+    title: str = "",
+    text: str = ".2f",
+    marked: Sequence[tuple[int, int]] = (),
+) -> go.Figure:
+    """A number for every row of one run and column of another, written into its cell: layers with layers, heads with
+    heads.
+
+    values: (n,m), entry [0,0] is 1 with 1. limits: ends of the scale. axes: what rows and columns are. marked: pairs
+    (row, column) from 1 that are outlined. Raises ValueError for NaN, an empty array or limits that are not in order.
+    """
+    values = finite(values, 2, "values")
+    if not values.size or not limits[0] < limits[1]:
+        raise ValueError(f"expected values (n,m) and limits in order, got {values.shape} and {limits}")
+    where = f"{axes[0]} %{{y}}, {axes[1]} %{{x}}"
+    figure = _numbers(values, np.zeros(values.shape, bool), label, limits, axes, where, text, title)
+    for row, column in marked:
+        place = {"x0": column - 1.5, "x1": column - 0.5, "y0": row - 1.5, "y1": row - 0.5}
+        figure.add_shape(type="rect", line={"color": style.SELECTED_COLOR, "width": 3}, **place)
+    return figure
+
+
+def _numbers(
+    values: Array, empty: Array, label: str, limits: tuple[float, float], axes: tuple[str, str], where: str, text: str,
+    title: str,
+) -> go.Figure:  # fmt: skip
+    """Numbers as colours with the number in each cell, but for the empty ones; rows and columns count from 1."""
+    look = style.quantity(label)
     figure = go.Figure(
         go.Heatmap(
-            z=np.where(own, np.nan, values),
-            x=names,
-            y=names,
+            z=np.where(empty, np.nan, values),
+            x=_names(values.shape[1]),
+            y=_names(values.shape[0]),
             zmin=limits[0],
             zmax=limits[1],
             colorscale=style.RATE_SCALE,
             colorbar=style.colorbar(look),
-            text=np.where(own, "", np.vectorize(lambda v: format(v, text))(values)),
-            texttemplate="%{text}" if len(values) <= 12 else None,
+            text=np.where(empty, "", np.vectorize(lambda v: format(v, text))(values)),
+            texttemplate="%{text}" if max(values.shape) <= 12 else None,
             xgap=1,
             ygap=1,
-            hovertemplate=f"heads %{{y}} and %{{x}}: {style.hover('z', look)}<extra></extra>",
+            hovertemplate=f"{where}: {style.hover('z', look)}<extra></extra>",
             hoverongaps=False,
         )
     )
-    figure.update_xaxes(title=style.HEAD_LABEL, type="category", constrain="domain", showgrid=False)
-    figure.update_yaxes(
-        title=style.HEAD_LABEL,
-        type="category",
-        constrain="domain",
-        autorange="reversed",
-        scaleanchor="x",
-        showgrid=False,
-    )
+    shared = {"type": "category", "constrain": "domain", "showgrid": False}
+    figure.update_xaxes(title=axes[1], **shared)
+    figure.update_yaxes(title=axes[0], autorange="reversed", scaleanchor="x", **shared)
     return style.finish(figure, title, style.MAP_HEIGHT).update_layout(width=MAP_WIDTH)
 
 

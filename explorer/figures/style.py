@@ -55,6 +55,10 @@ BOX_KEPT_LABEL = "IoU with the undisturbed box"
 ACCURACY_LABEL = "accuracy (share)"
 APART_LABEL = "divergence of the heads (share of log<sub>2</sub> K)"
 CONSTANCY_LABEL = "cosine with the same head elsewhere"
+CKA_LABEL = "CKA (1 = the same)"
+ATTENTION_CHANGE_LABEL = "change of attention, JS (bits)"
+WEIGHT_CHANGE_LABEL = "relative change of the weights"
+ATOM_LABEL = "|cos| of matched atoms"
 LIFT_LABEL = "attention in the box ÷ its area"
 MASK_OVERLAP_LABEL = "mIoU"
 PRECISION_LABEL = "average precision"
@@ -128,6 +132,10 @@ QUANTITIES = {
         Quantity(ACCURACY_LABEL, "#2d87d2", ".1%"),
         Quantity(APART_LABEL, "#e0730d", ".1%"),
         Quantity(CONSTANCY_LABEL, "#9a7b4f", ".3f"),
+        Quantity(CKA_LABEL, "#14a085", ".3f"),
+        Quantity(ATTENTION_CHANGE_LABEL, "#c8502f", ".3f", "bits"),
+        Quantity(WEIGHT_CHANGE_LABEL, "#b4557f", ".3f"),
+        Quantity(ATOM_LABEL, "#2d87d2", ".3f"),
         Quantity(LIFT_LABEL, "#1e8a3c", ".2f"),
         Quantity(MASK_OVERLAP_LABEL, "#14a085", ".3f"),
         Quantity(PRECISION_LABEL, "#9669c5", ".3f"),

@@ -4,7 +4,7 @@ The browser gets the photo, the projections of a layer and its segmentations as 
 for the patch under the pointer: query = key = value = U_kᵀ LN(Z^ℓ), so the projections are all that it needs.
 """
 
-from explorer.lens.charts import bars_panel, curve_panel, histogram_panel
+from explorer.lens.charts import bars_panel, curve_panel, histogram_panel, runs_panel
 from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_id
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
@@ -29,6 +29,7 @@ __all__ = [
     "pack",
     "pack_arrays",
     "photo_feed",
+    "runs_panel",
     "segments_feed",
     "settings",
     "view_id",

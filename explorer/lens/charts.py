@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from explorer.figures import style
 from explorer.lens.panels import Panel
@@ -28,6 +31,22 @@ def curve_panel(
     lines += [] if ghost is None else [_series(style.GHOST_NAME, ghost, color, DOTTED)]
     lines += [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
     return _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation)
+
+
+def runs_panel(
+    title: str, label: str, runs: Sequence[tuple[str, str, Array]], controls: Sequence[Array], explanation: str = ""
+) -> Panel:
+    """A quantity at every layer of several runs, which may differ in depth. runs: name, colour, values (L,).
+
+    controls: the same of their random-init controls, drawn as one band from the least to the most.
+    """
+    lines = [_series(name, values, color, SOLID) for name, color, values in runs]
+    panel = _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation)
+    deepest = max(map(len, controls))
+    at = [np.array([values[i] for values in controls if i < len(values)]) for i in range(deepest)]
+    band = {"name": style.CONTROL_NAME, "color": style.CONTROL_COLOR}
+    ends = {"low": [float(v.min()) for v in at], "high": [float(v.max()) for v in at]}
+    return replace(panel, chart={**(panel.chart or {}), "band": band | ends})
 
 
 def bars_panel(

@@ -16,6 +16,8 @@ class Panel:
     title: above it. explanation: below it, before what the browser adds (layer, heads, patch).
     view, layer: what it shows, where that is not the lens's own view or layer. like: the view whose attention sets the
     ends of the scale, so that two panels can be compared. chart: see charts.py. scale, unit: of a map of numbers.
+    versus: the view that a panel of kind "versus" lays beside its own, each drawn as the kind `over` would be; names:
+    what the two are called.
     """
 
     kind: str
@@ -28,6 +30,9 @@ class Panel:
     chart: Mapping[str, Any] | None = None
     scale: str = "heat"
     unit: str = ""
+    versus: str = ""
+    over: str = ""
+    names: tuple[str, str] = ("", "")
 
 
 PANELS = {

@@ -37,7 +37,7 @@ class LensLook:
 @dataclass(frozen=True)
 class Section:
     """A row of panels under a title. strip: one small picture for each head instead, of the view that is named or of
-    the lens's own; wide: room for charts."""
+    the lens's own; wide: room for charts. columns: as many panels a row, 0 = as many as fit."""
 
     panels: Sequence[Panel] = ()
     title: str = ""
@@ -45,6 +45,7 @@ class Section:
     strip: bool = False
     wide: bool = False
     view: str = ""
+    columns: int = 0
 
 
 def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> dict[str, Any]:
@@ -103,5 +104,5 @@ def settings(
 
 def needs_attention(sections: Sequence[Section]) -> bool:
     """Whether a panel draws attention, so that the browser needs the projections."""
-    kinds = {panel.kind for section in sections for panel in section.panels}
+    kinds = {kind for section in sections for panel in section.panels for kind in (panel.kind, panel.over)}
     return bool(kinds & {"attention", "kept"}) or any(section.strip for section in sections)

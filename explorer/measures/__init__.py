@@ -27,6 +27,7 @@ from explorer.measures.compare import (
     compare_attention,
     compare_predictions,
 )
+from explorer.measures.compare_colours import shared_colours
 from explorer.measures.compare_weights import (
     AtomMatch,
     Chance,
@@ -292,6 +293,7 @@ __all__ = [
     "run_experiment",
     "second_eigenvector",
     "segment_trace",
+    "shared_colours",
     "span_overlap",
     "spread_mass",
     "strongest_subspace",

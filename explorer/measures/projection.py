@@ -56,13 +56,29 @@ def pca_rgb(projections: Array, grid: tuple[int, int], foreground: bool = True) 
     Source: Ma-Lab-Berkeley/CRATE, vis_utils/pca_visualization.py (where the side is chosen by hand, holes are
     filled and no percentile is cut).
     """
+    front, coordinates, explained = front_coordinates(projections, grid, foreground)
+    return as_colours(front, coordinates, explained, colour_ends(coordinates))
+
+
+def front_coordinates(projections: Array, grid: tuple[int, int], foreground: bool = True) -> tuple[Array, Array, Array]:
+    """What pca_rgb colours: the foreground, bool (rows,cols), its principal coordinates (n,3) and their shares (3,)."""
     features = patch_features(projections, grid)
     front = _foreground(features, grid) if foreground else np.ones(grid, bool)
-    coordinates, explained = pca_coordinates(features[front.ravel()], 3)
+    return front, *pca_coordinates(features[front.ravel()], 3)
+
+
+def colour_ends(coordinates: Array) -> tuple[Array, Array]:
+    """Which coordinates become 0 and 1 of a colour: the 1st and 99th percentile of each, (3,) and (3,)."""
     low, high = np.percentile(coordinates, [1, 99], axis=0)
-    span = np.where(high > low, high - low, 1.0)
-    rgb = np.zeros((*grid, 3))
-    rgb[front] = np.where(high > low, np.clip((coordinates - low) / span, 0.0, 1.0), 0.5)
+    return low, high
+
+
+def as_colours(front: Array, coordinates: Array, explained: Array, ends: tuple[Array, Array]) -> PcaRgb:
+    """Coordinates (n,3) of the foreground's patches as colours between these ends; one without a span is 0.5."""
+    low, high = ends
+    rgb = np.zeros((*front.shape, 3))
+    scaled = (coordinates - low) / np.where(high > low, high - low, 1.0)
+    rgb[front] = np.where(high > low, np.clip(scaled, 0.0, 1.0), 0.5)
     return PcaRgb(read_only(rgb), read_only(explained), read_only(front))
 
 

@@ -41,5 +41,5 @@ def compiled(function: Callable[..., Any], device: torch.device) -> Callable[...
         raise ExplorerError(f"--compile needs a C++ compiler ({' or '.join(names)}): install one, or leave it out.")
     # On a CPU the matcher would put torch's fused attention in place of the matrix products, which in bfloat16 halves
     # the speed of training a ViT.
-    options = {"pattern_matcher": False} if device.type == "cpu" else None
+    options: Any = {"pattern_matcher": False} if device.type == "cpu" else None
     return torch.compile(function, fullgraph=True, dynamic=False, options=options)

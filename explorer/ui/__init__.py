@@ -20,6 +20,9 @@ from explorer.ui.common import (
     title,
     top_line,
 )
+from explorer.ui.compare import compare_lens, layers_go, prediction_table, shown_rows
+from explorer.ui.compared import chosen_sides
+from explorer.ui.difference import difference_figures, difference_lens, difference_table
 from explorer.ui.evaluation import evaluations
 from explorer.ui.experiment import (
     drawn,
@@ -100,6 +103,7 @@ __all__ = [
     "before_and_after",
     "bounds_figure",
     "choose_photo",
+    "chosen_sides",
     "cloud_caption",
     "cloud_layout",
     "cloud_note",
@@ -107,7 +111,11 @@ __all__ = [
     "cloud_tokens",
     "code_maps",
     "code_note",
+    "compare_lens",
     "current_view",
+    "difference_figures",
+    "difference_lens",
+    "difference_table",
     "distortion",
     "distortion_curves",
     "draw_lens",
@@ -134,6 +142,7 @@ __all__ = [
     "layer_bar",
     "layer_downloads",
     "layer_slider",
+    "layers_go",
     "layers_lens",
     "ledger_figure",
     "ledger_lens",
@@ -151,6 +160,7 @@ __all__ = [
     "plot",
     "prediction_caption",
     "prediction_change",
+    "prediction_table",
     "prepare",
     "provider_line",
     "rate_kind",
@@ -162,6 +172,7 @@ __all__ = [
     "segment_settings",
     "segments",
     "show_problem",
+    "shown_rows",
     "sparse_steps",
     "sparsity_caption",
     "step_panel",

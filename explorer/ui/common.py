@@ -63,6 +63,7 @@ def navigation() -> StreamlitPage:
             st.Page("pages/knobs.py", title="Knobs", icon=":material/tune:"),
             st.Page("pages/subspaces.py", title="Subspaces", icon=":material/scatter_plot:"),
             st.Page("pages/ledger.py", title="Ledger", icon=":material/balance:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
             st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
             st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from explorer.ui.view import View
 
 FEEDS = "lens_feeds"
 """The container of the components that only bring data; the page's style hides it."""
-Maps = Callable[[View, int], dict[str, Array | Segments]]
+Maps = Callable[[View, int], Mapping[str, Array | Segments]]
 MAX_FEED_BYTES = 8_000_000
 """Layers beyond this many bytes are sent when the user comes near them."""
 MAX_PATCHES_AHEAD = 1200

@@ -34,6 +34,10 @@ class View:
     scale: int
     framing: str
 
+    def __repr__(self) -> str:
+        """Its key, so that a view can be an option of what is computed once (caches.once)."""
+        return f"View({self.key})"
+
     @property
     def file_stem(self) -> str:
         """How files that are taken away from this view begin: photo, model, and whether knobs are turned."""

@@ -116,3 +116,21 @@ def test_a_reference_line_is_named_in_the_legend():
 def test_what_is_refused(call):
     with pytest.raises(ValueError, match=r"expected|must|NaN|cannot"):
         call()
+
+
+def test_a_cross_matrix_takes_two_numbers_of_rows_and_outlines_pairs():
+    values = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+    figure = figures.cross_matrix(
+        values, label=figures.CKA_LABEL, limits=(0, 1), axes=("layer of A", "layer of B"), marked=[(2, 3)]
+    )
+    heat = figure.data[0]
+    np.testing.assert_allclose(heat.z, values)
+    assert (list(heat.y), list(heat.x)) == (["1", "2"], ["1", "2", "3"])
+    assert [(s.x0, s.x1, s.y0, s.y1) for s in figure.layout.shapes] == [(1.5, 2.5, 0.5, 1.5)]
+    assert (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text) == ("layer of A", "layer of B")
+
+
+@pytest.mark.parametrize("bad", [np.zeros((0, 2)), np.array([[np.nan]])])
+def test_a_cross_matrix_refuses_what_is_no_matrix(bad):
+    with pytest.raises(ValueError, match="values"):
+        figures.cross_matrix(bad, label=figures.CKA_LABEL, limits=(0, 1), axes=("a", "b"))

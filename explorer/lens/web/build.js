@@ -21,7 +21,8 @@ function build(lens) {
     const made = section.strip ? headPanels(lens, section.view) : section.panels.map((panel) => buildPanel(lens, panel));
     lens.panels.push(...made);
     const look = ["panels", section.strip && "strip", section.wide && "wide"].filter(Boolean).join(" ");
-    parts.push(element("div", { class: look }, ...made.map((panel) => panel.figure)));
+    const columns = section.columns && `grid-template-columns: repeat(${section.columns}, minmax(0, 24rem))`;
+    parts.push(element("div", { class: look, style: columns || false }, ...made.map((panel) => panel.figure)));
     return element("section", {}, ...parts);
   });
   lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, lens.said);
@@ -56,9 +57,10 @@ function buildPanel(lens, panel) {
   const bar = element("div", { class: "scale", hidden: true }, element("span"), element("i"), element("span"));
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => savePanel(lens, made, form));
-  const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", {}, panel.title)] : []),
+  const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", { title: panel.title }, panel.title)] : []),
     canvas, bar, element("figcaption", {}, caption), keep);
   const made = { ...panel, figure, canvas, bar, caption };
+  if (panel.kind === "versus") canvas.after(versusControls(lens, made));
   canvas.onpointermove = (event) => point(lens, pointedToken(lens, made, event));
   canvas.onpointerleave = canvas.onpointercancel = () => point(lens, null);
   canvas.onclick = (event) => {

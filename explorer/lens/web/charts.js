@@ -30,18 +30,18 @@ const valuesOf = (series, chart, layer) => (chart.kind === "bars" ? series.value
 /** How many places a chart has from left to right. */
 function placesOf(chart, layer, array) {
   if (chart.kind === "histogram") return array ? histogramOf(array).bins : 1;
-  return valuesOf(chart.series[0], chart, layer).length;
+  return Math.max(...chart.series.map((series) => valuesOf(series, chart, layer).length));
 }
 
 /** Draw a chart; `at` is the position (from 0) under the pointer, or null. Returns its caption. */
 function drawChart(svg, chart, { layer, width, accent, at }) {
   const { height, left, right, top, bottom } = CHART;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const every = chart.series.flatMap((series) => series.values.flat());
+  const every = chart.series.flatMap((series) => series.values.flat()).concat(chart.band?.low ?? [], chart.band?.high ?? []);
   const [least, most] = [Math.min(...every), Math.max(...every)];
   const room = 0.08 * (most - least || Math.abs(most) || 1);
   const [low, high] = chart.kind === "bars" ? [0, most + room] : [least - room, most + room];
-  const count = valuesOf(chart.series[0], chart, layer).length;
+  const count = placesOf(chart, layer);
   const x = (i) => left + ((i + 0.5) / count) * (width - left - right);
   const y = (value) => top + ((high - value) / (high - low)) * (height - top - bottom);
   const parts = [...axes(chart, { low, high, count, width, x, y }), ...legend(chart, width)];
@@ -49,6 +49,7 @@ function drawChart(svg, chart, { layer, width, accent, at }) {
     const line = { x1: x(layer - 1), x2: x(layer - 1), y1: top, y2: height - bottom, stroke: accent, "stroke-width": 1.5, "stroke-dasharray": "2 3" };
     parts.push(svgElement("line", line));
   }
+  if (chart.band) parts.push(bandOf(chart.band, x, y));
   for (const series of chart.series) parts.push(...(chart.kind === "bars" && series.colors ? barsOf : lineOf)(series, chart, { layer, x, y, count, width, at }));
   svg.replaceChildren(...parts);
   return chartCaption(chart, at ?? (chart.kind === "curve" ? layer - 1 : null), layer);
@@ -81,9 +82,17 @@ function axisTitles(chart, width) {
   ];
 }
 
+/** The area between two curves. */
+function bandOf({ low, high, color }, x, y) {
+  const point = (value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`;
+  const points = [...high.map(point), ...low.map(point).reverse()].join(" ");
+  return svgElement("polygon", { points, fill: color, "fill-opacity": 0.25, stroke: color, "stroke-opacity": 0.5 });
+}
+
 function legend(chart, width) {
   let at = CHART.left;
-  return chart.series.filter((series) => !series.colors).flatMap((series) => {
+  const named = chart.series.filter((series) => !series.colors);
+  return [...named, ...(chart.band ? [{ ...chart.band, dash: "none" }] : [])].flatMap((series) => {
     const start = at;
     at += 40 + 6.6 * series.name.length;
     if (at > width + 20) return [];
@@ -111,12 +120,20 @@ function barsOf(series, chart, { layer, x, y, count, width, at }) {
     svgElement("rect", { x: x(i) - wide / 2, width: wide, y: y(value), height: Math.max(y(0) - y(value), 0), fill: series.colors[i % series.colors.length], opacity: at === null || at === i ? 1 : 0.55 }));
 }
 
+/** Both ends of the band at a place, once where they are the same. */
+function spanText({ low, high }, at, chart) {
+  const [from, to] = [low[at], high[at]].map((value) => numberText(value, chart));
+  return from === to ? from : `${from} to ${to}`;
+}
+
 /** What the chart says at a position, or of the whole. */
 function chartCaption(chart, at, layer) {
   if (at === null) {
     const sum = valuesOf(chart.series[0], chart, layer).reduce((total, value) => total + value, 0);
     return chart.sum ? `layer ${layer}: ${chart.sum} = ${numberText(sum, chart)}` : `layer ${layer}`;
   }
-  const said = chart.series.map((series) => `${series.name} ${numberText(valuesOf(series, chart, layer)[at], chart)}`);
+  const here = chart.series.filter((series) => at < valuesOf(series, chart, layer).length);
+  const said = here.map((series) => `${series.name} ${numberText(valuesOf(series, chart, layer)[at], chart)}`);
+  if (chart.band && at < chart.band.low.length) said.push(`${chart.band.name} ${spanText(chart.band, at, chart)}`);
   return `${chart.xName} ${at + 1}: ${said.join(", ")}`;
 }

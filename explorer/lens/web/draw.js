@@ -20,7 +20,8 @@ function draw(lens) {
       if (!scenes.has(name)) scenes.set(name, sceneOf(lens, { view, layer: panel.layer }));
       return scenes.get(name);
     };
-    drawPanel(lens, panel, { ...scene(panel.view), like: panel.like && scene(panel.like).heat });
+    const [like, other] = [panel.like && scene(panel.like).heat, panel.versus && scene(panel.versus)];
+    drawPanel(lens, panel, { ...scene(panel.view), like, other });
   }
   const ready = !lens.data.attention || !missing(lens).length;
   lens.root.dataset.view = ready ? lens.data.view : "";
@@ -60,22 +61,30 @@ function sceneOf(lens, { view, layer } = {}) {
 const accentOf = (lens) => getComputedStyle(lens.root).getPropertyValue("--st-primary-color").trim() || "#ff4b4b";
 
 function drawPanel(lens, panel, scene) {
-  const { grid, feeds, rows, tokens, layer } = scene;
+  const { grid, rows, tokens } = scene;
   const { canvas } = panel;
   const context = canvas.getContext("2d");
   const [width, height] = panel.kind === "matrix" ? [480, 240] : [grid.width, grid.height];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const photo = store.photos.get(grid.photo);
-  if (photo?.complete && panel.kind !== "matrix") context.drawImage(photo, 0, 0, grid.width, grid.height);
+  if (panel.kind !== "matrix") layPhoto(context, scene);
   if (panel.kind === "head") return drawHead(lens, panel, scene, rows?.subarray((panel.head - 1) * tokens + 1, panel.head * tokens));
-  const name = `${panel.source}.${layer}`;
-  const found = { labels: feeds.segments.get(name), colours: feeds.segments.get(`${name}.colours`) };
-  const { caption, limits, text: words } = KINDS[panel.kind](context, scene, found, panel);
+  const { caption, limits, text: words } = KINDS[panel.kind](context, scene, segmentsOf(scene, panel.source), panel);
   const text = [caption, panel.explanation].filter(Boolean).join(", ");
   setText(panel.caption, text);
   canvas.setAttribute("aria-label", `${panel.title}: ${text}`);
   panel.bar.hidden = !limits;
   if (limits) showScale(panel.bar, limits, scene.look[panel.scale || "heat"], words ?? percent);
+}
+
+function layPhoto(context, { grid }) {
+  const photo = store.photos.get(grid.photo);
+  if (photo?.complete) context.drawImage(photo, 0, 0, grid.width, grid.height);
+}
+
+/** The segmentation of a scene's view and layer that is called so, as far as it has come. */
+function segmentsOf({ feeds, layer }, source) {
+  const name = `${source}.${layer}`;
+  return { labels: feeds.segments.get(name), colours: feeds.segments.get(`${name}.colours`) };
 }
 
 function drawHead(lens, panel, scene, values) {

@@ -1,0 +1,177 @@
+"""Pictures and curves of several runs side by side, and two of them over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, measures
+from explorer.lens import PANELS, LensLook, Panel, Section, layer_on, runs_panel
+from explorer.ui import caches
+from explorer.ui.common import heading
+from explorer.ui.compared import Side
+from explorer.ui.layers import layer_maps
+from explorer.ui.lens import draw_lens, lens_choice, view_name
+from explorer.ui.remembered import remembered
+from explorer.ui.view import View
+
+ROWS = {
+    "attention": "Attention",
+    "objects": "Objects (MaskCut)",
+    "parts": "Parts (PCA-RGB)",
+    "heads": "Every head",
+    "rate": "Rate of each token",
+    "tokens": "Tokens after the layer",
+    "curves": "Curves",
+    "prediction": "Prediction",
+}
+FIRST_ROWS = ("attention", "objects", "curves", "prediction")
+ROW_TEXTS = {
+    "attention": "Move over a picture: all show the attention of the patch at that place of the photo. ↔ lays two "
+    "over each other: swipe with its slider, or let them take turns.",
+    "objects": "What MaskCut finds on the projections of each, the first object in orange.",
+    "parts": "Three components of each one's foreground, turned onto A's: a colour means the same as far as it can.",
+    "rate": "What Rᶜ would lose without a patch. Each picture has its own scale.",
+    "tokens": "A sample: evenly spaced tokens (rows) by the first dimensions (columns). Blue below zero, red above.",
+}
+BY_INDEX, BY_DEPTH = "number", "depth"
+LAYERS_GO = {BY_INDEX: "by number", BY_DEPTH: "by share of the depth"}
+OVER = {"attention": ("attention", ""), "objects": ("objects", "maskcut"), "parts": ("colours", "shared")}
+"""What can be laid over each other: name → kind of panel, segmentation."""
+MOST_IN_A_ROW, LEAST_COLUMNS = 4, 3
+
+
+def shown_rows() -> list[str]:
+    """Which rows the page shows, kept in the URL as one text."""
+    text = remembered(_row_pills, "Rows", key="rows", default=" ".join(FIRST_ROWS), valid=_are_rows)
+    return [row for row in ROWS if row in text.split()]
+
+
+def _row_pills(label: str, key: str) -> str:
+    """Pills whose choice is one text, so that the URL can hold it."""
+    state, own = st.session_state, f"{key}_pills"
+    if own not in state:
+        state[own] = [row for row in ROWS if row in state[key].split()]
+    chosen = st.pills(
+        label, list(ROWS), selection_mode="multi", key=own, format_func=ROWS.__getitem__, label_visibility="collapsed"
+    )
+    state[key] = " ".join(row for row in ROWS if row in chosen)
+    return state[key]
+
+
+def _are_rows(text: str) -> bool:
+    return set(str(text).split()) <= set(ROWS)
+
+
+def layers_go(sides: Sequence[Side]) -> bool:
+    """Whether layers go together by their share of the depth; asked only where the depths differ."""
+    if len({side.view.card.layers for side in sides}) == 1:
+        return False
+    chosen = remembered(
+        st.segmented_control, "Layers go together", list(LAYERS_GO), key="layers_by", default=BY_DEPTH,
+        valid=list(LAYERS_GO), required=True, format_func=LAYERS_GO.__getitem__,
+    )  # fmt: skip
+    return chosen == BY_DEPTH
+
+
+def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool) -> None:
+    """Every chosen row with a picture of each side; pointer, layer and heads are shared."""
+    first, choice = sides[0].view, lens_choice(sides[0].view)
+    sections = [section for row in rows for section in _sections(row, sides)]
+    parts, numbers = "parts" in rows, bool({"rate", "tokens"} & set(rows))
+    maps = partial(compare_maps, like=first, by_depth=by_depth, parts=parts, numbers=numbers)
+    draw_lens(
+        first, choice, sections, LensLook(), key="compare_lens", others=[side.view for side in sides[1:]],
+        by_depth=by_depth, maps=maps if parts or numbers else None,
+    )()  # fmt: skip
+
+
+def _sections(row: str, sides: Sequence[Side]) -> list[Section]:
+    """One row of the page: a panel for each side, and beside two sides the one laid over the other."""
+    if row == "curves":
+        return [_curves(sides)]
+    if row == "heads":
+        return [Section(title=f"Every head of {side.title}", strip=True, view=view_name(side.view)) for side in sides]
+    if row == "prediction":
+        return []
+    panel = {
+        "attention": PANELS["attention"], "objects": PANELS["objects"],
+        "parts": Panel("colours", "", "shared"), "rate": Panel("map", "", "rate", scale="rate", unit="nats"),
+        "tokens": Panel("matrix", "", "z_next", scale="signed"),
+    }[row]  # fmt: skip
+    panels = [replace(panel, title=side.title, view=view_name(side.view)) for side in sides]
+    over = [_over(row, sides[0], side) for side in sides[1:]] if row in OVER else []
+    if len(sides) <= MOST_IN_A_ROW - len(over):
+        panels, over = [*panels, *over], []
+    wide, columns = row == "tokens", 0 if row == "tokens" else max(len(panels), LEAST_COLUMNS)
+    sections = [Section(panels, ROWS[row], ROW_TEXTS.get(row, ""), wide=wide, columns=columns)]
+    return [*sections, Section(over, columns=columns)] if over else sections
+
+
+def _over(row: str, a: Side, b: Side) -> Panel:
+    """A and another side laid over each other on one photo."""
+    kind, source = OVER[row]
+    return Panel(
+        "versus", f"{a.letter} ↔ {b.letter}", source, view=view_name(a.view), versus=view_name(b.view), over=kind,
+        names=(a.letter, b.letter),
+    )  # fmt: skip
+
+
+def _curves(sides: Sequence[Side]) -> Section:
+    """Both published curves of all sides, with the band of their random-init controls."""
+    own = [side.view.curves() for side in sides]
+    controls = [side.view.curves(control=True) for side in sides]
+    names = [(side.letter, side.color) for side in sides]
+    charts = []
+    for i, (title, label) in enumerate(
+        (("Compression: Rᶜ", figures.RATE_LABEL), ("Sparsity: non-zero entries", figures.NONZERO_LABEL))
+    ):
+        lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
+        charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
+    return Section(charts, ROWS["curves"], wide=True)
+
+
+def compare_maps(view: View, layer: int, like: View, by_depth: bool, parts: bool, numbers: bool) -> dict[str, Any]:
+    """What the rows of parts and numbers show of one side's layer. like: A, whose colours the parts take."""
+    found: dict[str, Any] = {}
+    if parts:
+        home = layer_on(layer, view.card.layers, like.card.layers, by_depth)
+        found["shared"] = _parts(view, layer, like, home)
+    if numbers:
+        of_layer = caches.once(view.key, layer_maps, view, layer=layer)
+        found |= {name: of_layer[name] for name in ("rate", "z_next")}
+    return found
+
+
+def _parts(view: View, layer: int, like: View, home: int) -> measures.Segments:
+    """The parts of a view's layer in the colours of another view's layer."""
+    sides = [
+        (one.trace.projections(number), measures.patches_of(one.trace, one.prepared))
+        for one, number in ((like, home), (view, layer))
+    ]
+    rgb = measures.shared_colours(*sides[0], *sides[1])
+    colours = rgb.rgb * rgb.foreground[..., None]
+    return measures.Segments("pca", layer, None, rgb.foreground.astype(np.uint8), colours)
+
+
+def prediction_table(sides: Sequence[Side]) -> None:
+    """The most probable classes of each side, with their probability in all."""
+    heading("Prediction", "The five most probable classes of each, softmax of the logits over its own classes.")
+    chances: list[dict[str, float]] = []
+    for side in sides:
+        card, shares = side.view.card, measures.probabilities(side.view.trace.logits[0])
+        chances.append({card.class_name(i): float(share) for i, share in enumerate(shares)})
+    top = dict.fromkeys(name for one in chances for name in sorted(one, key=one.__getitem__, reverse=True)[:5])
+    rows = [
+        {"class": name, **{side.title: one.get(name) for side, one in zip(sides, chances, strict=True)}} for name in top
+    ]
+    column = partial(st.column_config.ProgressColumn, min_value=0.0, max_value=1.0, format="percent")
+    st.dataframe(
+        rows, hide_index=True, width="stretch", key="compared_classes",
+        column_config={side.title: column() for side in sides},
+    )  # fmt: skip

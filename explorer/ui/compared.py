@@ -1,0 +1,204 @@
+"""What the Compare page compares: A, the model of the sidebar, and up to three others on the same photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.figures.style import HEAD_COLORS
+from explorer.trace import Knobs, LayerWeights
+from explorer.ui import caches, sidebar
+from explorer.ui.remembered import remembered
+from explorer.ui.turned import knobs_now
+from explorer.ui.view import View, make_view
+
+LETTERS = "ABCD"
+COLORS = (HEAD_COLORS[0], HEAD_COLORS[9], HEAD_COLORS[7], HEAD_COLORS[2])
+TRAINED, TURNED, DRAWN = "trained", "turned", "init"
+WEIGHTS = {TRAINED: "as trained", TURNED: "with the knobs as turned", DRAWN: "random init"}
+"""What runs: the file as it is, under the app's turned knobs, or with its weights drawn anew."""
+EMPTY = ""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One of those that are compared. stride: pixels, None = as A's as far as its patch allows."""
+
+    letter: str
+    card: ModelCard
+    weights: str = TRAINED
+    stride: int | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """A slot with its run. view: under the side's own trace, weights drawn anew included."""
+
+    slot: Slot
+    view: View
+    color: str
+
+    @property
+    def letter(self) -> str:
+        return self.slot.letter
+
+    @property
+    def name(self) -> str:
+        """What the pages call it: the model, and what is not as in its file."""
+        parts = [self.view.card.name]
+        if self.slot.weights == DRAWN:
+            parts.append(WEIGHTS[DRAWN])
+        if self.view.turned:
+            parts.append("knobs turned")
+        if self.slot.stride:
+            parts.append(f"stride {self.slot.stride}")
+        return ", ".join(parts)
+
+    @property
+    def title(self) -> str:
+        return f"{self.letter} · {self.name}"
+
+    def layer_weights(self) -> tuple[LayerWeights, ...]:
+        """The weights that ran, with η and λ as they are turned."""
+        return self.view.layer_weights(self.slot.weights == DRAWN)
+
+
+def chosen_sides() -> list[Side]:
+    """A and the chosen others, run side by side. Raises ExplorerError for what does not fit."""
+    choice = sidebar.choice()
+    if choice.card is None:
+        raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
+    if choice.photo is None:
+        st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
+        st.stop()
+    slots = _slots(choice.card)
+    framing = shared_framing([slot.card for slot in slots], choice.framing)
+    if framing != choice.framing:
+        st.caption("These models were trained on other crops of a photo, so all of them are shown the whole one.")
+    with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(slots)) as threads:
+        knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in slots]
+        views = list(threads.map(lambda slot, turned: _view(slot, choice, framing, turned), slots, knobs))
+    return [Side(slot, view, color) for slot, view, color in zip(slots, views, COLORS, strict=False)]
+
+
+def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
+    """The framing that shows all models the same part of the photo: the whole where their crops differ."""
+    crops = {round(card.preprocessing.crop / card.preprocessing.resize, 3) for card in cards}
+    return framing if len(crops) == 1 else "whole"
+
+
+def _view(slot: Slot, choice: sidebar.Choice, framing: str, knobs: Knobs) -> View:
+    card, photo = slot.card, choice.photo
+    assert photo is not None
+    size = choice.size if choice.size and choice.size % card.patch == 0 else None
+    stride = slot.stride or nearest_stride(card, choice.stride)
+    view = make_view(card, photo, size, stride, framing, knobs)
+    if slot.weights != DRAWN:
+        return view
+    return replace(view, trace=view.control_trace(), key=f"{view.key}|{DRAWN}")
+
+
+def nearest_stride(card: ModelCard, stride: int | None) -> int:
+    """The offered stride of a model that is nearest to the sidebar's."""
+    return min(sidebar.strides_of(card), key=lambda own: abs(own - (stride or card.patch)))
+
+
+def _slots(first: ModelCard) -> list[Slot]:
+    """A as the sidebar has it; the others from their boxes."""
+    cards = {card.name: card for card in caches.cards()}
+    turned = TURNED if knobs_now(first) != Knobs() else TRAINED
+    _presets(first, cards)
+    partner, drawn = first_partner(first, list(cards.values()))
+    found = [Slot(LETTERS[0], first, turned)]
+    for place, letter in zip(st.columns(len(LETTERS) - 1), LETTERS[1:], strict=True):
+        with place:
+            default = partner if letter == LETTERS[1] else EMPTY
+            slot = _slot(letter, cards, default, DRAWN if drawn and letter == LETTERS[1] else TRAINED)
+        found += [slot] if slot else []
+    return found
+
+
+def _slot(letter: str, cards: dict[str, ModelCard], partner: str, weights: str) -> Slot | None:
+    """The boxes of one of the others: its model, and how it runs."""
+    key, names = letter.lower(), [EMPTY, *cards]
+    name = remembered(
+        st.selectbox, f"**{letter}**", names, key=key, default=partner, valid=names,
+        format_func=lambda one: one or "nothing more",
+    )  # fmt: skip
+    if name == EMPTY:
+        return None
+    card = cards[name]
+    left, right = st.columns(2)
+    how = remembered(
+        left.selectbox, f"Weights of {letter}", list(WEIGHTS), key=f"{key}_runs", default=weights, valid=list(WEIGHTS),
+        format_func=WEIGHTS.__getitem__, label_visibility="collapsed",
+    )  # fmt: skip
+    strides = [0, *sidebar.strides_of(card)]
+    stride = remembered(
+        right.selectbox, f"Stride of {letter}", strides, key=f"{key}_stride", default=0, valid=strides,
+        format_func=lambda one: f"stride {one}" if one else "stride as A", label_visibility="collapsed",
+    )  # fmt: skip
+    return Slot(letter, card, how, stride or None)
+
+
+def run_of(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
+    """The models of the same training run by their epoch; empty where there are not two."""
+    run = card.provenance.get("run")
+    found = [one for one in cards if run and one.provenance.get("run") == run and epoch_of(one) is not None]
+    return sorted(found, key=lambda one: epoch_of(one) or 0.0) if len(found) > 1 else []
+
+
+def epoch_of(card: ModelCard) -> float | None:
+    """Passes over the training data, where the card says so."""
+    epoch = card.provenance.get("epoch")
+    return float(epoch) if isinstance(epoch, (int, float)) and not isinstance(epoch, bool) else None
+
+
+def first_partner(card: ModelCard, cards: Sequence[ModelCard]) -> tuple[str, bool]:
+    """What a model is first compared with, and whether its weights are drawn anew: the start of its own run, or its
+    own random-init control where the run has no start here or is it."""
+    run = run_of(card, cards)
+    return (run[0].name, False) if run and run[0].name != card.name else (card.name, True)
+
+
+def twins_of(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
+    """The last model of every other run with the same classes and another family or width."""
+    last: dict[object, ModelCard] = {}
+    for one in sorted(cards, key=lambda one: epoch_of(one) or 0.0):
+        if one.classes == card.classes and (one.family, one.dim) != (card.family, card.dim):
+            last[one.provenance.get("run") or one.name] = one
+    return list(last.values())
+
+
+def _presets(card: ModelCard, cards: dict[str, ModelCard]) -> None:
+    """Buttons that fill the boxes with what one would look at first."""
+    others = list(cards.values())
+    run = [one for one in run_of(card, others) if one.name != card.name]
+    spread = [run[round(i * (len(run) - 1) / 2)] for i in range(3)] if len(run) > 2 else run
+    offers: dict[str, list[tuple[str, str, int]]] = {"Before training": [(*_plain(first_partner(card, others)), 0)]}
+    if len(run) > 1:
+        offers["Epochs of this run"] = [(one.name, TRAINED, 0) for one in spread]
+    if twins := twins_of(card, others):
+        offers["Other families"] = [(one.name, TRAINED, 0) for one in twins[:3]]
+    strides = [stride for stride in sidebar.strides_of(card) if stride != sidebar.choice().stride]
+    offers["Other strides"] = [(card.name, TRAINED, stride) for stride in strides[:2]]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("Compare with")
+        for label, filled in offers.items():
+            st.button(label, key=f"preset_{label}", on_click=_fill, args=(filled,))
+
+
+def _plain(partner: tuple[str, bool]) -> tuple[str, str]:
+    return partner[0], DRAWN if partner[1] else TRAINED
+
+
+def _fill(filled: list[tuple[str, str, int]]) -> None:
+    """Put models, weights and strides into the boxes, and empty the rest."""
+    for i, letter in enumerate("bcd"):
+        name, weights, stride = filled[i] if i < len(filled) else (EMPTY, TRAINED, 0)
+        st.session_state.update({letter: name, f"{letter}_runs": weights, f"{letter}_stride": stride})

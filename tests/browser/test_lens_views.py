@@ -1,0 +1,143 @@
+"""Several views in one lens: one pointer, layers that go together, and two views over each other."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from explorer import lens
+from explorer.trace import Trace
+
+pytestmark = pytest.mark.browser
+
+PATCH, HEADS, WIDTH = 8, 3, 16
+LAYERS = {"v": 4, "w": 2}
+GRIDS = {"v": (4, 4), "w": (2, 2)}
+COLOURS = {"v": (200, 30, 30), "w": (30, 30, 200)}
+
+
+class Card:
+    name, heads, head_dim, patch, has_subspaces = "model", HEADS, WIDTH, PATCH, True
+
+    def __init__(self, view: str) -> None:
+        self.layers = LAYERS[view]
+
+
+def trace(view: str) -> Trace:
+    tokens = 1 + GRIDS[view][0] * GRIDS[view][1]
+    rng = np.random.default_rng(len(view))
+    points = {f"subspace.{n}": rng.standard_normal((1, HEADS, tokens, WIDTH)) for n in range(1, LAYERS[view] + 1)}
+    return Trace(Card(view), points, GRIDS[view], PATCH)  # pyright: ignore[reportArgumentType]
+
+
+def picture(view: str) -> np.ndarray:
+    rows, cols = GRIDS[view]
+    return np.full((rows * PATCH, cols * PATCH, 3), COLOURS[view], np.uint8)
+
+
+@pytest.fixture
+def tab(page: Page) -> Page:
+    """Two views of one photo, 4×4 and 2×2 patches, layers by depth; of w only layer 1 is here."""
+    page.set_content('<div style="width:900px"><div class="lens" role="application"></div></div>')
+    page.add_style_tag(content=lens.asset("lens.css"))
+    page.add_script_tag(content=lens.asset(*lens.SCRIPTS))
+    page.evaluate("""() => {
+        window.feed = (text) => receive(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+        window.sent = [];
+    }""")
+    for view in LAYERS:
+        bring(page, lens.photo_feed(f"photo {view}", picture(view)))
+    for view, layer in (("v", 1), ("v", 2), ("v", 3), ("v", 4), ("w", 1)):
+        bring(page, lens.attention_feed(view, trace(view), layer))
+    attention = [lens.Panel("attention", f"Attention {view}", view=view) for view in LAYERS]
+    over = lens.Panel("versus", "Both", view="v", versus="w", over="photo", names=("A", "B"))
+    sections = [lens.Section([*attention, over], columns=3), lens.Section(strip=True, view="w")]
+    grids = {view: lens.grid(trace(view), picture(view), photo=f"photo {view}") for view in LAYERS}
+    data = lens.settings(
+        "v", grids, Card("v"), lens.LensChoice(1, (), 0), sections, lens.LensLook(), by_depth=True,  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
+    page.evaluate(
+        """text => {
+            window.made = createLens(document.querySelector('.lens'));
+            update(made, JSON.parse(text), (chosen) => sent.push(chosen));
+        }""",
+        json.dumps(data),
+    )
+    expect(page.locator(".lens")).to_have_attribute("data-layer", "1")
+    return page
+
+
+def bring(page: Page, feed: bytes) -> None:
+    page.evaluate("text => feed(text)", base64.b64encode(feed).decode())
+
+
+def test_a_patch_under_the_pointer_is_that_place_in_every_view(tab: Page):
+    image = tab.get_by_role("img", name="Attention w")
+    box = image.bounding_box()
+    assert box
+    image.hover(position={"x": 0.9 * box["width"], "y": 0.6 * box["height"]})
+    expect(tab.get_by_text("of the patch in row 3, column 4")).to_be_visible()
+    expect(tab.get_by_text("of the patch in row 2, column 2")).to_be_visible()
+
+
+def test_layers_go_together_and_one_that_is_not_here_is_asked_for(tab: Page):
+    tab.locator(".lens").focus()
+    for _ in range(3):
+        tab.keyboard.press("]")
+    expect(tab.get_by_text("layer 4, mean of all heads, of CLS")).to_be_visible()
+    expect(tab.get_by_text("layer 2 is on its way…")).to_be_visible()
+    tab.wait_for_function("sent.length && sent.at(-1).layer === 4")
+    assert tab.evaluate("sent.at(-1).have") == {"v": [1, 2, 3, 4], "w": [1]}
+    bring(tab, lens.attention_feed("w", trace("w"), 2))
+    expect(tab.locator(".lens")).to_have_attribute("data-layer", "4")
+    expect(tab.get_by_text("layer 2, mean of all heads, of CLS")).to_be_visible()
+
+
+def test_layers_go_together_as_in_python(tab: Page):
+    cases = [(layer, 8, others, by) for layer in range(1, 9) for others in (1, 3, 8, 12) for by in (True, False)]
+    found = tab.evaluate(
+        """cases => cases.map(([layer, layers, others, byDepth]) =>
+            layerOn({ view: 'a', byDepth, views: { a: { layers }, b: { layers: others } } }, layer, 'b'))""",
+        [list(case) for case in cases],
+    )
+    assert found == [lens.layer_on(*case) for case in cases]
+
+
+def test_a_strip_shows_the_heads_of_its_own_view(tab: Page):
+    expect(tab.get_by_role("img", name="Attention of head")).to_have_count(HEADS)
+    assert tab.evaluate("made.panels.filter((panel) => panel.kind === 'head').every((panel) => panel.view === 'w')")
+
+
+def pixel(page: Page, across: float) -> list[int]:
+    """Colour of the picture of both views, at a share of its width, half-way down."""
+    return page.evaluate(
+        """across => {
+            const { canvas } = made.panels.find((panel) => panel.kind === 'versus');
+            const data = canvas.getContext('2d').getImageData(across * canvas.width, canvas.height / 2, 1, 1).data;
+            return [...data.subarray(0, 3)];
+        }""",
+        across,
+    )
+
+
+def test_two_views_are_swiped_over_each_other(tab: Page):
+    np.testing.assert_allclose(pixel(tab, 0.25), COLOURS["v"], atol=6)  # a JPEG's colours
+    np.testing.assert_allclose(pixel(tab, 0.75), COLOURS["w"], atol=6)
+    slider = tab.get_by_role("slider", name="How much of the picture is A")
+    slider.fill("100")
+    tab.wait_for_function("made.frame === null")
+    np.testing.assert_allclose(pixel(tab, 0.75), COLOURS["v"], atol=6)
+
+
+def test_blinking_they_take_turns_until_it_is_stopped(tab: Page):
+    button = tab.get_by_role("button", name="Blink")
+    button.click()
+    for name in ("B", "A"):
+        expect(tab.get_by_text(f"now {name}")).to_be_visible()
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    expect(tab.get_by_text("left A, right B")).to_be_visible()

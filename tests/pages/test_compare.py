@@ -1,0 +1,140 @@
+"""The Compare page: every pair of families, the differences against the measures, and models that come and go."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+
+from explorer import measures, zoo
+from explorer.card import METADATA_KEY
+from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, shared_framing, twins_of
+from explorer.ui.difference import MEANINGS
+
+
+def table(tested) -> dict[str, dict[str, str]]:
+    """The table of differences: row → column → text."""
+    frame = tested.dataframe[0].value
+    return {row["from A to the others"]: row for row in frame.to_dict("records")}
+
+
+@pytest.mark.parametrize("other", ["crate", "crate_alpha", "vit"])
+@pytest.mark.parametrize("part", ["pictures", "numbers"])
+def test_every_family_stands_beside_crate(app, other, part):
+    rows = "attention objects parts heads rate tokens curves prediction"
+    tested = app("compare", model="crate", b=other, c=other, c_runs="init", comparison=part, rows=rows)
+    assert not tested.exception
+    assert not tested.error
+    assert len(tested.dataframe) >= 1
+
+
+def test_a_model_and_itself_do_not_differ(app):
+    tested = app("compare", model="crate", b="crate", b_runs="trained", comparison="numbers")
+    assert not tested.exception
+    (column,) = [name for name in tested.dataframe[0].value.columns if name.startswith("A → ")]
+    found = [row[column] for row in table(tested).values()]
+    assert found == ["0.000", "1", "0.000", "0.000", "1.000", "1.000", "0.000", "1.000", "1.000", "0.000"]
+
+
+def test_the_control_differs_as_the_measures_say(app, cards):
+    tested = app("compare", model="crate", b="crate", b_runs="init", comparison="numbers")
+    rows = table(tested)
+    assert len(rows) == len(MEANINGS)
+    (column,) = [name for name in tested.dataframe[0].value.columns if name.startswith("A → ")]
+    assert "random init" in column
+    card = cards["crate"]
+    own, drawn = zoo.layer_weights(card), zoo.layer_weights(card, zoo.draw_control(card))
+    match = measures.match_heads(own[0], drawn[0])
+    assert match is not None
+    assert rows["subspaces: overlap of matched heads"][column] == f"{match.mean:.3f}"
+    changes = measures.weight_changes(zoo.load_weights(card, card.init), zoo.draw_control(card))
+    median = np.median([one.relative for one in changes.tensors])
+    assert rows["weights: median relative change"][column] == f"{median:.3f}"
+
+
+def test_a_vit_has_no_dictionary_to_compare(app):
+    rows = table(app("compare", model="crate", b="vit", comparison="numbers"))
+    (column,) = [name for name in next(iter(rows.values())) if name.startswith("A → ")]
+    assert rows["dictionary: |cos| of matched atoms"][column] == ""
+
+
+def test_alone_there_is_nothing_to_tell_apart(app):
+    tested = app("compare", model="crate", b="", comparison="numbers")
+    tested.selectbox(key="b").set_value("").run()
+    assert not tested.exception
+    assert any("Choose a model for B" in info.value for info in tested.info)
+
+
+def test_a_model_that_goes_while_it_is_compared_is_a_word_or_an_empty_box(app, cards, monkeypatch, tmp_path):
+    for family in ("crate", "vit"):
+        shutil.copy(cards[family].path, tmp_path / f"{family}.onnx")
+    tested = app("compare", model="crate", b="vit")
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+    tested.run()
+    assert not tested.exception
+    (tmp_path / "vit.onnx").unlink()
+    tested.run()
+    assert not tested.exception
+    assert tested.selectbox(key="b").value != "vit"
+
+
+def made_run(cards, folder) -> list:
+    """Three epochs of one run and a model of another."""
+    found = []
+    for name, run, epoch in (("late", "made", 9), ("start", "made", 0), ("middle", "made", 3.5), ("alone", "x", 1)):
+        model = onnx.load(cards["crate"].path)
+        entry = next(e for e in model.metadata_props if e.key == METADATA_KEY)
+        card = dataclasses.replace(cards["crate"], provenance={"run": run, "epoch": epoch})
+        entry.value = card.to_metadata()
+        found.append(zoo.install(model.SerializeToString(), name, folder))
+    return found
+
+
+def test_a_run_is_in_the_order_of_its_epochs_and_starts_with_its_first(cards, tmp_path):
+    late, start, middle, alone = made_run(cards, tmp_path)
+    zoo_cards = [late, start, middle, alone]
+    assert [card.name for card in run_of(late, zoo_cards)] == ["start", "middle", "late"]
+    assert run_of(alone, zoo_cards) == []
+    assert first_partner(late, zoo_cards) == ("start", False)
+    assert first_partner(start, zoo_cards) == ("start", True)
+    assert epoch_of(dataclasses.replace(alone, provenance={"epoch": True})) is None
+
+
+def test_twins_know_the_same_classes_and_are_built_in_another_way(cards):
+    found = twins_of(cards["crate"], list(cards.values()))
+    assert all(card.classes == cards["crate"].classes and card.name != "crate" for card in found)
+    other = dataclasses.replace(cards["vit"], classes=("something else",))
+    assert twins_of(cards["crate"], [cards["crate"], other]) == []
+
+
+def test_presets_fill_the_boxes(app, cards, monkeypatch, tmp_path):
+    made_run(cards, tmp_path)
+    tested = app("compare")
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+    tested.run()
+    tested.selectbox(key="model").set_value("late").run()
+    tested.button(key="preset_Epochs of this run").click().run()
+    assert not tested.exception
+    chosen = [tested.selectbox(key=letter).value for letter in "bcd"]
+    assert set(chosen) <= {"start", "middle", "late", ""}
+    assert chosen[2] == ""
+
+
+def test_models_that_crop_in_other_ways_see_the_whole_photo(cards):
+    crate = cards["crate"]
+    wider = dataclasses.replace(crate.preprocessing, resize=2 * crate.preprocessing.crop)
+    other = dataclasses.replace(crate, preprocessing=wider)
+    assert shared_framing([crate, crate], "crop") == "crop"
+    assert shared_framing([crate, other], "crop") == "whole"
+    assert nearest_stride(crate, 100) == crate.patch
+    assert nearest_stride(crate, 1) == 1
+
+
+def test_the_pictures_of_a_link_come_back(app):
+    tested = app("compare", model="crate", rows="parts curves")
+    assert tested.query_params["rows"] == "parts curves"
+    assert sorted(tested.pills(key="rows_pills").value) == ["curves", "parts"]
+    tested.pills(key="rows_pills").set_value(["prediction"]).run()
+    assert tested.query_params["rows"] == "prediction"
+    assert len(tested.dataframe) == 1
