@@ -67,6 +67,14 @@ class Prepared:
         return self.data.shape[-1]
 
 
+def layer_on(layer: int, layers: int, others: int, by_depth: bool) -> int:
+    """The layer of a network of `others` layers that goes with a layer of one of `layers`: at the same share of the
+    depth, or of the same number as far as there are so many. The browser's twin is layerOn in lens/web/draw.js."""
+    if not by_depth or layers == 1:
+        return min(layer, others)
+    return 1 + int((layer - 1) * (others - 1) / (layers - 1) + 0.5)
+
+
 def patch_grid(height: int, width: int, patch: int, stride: int) -> tuple[int, int]:
     """Rows and columns of patches that a stride fits into an image: 1 + ⌊(size − patch)/stride⌋ each."""
     return 1 + (height - patch) // stride, 1 + (width - patch) // stride

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import cli, summary, zoo
+from explorer import cli, measures, summary, zoo
 from explorer.inputs.gallery import gallery_photo
 from explorer.measures import Balance, LayerLedger, Segments, half_steps
 from tests.conftest import pixels
@@ -318,3 +318,50 @@ def test_report_refuses_what_is_no_picture_in_one_sentence(command, tmp_path):
     assert "notes.jpg" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "r.html").exists()
+
+
+def test_compare_gives_the_numbers_of_the_measures(command, cards, tmp_path):
+    code, out, _ = command(
+        "compare", "crate", "crate_alpha", PHOTO, "--control", "--layer", 2, "--json", "-o", tmp_path
+    )
+    assert code == 0
+    (found,) = json.loads(out)["comparisons"]
+    assert [pair["b"] for pair in found["pairs"]] == ["crate_alpha", "crate, random init"]
+    drawn = found["pairs"][1]["differences"]
+    card = cards["crate"]
+    own, new = zoo.layer_weights(card), zoo.layer_weights(card, zoo.draw_control(card))
+    match = measures.match_heads(own[1], new[1])
+    assert match is not None
+    assert drawn["head_overlap"]["value"] == pytest.approx(match.mean)
+    assert drawn["cka"]["value"] < 1
+    written = json.loads((tmp_path / "kangaroo.json").read_text())
+    assert written["pairs"] == found["pairs"]
+    with Image.open(tmp_path / "kangaroo.png") as sheet:
+        assert sheet.width > 3 * 320
+
+
+def test_compare_of_a_model_with_itself_finds_no_difference(command):
+    _, out, _ = command("compare", "crate", "crate", PHOTO, "--json")
+    values = {key: one["value"] for key, one in json.loads(out)["comparisons"][0]["pairs"][0]["differences"].items()}
+    assert values["rank"] == 1
+    expected = {"kl_nats": 0, "attention_js_bits": 0, "cls_attention_js_bits": 0, "mask_iou": 1, "cka": 1,
+                "procrustes": 0, "head_overlap": 1, "atom_cosine": 1, "weight_change": 0}  # fmt: skip
+    assert {key: values[key] for key in expected} == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("crate", PHOTO), "two models"),
+        (("crate", "vit"), "a picture behind"),
+        ((PHOTO, "crate", "vit"), "models first"),
+        (("crate", "vit", "nobody"), "no model"),
+        (("crate", "vit", PHOTO, "--layer", 9), "no layer 9"),
+        (("crate", "vit", "missing.jpg"), "does not exist"),
+    ],
+)
+def test_compare_refuses_in_one_sentence(command, arguments, words):
+    code, _, err = command("compare", *arguments)
+    assert code == 2
+    assert words in err.lower()
+    assert err.count("\n") == 1

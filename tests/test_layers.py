@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub": {"errors"},
     "figures": {"trace"},
     "ablate": LOW,
+    "compare": {"zoo", "runtime", "measures", "trace", "card"},
     "summary": {*LOW, "figures"},
     "lens": {"trace", "card", "measures", "figures"},
     "report": {"lens", "figures", "inputs", "measures", "runtime", "summary", "trace", "card", "zoo"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "browser_bench": {"browser", "lens", "trace", "card"},
     "umap_worker": set(),
     "launch": {"ui"},  # no part of ui: importing that package first starts the server 0.2 s later
-    "ui": {*LOW, "ablate", "evaluation", "knobs", "hub", "figures", "lens", "report", "summary"},
+    "ui": {*LOW, "ablate", "compare", "evaluation", "knobs", "hub", "figures", "lens", "report", "summary"},
     "pages": {"ui", "measures", "figures", "trace"},
     "streamlit_app": {"ui", "measures", "figures", "trace", "errors"},
     "models": set(),
@@ -47,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *LOW,
         "ablate",
+        "compare",
         "hub",
         "figures",
         "summary",

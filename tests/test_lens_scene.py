@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from explorer.lens import layer_on, runs_panel
+from explorer.lens import runs_panel
+from explorer.trace import layer_on
 
 
 @pytest.mark.parametrize(

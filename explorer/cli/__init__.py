@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from explorer.cli import bench, evaluation, files, models, start, tables, training
+from explorer.cli import bench, compare, evaluation, files, models, start, tables, training
 from explorer.errors import ExplorerError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ledger": tables.ledger,
     "segment": files.segment,
     "ablate": tables.ablate,
+    "compare": compare.compare,
     "report": files.report,
     "bench": bench.bench,
     "prepare": training.prepare,

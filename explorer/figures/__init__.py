@@ -21,6 +21,7 @@ from explorer.figures.pictures import (
     label_overlay,
     png_bytes,
     rgb_overlay,
+    sheet,
     threshold_overlay,
 )
 from explorer.figures.spaces import subspace_cloud
@@ -168,6 +169,7 @@ __all__ = [
     "reference_line",
     "rgb_overlay",
     "scale_curves",
+    "sheet",
     "stacked_heads",
     "subspace_cloud",
     "threshold_overlay",

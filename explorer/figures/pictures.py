@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from explorer.figures import style
 from explorer.figures.checks import finite, picture_of, share
 from explorer.trace import Array
 
 ROBUST_PERCENTILES = (1.0, 99.0)
+SHEET_TEXT, SHEET_GAP = 18, 12
+"""Pixels of a sheet's letters, and between its pictures."""
 THICK_OUTLINE_FROM = 160
 """Shorter side in pixels from which an outline is 2 px wide."""
 
@@ -63,6 +66,48 @@ def rgb_overlay(picture: Array, rgb: Array, foreground: Array, alpha: float = 0.
     _same_size(picture, foreground)
     colors = np.where(foreground[..., None], np.clip(rgb, 0, 1) * 255, 0)
     return _blend(picture, colors, alpha)
+
+
+def sheet(pictures: Sequence[Sequence[Array]], columns: Sequence[str], rows: Sequence[str], side: int = 320) -> Array:
+    """Pictures in rows and columns with their names, on white: uint8 (H,W,3).
+
+    pictures: a list for each row, each picture (h,w,3), resized to a longer side of `side` pixels. columns, rows: a
+    name for each; one that is too long for its column is cut. Raises ValueError if the counts differ.
+    """
+    if len(pictures) != len(rows) or any(len(row) != len(columns) for row in pictures) or not columns:
+        raise ValueError(f"{len(rows)} rows and {len(columns)} columns do not fit the pictures")
+    font = ImageFont.load_default(SHEET_TEXT)
+    tiles = [[_fitted(picture_of(picture), side) for picture in row] for row in pictures]
+    heights = [max(tile.height for tile in row) for row in tiles]
+    left, line, step = SHEET_GAP + 8 * SHEET_TEXT, 2 * SHEET_TEXT, side + SHEET_GAP
+    size = (left + step * len(columns), line + sum(heights) + SHEET_GAP * len(rows))
+    page = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(page)
+    for i, name in enumerate(columns):
+        draw.text((left + i * step, SHEET_TEXT // 2), _cut(name, font, side), "black", font)
+    top = line
+    for name, row, height in zip(rows, tiles, heights, strict=True):
+        draw.text((SHEET_GAP, top), _cut(name, font, left - 2 * SHEET_GAP), "black", font)
+        for i, tile in enumerate(row):
+            page.paste(tile, (left + i * step, top))
+        top += height + SHEET_GAP
+    return np.asarray(page)
+
+
+def _fitted(picture: Array, side: int) -> Image.Image:
+    """A picture whose longer side is `side` pixels."""
+    image = Image.fromarray(picture)
+    factor = side / max(image.size)
+    return image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC)
+
+
+def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
+    """A text of at most so many pixels, with … where it was cut."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
 
 
 def png_bytes(picture: Array) -> bytes:

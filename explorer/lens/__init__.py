@@ -8,7 +8,7 @@ from explorer.lens.charts import bars_panel, curve_panel, histogram_panel, runs_
 from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_id
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
-from explorer.lens.scene import LensChoice, LensLook, Section, grid, layer_on, needs_attention, settings
+from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
 from explorer.lens.web import SCRIPTS, asset
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "curve_panel",
     "grid",
     "histogram_panel",
-    "layer_on",
     "needs_attention",
     "pack",
     "pack_arrays",

@@ -61,14 +61,6 @@ def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> 
     return shape | {"photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
 
 
-def layer_on(layer: int, layers: int, others: int, by_depth: bool) -> int:
-    """The layer of a network of `others` layers that goes with a layer of one of `layers`: at the same share of the
-    depth, or of the same number as far as there are so many. The browser's twin is layerOn in web/draw.js."""
-    if not by_depth or layers == 1:
-        return min(layer, others)
-    return 1 + int((layer - 1) * (others - 1) / (layers - 1) + 0.5)
-
-
 def settings(
     view: str,
     grids: Mapping[str, Mapping[str, Any]],
@@ -89,8 +81,8 @@ def settings(
 
     view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
     that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer" and
-    "heads". page: lenses of one page share layer, heads and token. by_depth: see layer_on. file: how files saved from
-    it begin.
+    "heads". page: lenses of one page share layer, heads and token. by_depth: see trace.layer_on. file: how files
+    saved from it begin.
     """
     return {
         "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,

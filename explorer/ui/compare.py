@@ -11,7 +11,8 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.lens import PANELS, LensLook, Panel, Section, layer_on, runs_panel
+from explorer.lens import PANELS, LensLook, Panel, Section, runs_panel
+from explorer.trace import layer_on
 from explorer.ui import caches
 from explorer.ui.common import heading
 from explorer.ui.compared import Side

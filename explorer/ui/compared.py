@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from explorer.card import ModelCard
+from explorer.compare import Run, shared_framing
 from explorer.errors import ExplorerError
 from explorer.figures.style import HEAD_COLORS
-from explorer.trace import Knobs, LayerWeights
+from explorer.trace import Knobs
 from explorer.ui import caches, sidebar
 from explorer.ui.remembered import remembered
 from explorer.ui.turned import knobs_now
@@ -63,9 +64,11 @@ class Side:
     def title(self) -> str:
         return f"{self.letter} · {self.name}"
 
-    def layer_weights(self) -> tuple[LayerWeights, ...]:
-        """The weights that ran, with η and λ as they are turned."""
-        return self.view.layer_weights(self.slot.weights == DRAWN)
+    @property
+    def run(self) -> Run:
+        """What explorer.compare compares: the trace, and the weights that ran, with η and λ as they are turned."""
+        view, drawn = self.view, self.slot.weights == DRAWN
+        return Run(view.card, view.prepared, view.trace, view.layer_weights(drawn), drawn, view.key)
 
 
 def chosen_sides() -> list[Side]:
@@ -84,12 +87,6 @@ def chosen_sides() -> list[Side]:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in slots]
         views = list(threads.map(lambda slot, turned: _view(slot, choice, framing, turned), slots, knobs))
     return [Side(slot, view, color) for slot, view, color in zip(slots, views, COLORS, strict=False)]
-
-
-def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
-    """The framing that shows all models the same part of the photo: the whole where their crops differ."""
-    crops = {round(card.preprocessing.crop / card.preprocessing.resize, 3) for card in cards}
-    return framing if len(crops) == 1 else "whole"
 
 
 def _view(slot: Slot, choice: sidebar.Choice, framing: str, knobs: Knobs) -> View:

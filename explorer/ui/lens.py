@@ -12,7 +12,7 @@ from streamlit.components.v2 import component
 from explorer import lens
 from explorer.lens import LensChoice, LensLook, Panel, Section
 from explorer.measures import METHODS, Segments, segment_trace
-from explorer.trace import Array
+from explorer.trace import Array, layer_on
 from explorer.ui import caches
 from explorer.ui.remembered import PAGE, remembered
 from explorer.ui.view import View
@@ -82,7 +82,7 @@ def draw_lens(
 
     What is in view is sent first; then the other layers, nearest first (ahead). Layers that the browser has are not
     sent again. others: views beside the page's own that panels show. by_depth: how their layers go with
-    this view's (lens.layer_on). layer_key: as in lens_choice.
+    this view's (trace.layer_on). layer_key: as in lens_choice.
     maps: a layer's numbers for panels of kind map and matrix, or segmentations, by the name of their source.
     Returns what segments, measures and sends the rest: call it when everything quicker has been drawn. Without maps,
     segmentations and attention there is no rest.
@@ -98,7 +98,7 @@ def draw_lens(
     fixed, layer = {panel.layer for panel in panels} - {0}, choice.layer
 
     def own(one: View, layer: int) -> int:
-        return lens.layer_on(layer, view.card.layers, one.card.layers, by_depth)
+        return layer_on(layer, view.card.layers, one.card.layers, by_depth)
 
     shown = {it: fixed | {own(one, layer)} for it, one in views.items()}
     have: dict[str, set[int]] = {it: set(chosen.get("have", {}).get(it, ())) for it in views}

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from explorer import lens
-from explorer.trace import Trace
+from explorer.trace import Trace, layer_on
 
 pytestmark = pytest.mark.browser
 
@@ -104,7 +104,7 @@ def test_layers_go_together_as_in_python(tab: Page):
             layerOn({ view: 'a', byDepth, views: { a: { layers }, b: { layers: others } } }, layer, 'b'))""",
         [list(case) for case in cases],
     )
-    assert found == [lens.layer_on(*case) for case in cases]
+    assert found == [layer_on(*case) for case in cases]
 
 
 def test_a_strip_shows_the_heads_of_its_own_view(tab: Page):

@@ -139,3 +139,16 @@ def test_heat_with_nan_is_refused(bad):
 def test_what_does_not_fit_is_refused(call):
     with pytest.raises(ValueError, match=r"must be|enlarge it first"):
         call()
+
+
+def test_a_sheet_has_its_pictures_in_rows_and_columns():
+    red, blue = np.full((10, 20, 3), [255, 0, 0], np.uint8), np.full((20, 10, 3), [0, 0, 255], np.uint8)
+    page = figures.sheet(
+        [[red, blue], [blue, red]], ["A", "a name that is far too long for it"], ["one", "two"], side=40
+    )
+    assert page.shape[2] == 3
+    assert [tuple(page[y, x]) for y, x in ((40, 160), (40, 212), (90, 160), (90, 212))] == [
+        (255, 0, 0), (0, 0, 255), (0, 0, 255), (255, 0, 0),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="do not fit"):
+        figures.sheet([[red]], ["A", "B"], ["one"])

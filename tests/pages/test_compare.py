@@ -9,8 +9,8 @@ import pytest
 
 from explorer import measures, zoo
 from explorer.card import METADATA_KEY
-from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, shared_framing, twins_of
-from explorer.ui.difference import MEANINGS
+from explorer.compare import SCALES, shared_framing
+from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, twins_of
 
 
 def table(tested) -> dict[str, dict[str, str]]:
@@ -40,7 +40,7 @@ def test_a_model_and_itself_do_not_differ(app):
 def test_the_control_differs_as_the_measures_say(app, cards):
     tested = app("compare", model="crate", b="crate", b_runs="init", comparison="numbers")
     rows = table(tested)
-    assert len(rows) == len(MEANINGS)
+    assert len(rows) == len(SCALES)
     (column,) = [name for name in tested.dataframe[0].value.columns if name.startswith("A → ")]
     assert "random init" in column
     card = cards["crate"]

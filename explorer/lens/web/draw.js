@@ -32,7 +32,7 @@ function draw(lens) {
   ask(lens);
 }
 
-/** The layer of a view that goes with a layer of the lens's own (scene.layer_on). */
+/** The layer of a view that goes with a layer of the lens's own (trace.layer_on). */
 function layerOn({ views, view: home, byDepth }, layer, view) {
   const [{ layers }, { layers: others }] = [views[home], views[view]];
   if (!byDepth || layers === 1) return Math.min(layer, others);

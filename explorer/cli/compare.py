@@ -1,0 +1,155 @@
+"""The command that compares models on pictures: the numbers of the Compare page, and its pictures side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from explorer import compare as comparing
+from explorer import figures, measures, zoo
+from explorer.card import ModelCard
+from explorer.cli.options import FramingOption, JsonOption, SizeOption, StrideOption
+from explorer.cli.output import console, print_json, write_file
+from explorer.compare import Run, differences, notes
+from explorer.errors import ExplorerError
+from explorer.inputs import prepare_input
+from explorer.trace import Array, Knobs, layer_on
+
+CONTROL_NAME = "random init"
+
+
+def compare(
+    things: Annotated[
+        list[str], typer.Argument(metavar="MODEL MODEL… INPUT…", help="Models, the first is A; then pictures.")
+    ],
+    layer: Annotated[int | None, typer.Option(help="Layer of A, from 1; by default the one before its last.")] = None,
+    head: Annotated[list[int] | None, typer.Option(help="From 1; by default the mean over heads.")] = None,
+    by_number: Annotated[bool, typer.Option("--by-number", help="Layers go together by number, not by depth.")] = False,
+    control: Annotated[bool, typer.Option("--control", help="Compare with A's random-init control as well.")] = False,
+    size: SizeOption = None,
+    stride: StrideOption = None,
+    framing: FramingOption = "crop",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A folder for a .png and a .json for each input.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare models with the first one on the same pictures: prediction, attention, masks, tokens, weights."""
+    cards, inputs = _sorted(things)
+    if len(cards) + control < 2:
+        raise ExplorerError("compare needs two models, or one and --control.")
+    if not inputs:
+        raise ExplorerError("compare needs a picture behind the models.")
+    layer = max(cards[0].layers - 1, 1) if layer is None else layer
+    if not 1 <= layer <= cards[0].layers:
+        raise ExplorerError(f"{cards[0].name} has no layer {layer}: choose 1 to {cards[0].layers}.")
+    framing = comparing.shared_framing(cards, framing)
+    found = []
+    for path in inputs:
+        runs = [_run(card, path, size, stride, framing) for card in cards]
+        if control:
+            runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), drawn=True))
+        values = _values(path, runs, layer, tuple(head or ()), by_number)
+        found.append(values)
+        if output:
+            _write(output, path, runs, values)
+        if not as_json:
+            _print(values)
+    if as_json:
+        print_json({"scales": comparing.SCALES, "comparisons": found})
+
+
+def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[Path]]:
+    """What names a model up to the first that does not, and the rest as files."""
+    names = {card.name for card in zoo.list_models()}
+    models = [thing for thing in things if thing in names or thing.endswith(".onnx")]
+    if list(things[: len(models)]) != models:
+        raise ExplorerError("compare takes the models first and the pictures behind them.")
+    rest = [Path(thing) for thing in things[len(models) :]]
+    if rest and not rest[0].exists() and not rest[0].suffix:
+        zoo.find_model(str(rest[0]))  # neither a file nor a model: its own sentence names the models
+    return [zoo.find_model(name) for name in models], rest
+
+
+def _run(card: ModelCard, path: Path, size: int | None, stride: int | None, framing: str) -> Run:
+    prepared = prepare_input(path, card.preprocessing, card.patch, size, framing)
+    if len(prepared.data) != 1:
+        raise ExplorerError(f"{path.name} holds {len(prepared.data)} pictures: compare takes one at a time.")
+    return comparing.run(card, prepared, Knobs(stride=stride))
+
+
+def _name(run: Run) -> str:
+    return f"{run.card.name}, {CONTROL_NAME}" if run.drawn else run.card.name
+
+
+def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...], by_number: bool) -> dict[str, Any]:
+    a, pairs = runs[0], []
+    for letter, b in zip(_letters(len(runs))[1:], runs[1:], strict=True):
+        other = layer_on(layer, a.card.layers, b.card.layers, not by_number)
+        rows = differences(a, b, layer, other, heads)
+        values = {one.key: {"value": one.value, "chance": one.chance} for one in rows}
+        pairs.append({"a": _name(a), "b": _name(b), "layer": layer, "layer_of_b": other, "differences": values,
+                      "notes": notes(a, b, letter)})  # fmt: skip
+    tops = {_name(run): measures.top_classes(run.trace) for run in runs}
+    top = {name: dict(zip(classes, map(float, shares), strict=True)) for name, (classes, shares) in tops.items()}
+    return {"input": path.name, "heads": list(heads) or "mean", "top": top, "pairs": pairs}
+
+
+def _print(values: dict[str, Any]) -> None:
+    pairs = values["pairs"]
+    letters = _letters(len(pairs) + 1)
+    console.print(f"[bold]{escape(values['input'])}[/bold]")
+    console.print(f"A: {escape(pairs[0]['a'])}, layer {pairs[0]['layer']}")
+    for letter, pair in zip(letters[1:], pairs, strict=True):
+        console.print(f"{letter}: {escape(pair['b'])}, layer {pair['layer_of_b']}")
+    table = Table("from A to", *letters[1:], "by chance", "scale", box=SIMPLE)
+    for key, (name, scale) in comparing.SCALES.items():
+        cells = [pair["differences"][key] for pair in pairs]
+        table.add_row(name, *(_number(cell["value"]) for cell in cells), _number(cells[0]["chance"]), scale)
+    console.print(table)
+    for note in (note for pair in pairs for note in pair["notes"]):
+        console.print(escape(note))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _write(folder: Path, path: Path, runs: Sequence[Run], values: dict[str, Any]) -> None:
+    """The numbers, and attention and objects of every run side by side where there is a picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"scales": comparing.SCALES, **values}, ensure_ascii=False, indent=1)
+    write_file(folder / f"{path.stem}.json", lambda file: file.write(text.encode()))
+    if all(run.prepared.picture is not None for run in runs):
+        layers = [values["pairs"][0]["layer"], *(pair["layer_of_b"] for pair in values["pairs"])]
+        columns = [_columns(run, layer, tuple(values["heads"]) if values["heads"] != "mean" else None)
+                   for run, layer in zip(runs, layers, strict=True)]  # fmt: skip
+        letters = _letters(len(runs))
+        names = [f"{one} {_name(run)}, layer {n}" for one, run, n in zip(letters, runs, layers, strict=True)]
+        page = figures.sheet(list(zip(*columns, strict=True)), names, ["photo", "attention", "objects"])
+        write_file(folder / f"{path.stem}.png", lambda file: file.write(figures.png_bytes(page)))
+
+
+def _letters(count: int) -> list[str]:
+    return [chr(ord("A") + i) for i in range(count)]
+
+
+def _columns(run: Run, layer: int, heads: tuple[int, ...] | None) -> list[Array]:
+    """Photo, attention of CLS and objects of a run."""
+    photo, trace = run.prepared.picture, run.trace
+    assert photo is not None
+    height, width = run.prepared.height, run.prepared.width
+    known = tuple(head for head in heads or () if head <= run.card.heads) or None
+    heat = measures.upsample_smooth(
+        measures.trace_attention(trace, layer, known), height, width, run.card.patch, trace.stride
+    )
+    found = measures.on_pixels(measures.segment_trace(trace, "maskcut", layer), trace, height, width).labels
+    objects = figures.label_overlay(photo, found.astype(int) - 1, 0.5)
+    return [photo, figures.heat_overlay(photo, heat), objects]

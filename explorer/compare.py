@@ -1,0 +1,206 @@
+"""How far apart two runs on one photo are: every difference with its unit, its scale and what chance alone gives.
+
+The Compare page and `crate-explorer compare` both take their numbers from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from explorer import measures, runtime, zoo
+from explorer.card import ModelCard
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
+
+MASK_OBJECTS = 3
+"""Objects of MaskCut whose union is the foreground that is compared."""
+SCALES = {
+    "kl_nats": ("prediction: KL (nats)", "0: the same; no limit"),
+    "rank": ("prediction: rank of A's first class", "1: first there, too"),
+    "attention_js_bits": ("attention of all patches: JS (bits)", "0: the same places, 1: none shared"),
+    "cls_attention_js_bits": ("attention of CLS: JS (bits)", "0: the same places, 1: none shared"),
+    "mask_iou": ("objects of MaskCut: IoU", "0: no overlap, 1: the same pixels"),
+    "cka": ("tokens: CKA", "0: unrelated, 1: equal up to rotation, scale"),
+    "procrustes": ("tokens: Procrustes distance", "0: equal up to rotation, scale, 2: unrelated"),
+    "head_overlap": ("subspaces: overlap of matched heads", "0: orthogonal, 1: the same spans"),
+    "atom_cosine": ("dictionary: |cos| of matched atoms", "0: orthogonal, 1: equal up to sign"),
+    "weight_change": ("weights: median relative change", "0: the same, √2: independent; no limit"),
+}
+"""Key of a difference → its name with the unit, and what the ends of its scale mean."""
+Once = Callable[..., Any]
+"""once(key, function, *arguments, **options) → function(*arguments, **options), perhaps from a cache."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model on one photo. weights: of every layer, as they ran. drawn: they were drawn anew, as before training.
+
+    key: names the run where results are kept, else empty.
+    """
+
+    card: ModelCard
+    prepared: Prepared
+    trace: Trace
+    weights: tuple[LayerWeights, ...]
+    drawn: bool = False
+    key: str = ""
+
+    @property
+    def weights_key(self) -> str:
+        return f"{self.card.sha256}|{self.drawn}"
+
+    @property
+    def patches(self) -> measures.Patches:
+        return measures.patches_of(self.trace, self.prepared)
+
+
+def run(card: ModelCard, prepared: Prepared, knobs: Knobs, drawn: bool = False) -> Run:
+    """Run a model, or the same network with its weights drawn anew. Raises ExplorerError as runtime.run does."""
+    weights = zoo.draw_control(card) if drawn else None
+    trace = runtime.run(runtime.open_model(card, weights), prepared, None, knobs)
+    return Run(card, prepared, trace, zoo.layer_weights(card, weights), drawn)
+
+
+def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
+    """The framing that shows all models the same part of the photo: the whole where their crops differ."""
+    crops = {round(card.preprocessing.crop / card.preprocessing.resize, 3) for card in cards}
+    return framing if len(crops) == 1 else "whole"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One of SCALES. value: None where the two have nothing to compare. chance: what it is by chance, where known."""
+
+    key: str
+    value: float | None
+    chance: float | None = None
+
+    @property
+    def name(self) -> str:
+        return SCALES[self.key][0]
+
+    @property
+    def scale(self) -> str:
+        return SCALES[self.key][1]
+
+
+def _now(key: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Nothing is kept."""
+    del key
+    return function(*arguments, **options)
+
+
+def differences(
+    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = _now
+) -> list[Difference]:
+    """Everything of SCALES from A to B, in its order. layer, other: layers of A and B. heads: from 1, empty = all.
+
+    The tokens that are compared are those that the layer leaves, Z^{ℓ+1}; B's are brought to A's grid.
+    """
+    pair = f"{a.key}|{b.key}"
+    prediction, attention = predictions(a, b), attention_change(a, b, layer, other, heads, once)
+    first = min(prediction.classes, key=lambda one: one.rank_a, default=None)
+    alike = cka(a, b, once)
+    match, atoms = (find(a.weights[layer - 1], b.weights[other - 1]) for find in MATCHES)
+    moved = [one.relative for one in weight_changes(a, b, once).tensors]
+    return [
+        Difference("kl_nats", prediction.divergence),
+        Difference("rank", first.rank_b if first else None),
+        Difference("attention_js_bits", attention.mean),
+        Difference("cls_attention_js_bits", attention.cls),
+        Difference("mask_iou", once(pair, _mask_overlap, a, b, layer=layer, other=other)),
+        Difference("cka", float(alike.values[layer - 1, other - 1]), float(alike.chance[layer - 1, other - 1])),
+        Difference("procrustes", once(pair, _procrustes, a, b, layer=layer, other=other)),
+        Difference("head_overlap", match.mean if match else None, by_chance(a, b, measures.heads_by_chance, once)),
+        Difference("atom_cosine", atoms.mean if atoms else None, by_chance(a, b, measures.atoms_by_chance, once)),
+        Difference("weight_change", float(np.median(moved)) if moved else None),
+    ]
+
+
+MATCHES = (measures.match_heads, measures.match_atoms)
+
+
+def predictions(a: Run, b: Run) -> measures.PredictionChange:
+    """KL, probabilities and ranks over the classes that both know, by name."""
+    names_a, names_b = ([run.card.class_name(i) for i in range(run.trace.logits.shape[1])] for run in (a, b))
+    return measures.compare_predictions(a.trace.logits[0], b.trace.logits[0], names_a, names_b)
+
+
+def attention_change(
+    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = _now
+) -> measures.AttentionChange:
+    """Jensen–Shannon divergence of what every patch and CLS attend to, on A's grid."""
+    return once(f"{a.key}|{b.key}", _attention_change, a, b, layer=layer, other=other, heads=heads)
+
+
+def _attention_change(a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...]) -> measures.AttentionChange:
+    looks = a.trace.query_key(layer), b.trace.query_key(other)
+    return measures.compare_attention(*looks, a.patches, b.patches, heads or None)
+
+
+def cka(a: Run, b: Run, once: Once = _now) -> measures.CkaMap:
+    """CKA of what every layer of A leaves with what every layer of B leaves."""
+    return once(f"{a.key}|{b.key}", _cka, a, b)
+
+
+def _cka(a: Run, b: Run) -> measures.CkaMap:
+    own = [a.trace.z(layer + 1) for layer in range(1, a.card.layers + 1)]
+    return measures.cka_map(own, [_carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
+
+
+def _procrustes(a: Run, b: Run, layer: int, other: int) -> float:
+    return measures.procrustes_distance(a.trace.z(layer + 1), _carried(a, b, other))
+
+
+def _carried(a: Run, b: Run, layer: int) -> Array:
+    """What a layer of B leaves, on A's grid."""
+    return measures.carry_tokens(b.trace.z(layer + 1), b.patches, a.patches)
+
+
+def _mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
+    """IoU of the two foregrounds on A's pixels."""
+    here, there = (_foreground(run, number) for run, number in ((a, layer), (b, other)))
+    rows, columns = (
+        ((np.arange(size) + 0.5) * own / size).astype(int) for size, own in zip(here.shape, there.shape, strict=True)
+    )
+    return measures.iou(here, there[rows[:, None], columns])
+
+
+def _foreground(run: Run, layer: int) -> Array:
+    """What MaskCut finds, bool on the pixels of the run's input."""
+    found = measures.segment_trace(run.trace, "maskcut", layer, objects=MASK_OBJECTS)
+    return measures.on_pixels(found, run.trace, run.prepared.height, run.prepared.width).labels > 0
+
+
+def by_chance(a: Run, b: Run, level: Callable[..., measures.Chance | None], once: Once = _now) -> float | None:
+    """A chance level of measures, which depends on the sizes of the two models alone; None where they do not fit."""
+    found = once(f"{a.card.sha256}|{b.card.sha256}", level, a.weights[0], b.weights[0])
+    return found.mean if found else None
+
+
+def weight_changes(a: Run, b: Run, once: Once = _now) -> measures.WeightChanges:
+    """Every tensor of A against the one of the same name in B."""
+    return once(f"{a.weights_key}|{b.weights_key}", _weight_changes, a, b)
+
+
+def _weight_changes(a: Run, b: Run) -> measures.WeightChanges:
+    return measures.weight_changes(_tensors(a), _tensors(b))
+
+
+def _tensors(run: Run) -> dict[str, Array]:
+    return zoo.draw_control(run.card) if run.drawn else zoo.load_weights(run.card, run.card.init)
+
+
+def notes(a: Run, b: Run, letter: str = "B") -> list[str]:
+    """What cannot be compared between the two, and why, in sentences."""
+    said, shared = [], predictions(a, b).shared
+    if not shared:
+        said.append(f"A and {letter} know no class in common, so their predictions cannot be compared.")
+    elif shared < max(a.trace.logits.shape[1], b.trace.logits.shape[1]):
+        said.append(f"The predictions of A and {letter} are compared on the {shared} classes of both.")
+    if a.card.dim != b.card.dim:
+        said.append(f"A is {a.card.dim} wide and {letter} {b.card.dim}: their subspaces and atoms share no space.")
+    return said
