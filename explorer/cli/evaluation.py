@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Models of the zoo, or paths of .onnx files.")],
-    suite: Annotated[list[str], typer.Option(help="accuracy, emergence, curves, heads, noise, voc or coco; may be repeated.")],
+    suite: Annotated[
+        list[str], typer.Option(help="accuracy, emergence, curves, heads, noise, voc or coco; may be repeated.")
+    ],
     data: Annotated[
         Path, typer.Option(help="A prepared folder with val/ (and train/); for voc VOC2012, for coco COCO.")
     ],
