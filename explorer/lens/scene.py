@@ -13,11 +13,12 @@ from explorer.trace import Array, Trace
 
 @dataclass(frozen=True)
 class LensChoice:
-    """What the lens shows. heads: from 1, empty = all. token: pinned, 0 = CLS."""
+    """What the lens shows. heads: from 1, empty = all. token: pinned, 0 = CLS. shot: of a film, from 0."""
 
     layer: int
     heads: tuple[int, ...]
     token: int
+    shot: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,26 @@ def settings(
     layer_label: str = "Layer ℓ",
     at: int = 0,
     by_depth: bool = False,
+    shots: Sequence[tuple[str, str]] = (),
+    film_label: str = "",
     file: str = "lens",
     alt: str = "",
 ) -> dict[str, Any]:
     """What web/lens.js's update takes.
 
     view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
-    that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer" and
-    "heads". page: lenses of one page share layer, heads and token. by_depth: see trace.layer_on. file: how files
-    saved from it begin.
+    that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer",
+    "heads" and "film". shots, film_label: views that take the place of the lens's own one after the other, and what
+    each is called; the name of their slider. page: lenses of one page share layer, heads, token and shot. by_depth: see
+    trace.layer_on. file: how files saved from it begin.
     """
     return {
         "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
         "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
         "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
         "sections": [asdict(section) for section in sections], "attention": needs_attention(sections), "page": page,
-        "toolbar": list(toolbar), "byDepth": by_depth,
+        "toolbar": list(toolbar), "byDepth": by_depth, "shot": choice.shot,
+        "shots": [{"view": one, "name": called} for one, called in shots], "filmLabel": film_label,
         "layerLabel": layer_label, "file": file, "alt": alt,
     }  # fmt: skip
 

@@ -75,6 +75,8 @@ def draw_lens(
     layer_label: str = "Layer ℓ",
     others: Sequence[View] = (),
     by_depth: bool = False,
+    shots: Sequence[str] = (),
+    film_label: str = "",
     maps: Maps | None = None,
     ahead: bool = True,
 ) -> Callable[[], None]:
@@ -82,7 +84,8 @@ def draw_lens(
 
     What is in view is sent first; then the other layers, nearest first (ahead). Layers that the browser has are not
     sent again. others: views beside the page's own that panels show. by_depth: how their layers go with
-    this view's (trace.layer_on). layer_key: as in lens_choice.
+    this view's (trace.layer_on). shots: a name for this view and each of the others, which are then a film
+    with a slider film_label. layer_key: as in lens_choice.
     maps: a layer's numbers for panels of kind map and matrix, or segmentations, by the name of their source.
     Returns what segments, measures and sends the rest: call it when everything quicker has been drawn. Without maps,
     segmentations and attention there is no rest.
@@ -92,6 +95,7 @@ def draw_lens(
     data = lens.settings(
         name, {one: _grid(it) for one, it in views.items()}, view.card, choice, sections, look,
         toolbar=toolbar, page=f"{st.session_state.get(PAGE)}.{layer_key}", layer_label=layer_label, by_depth=by_depth,
+        shots=list(zip(views, shots, strict=False)), film_label=film_label,
         at=chosen.get("at", 0), file=view.file_stem, alt=f"{view.photo.name}, what the model makes of it",
     )  # fmt: skip
     panels = [panel for section in sections for panel in section.panels]
@@ -241,6 +245,7 @@ def _is_choice(chosen: dict[str, Any]) -> bool:
     heads, have = chosen.get("heads"), chosen.get("have")
     lists = [heads, *have.values()] if isinstance(have, dict) else [None]
     whole = all(type(chosen.get(name)) is int for name in ("layer", "token", "at"))
+    whole &= type(chosen.get("shot", 0)) is int
     return whole and all(isinstance(one, list) and all(type(i) is int for i in one) for one in lists)
 
 
@@ -248,7 +253,9 @@ def _keep_choice(key: str, layer_key: str) -> None:
     """Put what the user chose in the browser where the URL and the other pages find it."""
     if chosen := _last_choice(key):
         heads = ",".join(map(str, chosen["heads"]))
-        st.session_state.update({layer_key: chosen["layer"], "head": heads, "token": chosen["token"]})
+        st.session_state.update(
+            {layer_key: chosen["layer"], "head": heads, "token": chosen["token"], "shot": chosen.get("shot", 0)}
+        )
 
 
 @cache

@@ -34,7 +34,7 @@ function buildToolbar(lens) {
     type: "range", min: 1, max: layers, "aria-label": lens.data.layerLabel, title: "Layers count from 1. Keys: [ and ]",
     oninput: () => choose(lens, { layer: Number(slider.value) }),
   });
-  const play = element("button", { type: "button", class: "play", title: "Play through the layers", onclick: () => toggle(lens) }, "▶");
+  const play = playButton(lens, "layer", "Play through the layers");
   const shown = element("output", { class: "value" });
   const chip = (head) => element("button", {
     type: "button", class: "chip", title: head ? `Head ${head}; with Shift or Ctrl: several` : "Mean of all heads (key 0)",
@@ -44,10 +44,27 @@ function buildToolbar(lens) {
   const chips = Array.from({ length: headCount + 1 }, (_, head) => chip(head));
   lens.toolbar = { slider, shown, play, chips };
   const controls = {
+    film: () => filmControl(lens),
     layer: () => element("div", { class: "control layer" }, element("label", {}, lens.data.layerLabel), slider, shown, layers > 1 ? play : ""),
     heads: () => element("div", { class: "control", role: "group", "aria-label": "Heads" }, element("label", {}, "Heads"), ...chips),
   };
   return element("div", { class: "toolbar" }, ...lens.data.toolbar.map((name) => controls[name]()));
+}
+
+const playButton = (lens, what, title) =>
+  element("button", { type: "button", class: "play", title, onclick: () => toggle(lens, what) }, "▶");
+
+/** The slider of the shots: other views of the same photo that the lens shows one at a time. */
+function filmControl(lens) {
+  const { shots, filmLabel } = lens.data;
+  const slider = element("input", {
+    type: "range", min: 0, max: shots.length - 1, "aria-label": filmLabel, title: "Keys: , and .",
+    oninput: () => choose(lens, { shot: Number(slider.value) }),
+  });
+  const shown = element("output", { class: "value" });
+  const play = playButton(lens, "shot", "Play the film");
+  lens.film = { slider, shown, play };
+  return element("div", { class: "control layer" }, element("label", {}, filmLabel), slider, shown, shots.length > 1 ? play : "");
 }
 
 /** The picture of one panel, its title, scale, caption and the two ways to keep it. */
@@ -86,7 +103,7 @@ function buildChart(lens, panel) {
   const position = (event) => {
     const box = svg.getBoundingClientRect();
     const { left, right } = CHART;
-    const count = placesOf(panel.chart, lens.layer, arrayOf(lens, panel));
+    const count = placesOf(chartAt(panel.chart, lens), arrayOf(lens, panel));
     return clamp(Math.floor(((event.clientX - box.left - left) / (box.width - left - right)) * count), count);
   };
   const read = (at) => {
@@ -95,17 +112,18 @@ function buildChart(lens, panel) {
   };
   svg.onpointermove = (event) => read(position(event));
   svg.onpointerleave = svg.onpointercancel = () => read(null);
-  const pick = { curve: (at) => choose(lens, { layer: at + 1 }), bars: (at) => pickHead(lens, at + 1) }[panel.chart.kind];
+  const go = panel.chart.along === "shot" ? (at) => choose(lens, { shot: at }) : (at) => choose(lens, { layer: at + 1 });
+  const pick = { curve: go, bars: (at) => pickHead(lens, at + 1) }[panel.chart.kind];
   svg.onclick = pick && ((event) => pick(position(event)));
   svg.classList.toggle("picks", !!pick);
   return made;
 }
 
 /** What a panel's chart draws from, beside its series: an array of the lens's layer. */
-const arrayOf = (lens, panel) => panel.source && feedsOf(lens.data.view).segments.get(`${panel.source}.${lens.layer}`);
+const arrayOf = (lens, panel) => panel.source && feedsOf(viewOf(lens)).segments.get(`${panel.source}.${lens.layer}`);
 
 function drawChartPanel(lens, panel) {
-  const { chart, at } = panel;
+  const [chart, { at }] = [chartAt(panel.chart, lens), panel];
   const look = { layer: lens.layer, width: Math.max(panel.figure.clientWidth, 200), accent: lens.data.look.selected, at };
   const array = arrayOf(lens, panel);
   const waits = chart.kind === "histogram" && !array;

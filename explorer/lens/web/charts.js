@@ -24,42 +24,51 @@ const numberText = (value, chart) =>
   chart.percent ? `${(100 * value).toFixed(1)} %` : `${value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1 })}${chart.unit ? ` ${chart.unit}` : ""}`;
 const tickText = (value, chart) => (chart.percent ? `${+(100 * value).toFixed(2)}%` : value.toLocaleString("en", { maximumFractionDigits: 3 }));
 
-/** The values of a series for a layer: bars have a list for each layer, curves one for all. */
-const valuesOf = (series, chart, layer) => (chart.kind === "bars" ? series.values[layer - 1] : series.values);
-
-/** How many places a chart has from left to right. */
-function placesOf(chart, layer, array) {
-  if (chart.kind === "histogram") return array ? histogramOf(array).bins : 1;
-  return Math.max(...chart.series.map((series) => valuesOf(series, chart, layer).length));
+/** The chart at a layer and a shot: bars have values for each layer, a curve may have them for each shot. `all`: every
+ * value that it may show, so that its scale stays; `mark`: the place of the layer or shot. */
+function chartAt(chart, { layer, shot }) {
+  if (chart.kind === "histogram") return chart;
+  const now = (series) => (series.shots ? series.shots[shot] : chart.kind === "bars" ? series.values[layer - 1] : series.values);
+  const series = chart.series.map((one) => ({ ...one, values: now(one), all: (one.shots ?? one.values).flat() }));
+  return { ...chart, series, mark: chart.kind !== "curve" ? null : chart.along === "shot" ? shot : layer - 1 };
 }
 
-/** Draw a chart; `at` is the position (from 0) under the pointer, or null. Returns its caption. */
+/** How many places a chart has from left to right. */
+function placesOf(chart, array) {
+  if (chart.kind === "histogram") return array ? histogramOf(array).bins : 1;
+  return Math.max(...chart.series.map((series) => series.values.length));
+}
+
+/** What stands at a place of the horizontal axis. */
+const placeName = (chart, i) => chart.places?.[i] ?? String(i + 1);
+
+/** Draw a chart (chartAt); `at` is the position (from 0) under the pointer, or null. Returns its caption. */
 function drawChart(svg, chart, { layer, width, accent, at }) {
   const { height, left, right, top, bottom } = CHART;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const every = chart.series.flatMap((series) => series.values.flat()).concat(chart.band?.low ?? [], chart.band?.high ?? []);
+  const every = chart.series.flatMap((series) => series.all).concat(chart.band?.low ?? [], chart.band?.high ?? []);
   const [least, most] = [Math.min(...every), Math.max(...every)];
   const room = 0.08 * (most - least || Math.abs(most) || 1);
   const [low, high] = chart.kind === "bars" ? [0, most + room] : [least - room, most + room];
-  const count = placesOf(chart, layer);
+  const count = placesOf(chart);
   const x = (i) => left + ((i + 0.5) / count) * (width - left - right);
   const y = (value) => top + ((high - value) / (high - low)) * (height - top - bottom);
   const parts = [...axes(chart, { low, high, count, width, x, y }), ...legend(chart, width)];
-  if (chart.kind === "curve") {
-    const line = { x1: x(layer - 1), x2: x(layer - 1), y1: top, y2: height - bottom, stroke: accent, "stroke-width": 1.5, "stroke-dasharray": "2 3" };
+  if (chart.mark !== null) {
+    const line = { x1: x(chart.mark), x2: x(chart.mark), y1: top, y2: height - bottom, stroke: accent, "stroke-width": 1.5, "stroke-dasharray": "2 3" };
     parts.push(svgElement("line", line));
   }
   if (chart.band) parts.push(bandOf(chart.band, x, y));
-  for (const series of chart.series) parts.push(...(chart.kind === "bars" && series.colors ? barsOf : lineOf)(series, chart, { layer, x, y, count, width, at }));
+  for (const series of chart.series) parts.push(...(chart.kind === "bars" && series.colors ? barsOf : lineOf)(series, chart, { x, y, count, width, at }));
   svg.replaceChildren(...parts);
-  return chartCaption(chart, at ?? (chart.kind === "curve" ? layer - 1 : null), layer);
+  return chartCaption(chart, at ?? chart.mark, layer);
 }
 
 function axes(chart, { low, high, count, width, x, y }) {
   const levels = roundTicks(low, high).flatMap((tick) => levelLine(y(tick), tickText(tick, chart), width));
   const every = Math.ceil(count / ((width - CHART.left - CHART.right) / 26));
   const places = [];
-  for (let i = 0; i < count; i += every) places.push(placeText(x(i), String(i + 1)));
+  for (let i = 0; i < count; i += every) places.push(placeText(x(i), placeName(chart, i)));
   return [...levels, ...places, ...axisTitles(chart, width)];
 }
 
@@ -103,20 +112,20 @@ function legend(chart, width) {
   });
 }
 
-function lineOf(series, chart, { layer, x, y, at }) {
-  const values = valuesOf(series, chart, layer);
+function lineOf(series, chart, { x, y, at }) {
+  const { values } = series;
   const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
   const line = { points, fill: "none", stroke: series.color, "stroke-width": series.dash === "none" ? 2.5 : 2, "stroke-dasharray": series.dash, "stroke-linejoin": "round" };
   const dot = (value, i) => {
-    const chosen = i === at || (chart.kind === "curve" && i === layer - 1 && series.dash === "none");
+    const chosen = i === at || (i === chart.mark && series.dash === "none");
     return svgElement("circle", { cx: x(i), cy: y(value), r: chosen ? 6 : series.dash === "none" ? 3.5 : 2.5, fill: series.color });
   };
   return [svgElement("polyline", line), ...values.map(dot)];
 }
 
-function barsOf(series, chart, { layer, x, y, count, width, at }) {
+function barsOf(series, chart, { x, y, count, width, at }) {
   const wide = (0.68 * (width - CHART.left - CHART.right)) / count;
-  return valuesOf(series, chart, layer).map((value, i) =>
+  return series.values.map((value, i) =>
     svgElement("rect", { x: x(i) - wide / 2, width: wide, y: y(value), height: Math.max(y(0) - y(value), 0), fill: series.colors[i % series.colors.length], opacity: at === null || at === i ? 1 : 0.55 }));
 }
 
@@ -129,11 +138,11 @@ function spanText({ low, high }, at, chart) {
 /** What the chart says at a position, or of the whole. */
 function chartCaption(chart, at, layer) {
   if (at === null) {
-    const sum = valuesOf(chart.series[0], chart, layer).reduce((total, value) => total + value, 0);
+    const sum = chart.series[0].values.reduce((total, value) => total + value, 0);
     return chart.sum ? `layer ${layer}: ${chart.sum} = ${numberText(sum, chart)}` : `layer ${layer}`;
   }
-  const here = chart.series.filter((series) => at < valuesOf(series, chart, layer).length);
-  const said = here.map((series) => `${series.name} ${numberText(valuesOf(series, chart, layer)[at], chart)}`);
+  const here = chart.series.filter((series) => at < series.values.length);
+  const said = here.map((series) => `${series.name} ${numberText(series.values[at], chart)}`);
   if (chart.band && at < chart.band.low.length) said.push(`${chart.band.name} ${spanText(chart.band, at, chart)}`);
-  return `${chart.xName} ${at + 1}: ${said.join(", ")}`;
+  return `${chart.xName} ${placeName(chart, at)}: ${said.join(", ")}`;
 }

@@ -16,7 +16,7 @@ function draw(lens) {
       continue;
     }
     const scene = (view) => {
-      const name = `${view || lens.data.view}.${panel.layer || 0}`;
+      const name = `${view || viewOf(lens)}.${panel.layer || 0}`;
       if (!scenes.has(name)) scenes.set(name, sceneOf(lens, { view, layer: panel.layer }));
       return scenes.get(name);
     };
@@ -39,10 +39,13 @@ function layerOn({ views, view: home, byDepth }, layer, view) {
   return 1 + Math.floor(((layer - 1) * (others - 1)) / (layers - 1) + 0.5);
 }
 
+/** The lens's own view: that of the shot, where it is a film. */
+const viewOf = ({ data, shot }) => data.shots[shot]?.view ?? data.view;
+
 /** Everything that the panels of one view and layer draw from; by default the lens's own. */
 function sceneOf(lens, { view, layer } = {}) {
   const { data } = lens;
-  view ||= data.view;
+  view ||= viewOf(lens);
   layer ||= layerOn(data, lens.layer, view);
   const [grid, home, feeds] = [data.views[view], data.views[data.view], feedsOf(view)];
   const token = tokenOn(home, lens.pointed ?? lens.token, grid);
@@ -111,9 +114,18 @@ function showToolbar(lens) {
   const { slider, shown, play, chips } = lens.toolbar;
   slider.value = lens.layer;
   setText(shown, `${lens.layer} of ${lens.data.layers}`);
-  setText(play, lens.playing ? "❚❚" : "▶");
-  play.setAttribute("aria-label", lens.playing ? "Pause" : "Play through the layers");
+  showPlay(play, lens.playing?.layer, "Play through the layers");
+  if (lens.film) {
+    lens.film.slider.value = lens.shot;
+    setText(lens.film.shown, lens.data.shots[lens.shot]?.name ?? "");
+    showPlay(lens.film.play, lens.playing?.shot, "Play the film");
+  }
   chips.forEach((chip, head) => chip.setAttribute("aria-pressed", head ? lens.heads.includes(head) : !lens.heads.length));
+}
+
+function showPlay(button, playing, title) {
+  setText(button, playing ? "❚❚" : "▶");
+  button.setAttribute("aria-label", playing ? "Pause" : title);
 }
 
 function setText(node, text) {

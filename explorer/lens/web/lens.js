@@ -1,12 +1,13 @@
 // The lens: pictures of one photo that share a pointer, a layer and heads; everything is drawn here, at once.
-// The state: layer, heads (from 1; none = all), token (pinned; 0 = CLS), pointed (under the pointer, or null).
+// The state: layer, heads (from 1; none = all), token (pinned; 0 = CLS), pointed (under the pointer, or null), shot (of a
+// film, from 0).
 
 const SEND_PAUSE_MS = 150; // a held key asks for one rerun at its end, not for one at every step
 const PLAY_MS = 700;
 const DIGITS_MS = 700; // two digits within this time are one number
 
 function createLens(root) {
-  const lens = { root, layer: 1, heads: [], token: 0, pointed: null, at: 0, lastSent: 0, typed: "", panels: [] };
+  const lens = { root, layer: 1, heads: [], token: 0, shot: 0, pointed: null, at: 0, lastSent: 0, typed: "", panels: [] };
   lens.listener = (view) => (view === null || view in (lens.data?.views ?? {})) && invalidate(lens);
   lens.resized = new ResizeObserver(() => invalidate(lens));
   root.tabIndex = 0;
@@ -16,11 +17,12 @@ function createLens(root) {
 
 /** Take what the page says; its choice counts unless the user has chosen something newer here. */
 function update(lens, data, send) {
-  const layout = JSON.stringify([data.sections, data.layers, data.headCount, data.toolbar], (key, value) => (key === "chart" ? !!value : value));
+  const layout = JSON.stringify([data.sections, data.layers, data.headCount, data.toolbar, data.shots], (key, value) => (key === "chart" ? !!value : value));
   const other = lens.data && lens.data.view !== data.view;
   Object.assign(lens, { data, send });
-  if (data.at >= lens.at) Object.assign(lens, { layer: data.layer, heads: data.heads, token: data.token });
+  if (data.at >= lens.at) Object.assign(lens, { layer: data.layer, heads: data.heads, token: data.token, shot: data.shot });
   lens.layer = Math.min(lens.layer, data.layers);
+  lens.shot = Math.min(lens.shot, Math.max(data.shots.length - 1, 0));
   if (other || lens.token > data.views[data.view].rows * data.views[data.view].cols) lens.pointed = null;
   if (layout !== lens.layout) build(lens);
   lens.layout = layout;
@@ -38,7 +40,7 @@ function close(lens) {
   store.lenses.delete(lens);
   lens.resized.disconnect();
   clearTimeout(lens.timer);
-  clearInterval(lens.playing);
+  for (const timer of Object.values(lens.playing ?? {})) clearInterval(timer);
   lens.playing = null;
 }
 
@@ -70,10 +72,10 @@ function choose(lens, choice) {
 
 /** The other lenses of the page follow. */
 function share(lens) {
-  const { layer, heads, token, at } = lens;
+  const { layer, heads, token, shot, at } = lens;
   for (const other of store.lenses) {
     if (other === lens || other.data.page !== lens.data.page) continue;
-    Object.assign(other, { layer: Math.min(layer, other.data.layers), heads, token, at, pointed: null });
+    Object.assign(other, { layer: Math.min(layer, other.data.layers), heads, token, shot, at, pointed: null });
     invalidate(other);
   }
 }
@@ -92,8 +94,8 @@ function report(lens) {
   const wait = Math.max(0, lens.lastSent + SEND_PAUSE_MS - performance.now());
   lens.timer = setTimeout(() => {
     lens.lastSent = performance.now();
-    const { layer, heads, token, at, data } = lens;
-    lens.send?.({ view: data.view, layer, heads, token, at, have: layersInHand(lens) });
+    const { layer, heads, token, shot, at, data } = lens;
+    lens.send?.({ view: data.view, layer, heads, token, shot, at, have: layersInHand(lens) });
   }, wait);
 }
 
@@ -112,14 +114,17 @@ function ask(lens) {
   report(lens);
 }
 
-function toggle(lens) {
-  if (lens.playing) {
-    clearInterval(lens.playing);
-    lens.playing = null;
+/** Play what counts up, "layer" or "shot", from one to the next and round again; or stop it. */
+function toggle(lens, what) {
+  const playing = (lens.playing ??= {});
+  if (playing[what]) {
+    clearInterval(playing[what]);
+    delete playing[what];
     return choose(lens, {});
   }
-  lens.playing = setInterval(() => choose(lens, { layer: (lens.layer % lens.data.layers) + 1 }), PLAY_MS);
-  choose(lens, { layer: (lens.layer % lens.data.layers) + 1 });
+  const next = () => choose(lens, what === "layer" ? { layer: (lens.layer % lens.data.layers) + 1 } : { shot: (lens.shot + 1) % lens.data.shots.length });
+  playing[what] = setInterval(next, PLAY_MS);
+  next();
 }
 
 /** Two digits in quick succession are one head where there are that many. */
@@ -133,11 +138,12 @@ function typedHead(lens, digit) {
 
 function onKey(lens, event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const { layers, headCount, views, view } = lens.data;
+  const { layers, headCount, views, view, shots } = lens.data;
   const onSlider = event.composedPath()[0].type === "range";
   if (event.key in STEPS && !onSlider) choose(lens, { token: tokenBeside(views[view], lens.token, STEPS[event.key]) });
   else if (event.key === "[") choose(lens, { layer: Math.max(lens.layer - 1, 1) });
   else if (event.key === "]") choose(lens, { layer: Math.min(lens.layer + 1, layers) });
+  else if (",.".includes(event.key) && shots.length) choose(lens, { shot: clamp(lens.shot + (event.key === "." ? 1 : -1), shots.length) });
   else if (event.key === "Escape") choose(lens, { token: 0 });
   else if (/^\d$/.test(event.key)) {
     const head = typedHead(lens, event.key);
