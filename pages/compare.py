@@ -1,15 +1,13 @@
-"""What do two to four networks make of the same photo, and how far apart are they?"""
+"""What do networks make of the same photo, how far apart are they, and how did training get there?"""
 
 import streamlit as st
 
 from explorer import ui
 
-PARTS = {"pictures": "Side by side", "numbers": "How far apart"}
+PARTS = {"pictures": "Side by side", "numbers": "How far apart", "film": "Training as a film"}
 
 ui.title("Compare")
-sides = ui.chosen_sides()
 part = ui.page_part("comparison", PARTS)
-by_depth = ui.layers_go(sides)
 
 
 @ui.fragment
@@ -26,13 +24,26 @@ def numbers() -> None:
     ui.difference_figures(sides, layer, by_depth)
 
 
-if part == "pictures":
-    rows = ui.shown_rows()
-    pictures()
-    if "prediction" in rows:
-        ui.prediction_table(sides)
-elif len(sides) > 1:
-    numbers()
+@ui.fragment
+def play(film: ui.Film) -> None:
+    """The film, in which only epoch, layer, heads and patch change."""
+    ui.film_lens(film)
+
+
+if part == "film":
+    if film := ui.film_of_run():
+        play(film)
+        ui.film_sheet(film)
 else:
-    st.info("Choose a model for B: then A is compared with it.")
+    sides = ui.chosen_sides()
+    by_depth = ui.layers_go(sides)
+    if part == "pictures":
+        rows = ui.shown_rows()
+        pictures()
+        if "prediction" in rows:
+            ui.prediction_table(sides)
+    elif len(sides) > 1:
+        numbers()
+    else:
+        st.info("Choose a model for B: then A is compared with it.")
 ui.glossary()

@@ -80,6 +80,7 @@ from explorer.figures.style import (
     WEIGHT_CHANGE_LABEL,
     WHOLE_RATE_LABEL,
     head_color,
+    quantity,
 )
 
 __all__ = [
@@ -165,6 +166,7 @@ __all__ = [
     "position_colours",
     "prediction_bars",
     "quantile_plot",
+    "quantity",
     "ranked_bars",
     "reference_line",
     "rgb_overlay",

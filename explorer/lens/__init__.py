@@ -4,7 +4,16 @@ The browser gets the photo, the projections of a layer and its segmentations as 
 for the patch under the pointer: query = key = value = U_kᵀ LN(Z^ℓ), so the projections are all that it needs.
 """
 
-from explorer.lens.charts import bars_panel, curve_panel, histogram_panel, runs_panel
+from explorer.lens.charts import (
+    DASHED,
+    SOLID,
+    bars_panel,
+    curve_panel,
+    film_panel,
+    histogram_panel,
+    runs_panel,
+    shots_panel,
+)
 from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_id
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
@@ -12,8 +21,10 @@ from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_atten
 from explorer.lens.web import SCRIPTS, asset
 
 __all__ = [
+    "DASHED",
     "PANELS",
     "SCRIPTS",
+    "SOLID",
     "LensChoice",
     "LensLook",
     "Panel",
@@ -22,6 +33,7 @@ __all__ = [
     "attention_feed",
     "bars_panel",
     "curve_panel",
+    "film_panel",
     "grid",
     "histogram_panel",
     "needs_attention",
@@ -31,5 +43,6 @@ __all__ = [
     "runs_panel",
     "segments_feed",
     "settings",
+    "shots_panel",
     "view_id",
 ]

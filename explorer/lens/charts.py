@@ -85,7 +85,11 @@ def _chart_panel(
 
 
 def _series(name: str, values: Array, color: str, dash: str) -> dict[str, Any]:
-    return {"name": name, "values": values.astype(float).round(6).tolist(), "color": color, "dash": dash}
+    return {"name": name, "values": _numbers(values), "color": color, "dash": dash}
+
+
+def _numbers(values: Array) -> list[Any]:
+    return values.astype(float).round(6).tolist()
 
 
 def plain_signs(text: str) -> str:
@@ -93,3 +97,28 @@ def plain_signs(text: str) -> str:
     for markup, sign in SIGNS.items():
         text = text.replace(markup, sign)
     return re.sub(r"<[^>]+>", "", text)
+
+
+def shots_panel(
+    title: str, label: str, shots: Sequence[Array], control: Array | None = None, last: Array | None = None
+) -> Panel:
+    """A quantity at every layer, (L,), for each shot of a film; the control, and the end as a ghost, stay."""
+    color = style.quantity(label).color
+    now = _series("now", shots[0], color, SOLID) | {"shots": [_numbers(values) for values in shots]}
+    lines = [now]
+    lines += [] if last is None else [_series("at the end", last, color, DOTTED)]
+    lines += [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
+    return _chart_panel("curve", title, label, lines, ("layer", "layer"), "")
+
+
+def film_panel(
+    title: str, label: str, lines: Sequence[tuple[str, str, str, Array]], places: Sequence[str], across: str,
+    explanation: str = "",
+) -> Panel:  # fmt: skip
+    """Quantities at every shot of a film; the shot in view is marked, and a click goes to one.
+
+    lines: name, colour, "none" or a pattern of dashes, values (shots,). places: what each shot is called on the axis.
+    """
+    series = [_series(name, values, color, dash) for name, color, dash, values in lines]
+    panel = _chart_panel("curve", title, label, series, (across, across), explanation)
+    return replace(panel, chart={**(panel.chart or {}), "along": "shot", "places": list(places)})

@@ -45,6 +45,7 @@ from explorer.ui.experiment_view import (
     sparse_steps,
     token_clouds,
 )
+from explorer.ui.film import Film, film_lens, film_of_run, film_sheet
 from explorer.ui.first import first_lens, prepare
 from explorer.ui.geometry import weight_geometry
 from explorer.ui.knobs import (
@@ -99,6 +100,7 @@ __all__ = [
     "LEDGER_CAPTION",
     "SPARSITY_CAPTION",
     "TABLE_CAPTION",
+    "Film",
     "View",
     "before_and_after",
     "bounds_figure",
@@ -129,6 +131,9 @@ __all__ = [
     "experiment_readings",
     "experiment_run",
     "experiment_setting",
+    "film_lens",
+    "film_of_run",
+    "film_sheet",
     "first_lens",
     "fragment",
     "gain_panel",

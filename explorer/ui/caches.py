@@ -24,7 +24,8 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 
-MAX_OPEN_MODELS = 8
+MAX_OPEN_MODELS = 12
+"""A film of eight checkpoints with its control, and some more."""
 MAX_TRACE_BYTES = 300_000_000
 LARGEST_TRACE_BYTES = 1_500_000_000
 """A view needs up to four traces at once (trained and control, turned and not): that many may stay up to this size."""

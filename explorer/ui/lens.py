@@ -30,9 +30,9 @@ def lens_choice(view: View, layer_key: str = "layer", default: int | None = None
     """Layer, heads and token of this page, from the lens or from the URL. layer_key: the layer's name in the URL."""
     layers, tokens = view.card.layers, 1 + view.trace.grid[0] * view.trace.grid[1]
     first = default or max(layers - 1, 1)
-    layer = remembered(_chosen, "Layer", key=layer_key, default=first, valid=range(1, layers + 1))
-    head = remembered(_chosen, "Heads", key="head", default="", valid=partial(_fits, view.card.heads))
-    token = remembered(_chosen, "Token", key="token", default=0, valid=range(tokens))
+    layer = remembered(pick, "Layer", key=layer_key, default=first, valid=range(1, layers + 1))
+    head = remembered(pick, "Heads", key="head", default="", valid=partial(_fits, view.card.heads))
+    token = remembered(pick, "Token", key="token", default=0, valid=range(tokens))
     return LensChoice(layer, _heads(head, view.card.heads) or (), token)
 
 
@@ -43,7 +43,7 @@ def last_choice(view: View) -> LensChoice:
     return LensChoice(min(layer, layers), _heads(state.get("head", ""), view.card.heads) or (), 0)
 
 
-def _chosen(label: str, key: str) -> Any:
+def pick(label: str, key: str) -> Any:
     """In the place of a widget: the value that the lens left in the state."""
     del label
     return st.session_state[key]

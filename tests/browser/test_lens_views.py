@@ -141,3 +141,60 @@ def test_blinking_they_take_turns_until_it_is_stopped(tab: Page):
     assert button.get_attribute("aria-pressed") == "true"
     button.click()
     expect(tab.get_by_text("left A, right B")).to_be_visible()
+
+
+@pytest.fixture
+def film(tab: Page) -> Page:
+    """The same two views as the shots of a film, with a curve over the layers and one over the shots."""
+    values = [np.array([4.0, 3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0, 4.0])]
+    panels = [
+        lens.Panel("photo", "Picture"),
+        lens.shots_panel("Layers", "R (nats)", values, control=np.full(4, 2.5), last=values[1]),
+        lens.film_panel(
+            "Story", "R (nats)", [("mean", "#123456", lens.SOLID, np.array([7.0, 9.0]))], ["0", "3.5"], "epoch"
+        ),
+    ]
+    grids = {view: lens.grid(trace(view), picture(view), photo=f"photo {view}") for view in LAYERS}
+    data = lens.settings(
+        "v", grids, Card("v"), lens.LensChoice(1, (), 0), [lens.Section(panels)], lens.LensLook(),  # pyright: ignore[reportArgumentType]
+        toolbar=["film", "layer"], shots=[("v", "0"), ("w", "3.5")], film_label="Epoch",
+    )  # fmt: skip
+    tab.evaluate("text => update(made, JSON.parse(text), (chosen) => sent.push(chosen))", json.dumps(data))
+    expect(
+        tab.get_by_role("img", name="Layers: layer 1: now 4 nats, at the end 1 nats, random-init control 2.5 nats")
+    ).to_be_visible()
+    return tab
+
+
+def shown(page: Page) -> list[int]:
+    """A pixel of the picture."""
+    return page.evaluate(
+        """() => {
+            const { canvas } = made.panels.find((panel) => panel.kind === 'photo');
+            return [...canvas.getContext('2d').getImageData(2, 2, 1, 1).data.subarray(0, 3)];
+        }"""
+    )
+
+
+def test_the_film_goes_from_shot_to_shot_with_pictures_and_curves(film: Page):
+    np.testing.assert_allclose(shown(film), COLOURS["v"], atol=6)
+    film.get_by_role("slider", name="Epoch").fill("1")
+    expect(film.get_by_role("img", name="Layers: layer 1: now 1 nats")).to_be_visible()
+    expect(film.get_by_role("img", name="Story: epoch 3.5: mean 9 nats")).to_be_visible()
+    np.testing.assert_allclose(shown(film), COLOURS["w"], atol=6)
+    film.wait_for_function("sent.length && sent.at(-1).shot === 1")
+    film.locator(".lens").focus()
+    film.keyboard.press(",")
+    expect(film.get_by_role("img", name="Story: epoch 0: mean 7 nats")).to_be_visible()
+
+
+def test_a_click_on_the_story_goes_to_that_shot_and_play_goes_on(film: Page):
+    chart = film.get_by_role("img", name="Story")
+    box = chart.bounding_box()
+    assert box
+    chart.click(position={"x": 54 + 0.8 * (box["width"] - 68), "y": box["height"] / 2})
+    film.wait_for_function("sent.length && sent.at(-1).shot === 1")
+    film.get_by_role("button", name="Play the film").click()
+    expect(film.get_by_role("img", name="Layers: layer 1: now 4 nats")).to_be_visible()
+    expect(film.get_by_role("img", name="Layers: layer 1: now 1 nats")).to_be_visible()
+    film.get_by_role("button", name="Pause").click()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -10,7 +11,9 @@ import pytest
 from explorer import measures, zoo
 from explorer.card import METADATA_KEY
 from explorer.compare import SCALES, shared_framing
+from explorer.evaluation.record import CONTROL, MODEL, Result, Row
 from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, twins_of
+from explorer.ui.film import Film, found_lines
 
 
 def table(tested) -> dict[str, dict[str, str]]:
@@ -138,3 +141,36 @@ def test_the_pictures_of_a_link_come_back(app):
     tested.pills(key="rows_pills").set_value(["prediction"]).run()
     assert tested.query_params["rows"] == "prediction"
     assert len(tested.dataframe) == 1
+
+
+def test_a_model_without_other_epochs_is_no_film(app):
+    tested = app("compare", model="crate", comparison="film")
+    assert not tested.exception
+    assert any("no other checkpoint" in info.value for info in tested.info)
+
+
+def test_a_run_is_a_film_with_what_its_cards_say(app, cards, monkeypatch, tmp_path):
+    made = made_run(cards, tmp_path)
+    data = {"sources": ["made"], "part": "val", "images": 9, "of": 9}
+    for card, found in zip(made[:3], (0.5, 0.1, 0.3), strict=True):
+        rows = tuple(
+            Row("CorLoc", who, share, 9, method="attention", on="small boxes")
+            for who, share in ((MODEL, found), (CONTROL, 0.05))
+        )
+        result = Result("emergence", "2026-01-02T03:04:05+00:00", "abc", 1.0, {}, data, rows)
+        zoo.record_evaluation(card, "emergence", result.values())
+    tested = app("compare")
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+    tested.run()
+    tested.selectbox(key="model").set_value("late").run()
+    tested.segmented_control(key="comparison").set_value("film").run()
+    assert not tested.exception
+    assert not tested.info
+    film = Film(tuple(SimpleNamespace(card=zoo.find_model(name)) for name in ("start", "middle", "late")))  # pyright: ignore[reportArgumentType]
+    assert film.epochs == ["0", "3.5", "9"]
+    lines = found_lines([view.card for view in film.views])
+    assert [(name, values.tolist()) for name, _, _, values in lines] == [
+        ("attention", [0.1, 0.3, 0.5]), ("attention, control", [0.05] * 3),
+    ]  # fmt: skip
+    alone = zoo.find_model("alone")
+    assert found_lines([view.card for view in film.views] + [alone]) == []  # one that was not evaluated: no line

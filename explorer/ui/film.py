@@ -1,0 +1,193 @@
+"""A training run as a film: its checkpoints on one photo, one after the other, and when what emerged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, measures
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.evaluation.record import CONTROL, MODEL, results_of
+from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
+from explorer.lens import DASHED, PANELS, SOLID, LensLook, Panel, Section, film_panel, shots_panel
+from explorer.trace import Array, Knobs
+from explorer.ui import caches, sidebar
+from explorer.ui.common import download, enlarge_map, heading
+from explorer.ui.compare import compare_maps
+from explorer.ui.compared import epoch_of, run_of
+from explorer.ui.lens import draw_lens, lens_choice, pick
+from explorer.ui.remembered import remembered
+from explorer.ui.view import View, make_view
+
+FILM_TEXT = (
+    "The epoch's slider, its ▶ or the keys , and . go through the training; colours of the parts are the last's."
+)
+MULTIPLES = {"attention": "Attention of CLS", "pca": "Parts (PCA-RGB)", "maskcut": "Objects (MaskCut)"}
+TILE_SIDE = 112
+EMERGED = "small boxes"
+"""The subset of the emergence suite that is told: where trivial boxes do not pay."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """The checkpoints of a run, by epoch, on the photo of the sidebar."""
+
+    views: tuple[View, ...]
+
+    @property
+    def epochs(self) -> list[str]:
+        return [f"{epoch_of(view.card) or 0:g}" for view in self.views]
+
+
+def film_of_run() -> Film | None:
+    """The run that the sidebar's model belongs to, or None with a word on why there is none."""
+    choice = sidebar.choice()
+    if choice.card is None or choice.photo is None:
+        raise ExplorerError("A film needs a model and a photo: choose them in the sidebar.")
+    run = run_of(choice.card, caches.cards())
+    if not run:
+        st.info(
+            f"The zoo has no other checkpoint of {choice.card.name}'s training run. Models that share `run` in their "
+            "cards and differ in `epoch` are a film; `crate-explorer train` writes such checkpoints."
+        )
+        return None
+    bar, views = st.progress(0.0, "Running every epoch…"), {}
+    with ThreadPoolExecutor(2) as threads:
+        waiting = {
+            threads.submit(make_view, card, choice.photo, choice.size, choice.stride, choice.framing, Knobs()): i
+            for i, card in enumerate(run)
+        }
+        for done in as_completed(waiting):
+            views[waiting[done]] = done.result()
+            bar.progress(len(views) / len(run), "Running every epoch…")
+    bar.empty()
+    return Film(tuple(views[i] for i in range(len(run))))
+
+
+def film_lens(film: Film) -> None:
+    """The lens on the epoch in view, with curves that follow and the story of the whole run."""
+    last, count = film.views[-1], len(film.views)
+    shot = remembered(pick, "Epoch", key="shot", default=count - 1, valid=range(count))
+    choice = replace(lens_choice(last), shot=shot)
+    pictures = [PANELS["photo"], PANELS["attention"], PANELS["objects"], Panel("colours", "Parts (PCA-RGB)", "shared")]
+    sections = [
+        Section(pictures, "", FILM_TEXT),
+        Section(title="Every head", strip=True),
+        Section(_layer_charts(film), "Over the layers", wide=True),
+        Section(_story(film), "When did it emerge?", _story_text(film), wide=True),
+    ]
+    maps = partial(compare_maps, like=last, by_depth=False, parts=True, numbers=False)
+    first, *others = film.views
+    draw_lens(
+        first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads"], others=others,
+        shots=film.epochs, film_label="Epoch", maps=maps,
+    )()  # fmt: skip
+
+
+def _layer_charts(film: Film) -> list[Panel]:
+    """Both published curves of the epoch in view, with the end and the control."""
+    own, control = [view.curves() for view in film.views], film.views[-1].curves(control=True)
+    labels = (("Compression: Rᶜ", figures.RATE_LABEL), ("Sparsity: non-zero entries", figures.NONZERO_LABEL))
+    return [
+        shots_panel(title, label, [values[i] for values in own], control[i], own[-1][i])
+        for i, (title, label) in enumerate(labels)
+    ]
+
+
+def _story(film: Film) -> list[Panel]:
+    """Quantities against the epoch: on this photo, and from the cards where every epoch was evaluated."""
+    own = [view.curves() for view in film.views]
+    panels = []
+    for i, (title, label) in enumerate(
+        (("Rᶜ on this photo", figures.RATE_LABEL), ("Non-zeros on this photo", figures.NONZERO_LABEL))
+    ):
+        color = figures.quantity(label).color
+        lines = [
+            ("last layer", color, SOLID, np.array([values[i][-1] for values in own])),
+            ("mean of the layers", CONTROL_COLOR, SOLID, np.array([values[i].mean() for values in own])),
+        ]
+        panels.append(film_panel(title, label, lines, film.epochs, "epoch"))
+    cards = [view.card for view in film.views]
+    if lines := found_lines(cards):
+        panels.append(film_panel("Objects found", figures.CORLOC_LABEL, lines, film.epochs, "epoch"))
+    if (accuracy := _evaluated(cards, "accuracy", "top-1")) is not None:
+        lines = [("top-1", HEAD_COLORS[0], SOLID, accuracy)]
+        panels.append(film_panel("Accuracy", figures.ACCURACY_LABEL, lines, film.epochs, "epoch"))
+    return panels
+
+
+def found_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str, str, Array]]:
+    """CorLoc of small boxes by attention and MaskCut, and what the control reaches."""
+    found = []
+    for color, method in ((HEAD_COLORS[9], "attention"), (HEAD_COLORS[7], "maskcut")):
+        for who, dash in ((MODEL, SOLID), (CONTROL, DASHED)):
+            values = _evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
+            if values is not None:
+                name = method if who == MODEL else f"{method}, control"
+                found.append((name, color if who == MODEL else CONTROL_COLOR, dash, values))
+    return found
+
+
+def _evaluated(
+    cards: Sequence[ModelCard], suite: str, measure: str, who: str = MODEL, method: str = "", on: str = ""
+) -> Array | None:
+    """A number of every card's evaluation, None unless all have it."""
+    values = []
+    for card in cards:
+        result = results_of(card).get(suite)
+        wanted, rows = (measure, who, method, on, ""), result.rows if result else ()
+        row = next((r for r in rows if (r.measure, r.who, r.method, r.on, r.minus) == wanted), None)
+        if row is None:
+            return None
+        values.append(row.value)
+    return np.array(values)
+
+
+def _story_text(film: Film) -> str:
+    """What the curves over the epochs were measured on."""
+    classes = [len(view.card.classes) for view in film.views]
+    said = "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced."
+    if len(set(classes)) > 1:
+        change = next(film.epochs[i] for i in range(1, len(classes)) if classes[i] != classes[i - 1])
+        said += f" From epoch {change} on the run learns other classes ({classes[-1]} instead of {classes[0]})."
+    return said
+
+
+def film_sheet(film: Film) -> None:
+    """Small multiples: every epoch by every layer, as one picture to take away."""
+    heading("Every epoch, every layer", "Rows are epochs, columns layers; attention on a scale of its own each.")
+    kind = remembered(
+        st.segmented_control, "Show", list(MULTIPLES), key="multiples", default="attention", valid=list(MULTIPLES),
+        required=True, format_func=MULTIPLES.__getitem__, label_visibility="collapsed",
+    )  # fmt: skip
+    key = "|".join(view.key for view in film.views)
+    with st.spinner("Drawing every layer of every epoch…", show_time=True):
+        page = caches.once(key, _sheet, film, kind=kind)
+    st.image(page, width="stretch")
+    name = f"{film.views[-1].file_stem}_{kind}_by_epoch.png"
+    download("This picture (PNG)", lambda: page, name)
+
+
+def _sheet(film: Film, kind: str) -> bytes:
+    layers = range(1, film.views[-1].card.layers + 1)
+    rows = [[_tile(view, layer, kind) for layer in layers] for view in film.views]
+    names = [f"epoch {epoch}" for epoch in film.epochs]
+    return figures.png_bytes(figures.sheet(rows, [f"layer {layer}" for layer in layers], names, TILE_SIDE))
+
+
+def _tile(view: View, layer: int, kind: str) -> Array:
+    if kind == "attention":
+        heat = view.measured(measures.trace_attention, layer=layer, head=None, token=0)
+        return figures.heat_overlay(view.picture, enlarge_map(view, heat), 0.7)
+    options = LensLook().options(kind)
+    found = view.measured(measures.segment_trace, method=kind, layer=layer, head=None, **options)
+    found = measures.on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
+    if found.colours is not None:
+        return figures.rgb_overlay(view.picture, found.colours, found.labels > 0)
+    return figures.label_overlay(view.picture, found.labels.astype(int) - 1, 0.55)
