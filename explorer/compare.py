@@ -111,7 +111,7 @@ def differences(
         Difference("rank", first.rank_b if first else None),
         Difference("attention_js_bits", attention.mean),
         Difference("cls_attention_js_bits", attention.cls),
-        Difference("mask_iou", once(pair, _mask_overlap, a, b, layer=layer, other=other)),
+        Difference("mask_iou", once(pair, mask_overlap, a, b, layer=layer, other=other)),
         Difference("cka", float(alike.values[layer - 1, other - 1]), float(alike.chance[layer - 1, other - 1])),
         Difference("procrustes", once(pair, _procrustes, a, b, layer=layer, other=other)),
         Difference("head_overlap", match.mean if match else None, by_chance(a, b, measures.heads_by_chance, once)),
@@ -148,20 +148,20 @@ def cka(a: Run, b: Run, once: Once = _now) -> measures.CkaMap:
 
 def _cka(a: Run, b: Run) -> measures.CkaMap:
     own = [a.trace.z(layer + 1) for layer in range(1, a.card.layers + 1)]
-    return measures.cka_map(own, [_carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
+    return measures.cka_map(own, [carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
 
 
 def _procrustes(a: Run, b: Run, layer: int, other: int) -> float:
-    return measures.procrustes_distance(a.trace.z(layer + 1), _carried(a, b, other))
+    return measures.procrustes_distance(a.trace.z(layer + 1), carried(a, b, other))
 
 
-def _carried(a: Run, b: Run, layer: int) -> Array:
-    """What a layer of B leaves, on A's grid."""
+def carried(a: Run, b: Run, layer: int) -> Array:
+    """What a layer of B leaves, Z^{ℓ+1}, on A's grid of tokens."""
     return measures.carry_tokens(b.trace.z(layer + 1), b.patches, a.patches)
 
 
-def _mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
-    """IoU of the two foregrounds on A's pixels."""
+def mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
+    """IoU of what MaskCut finds in a layer of A and of B, on A's pixels."""
     here, there = (_foreground(run, number) for run, number in ((a, layer), (b, other)))
     rows, columns = (
         ((np.arange(size) + 0.5) * own / size).astype(int) for size, own in zip(here.shape, there.shape, strict=True)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import ui
 
-PARTS = {"pictures": "Side by side", "numbers": "How far apart", "film": "Training as a film"}
+PARTS = {"pictures": "Side by side", "numbers": "How far apart", "film": "Training as a film", "photos": "Many photos"}
 
 ui.title("Compare")
 part = ui.page_part("comparison", PARTS)
@@ -42,8 +42,10 @@ else:
         pictures()
         if "prediction" in rows:
             ui.prediction_table(sides)
-    elif len(sides) > 1:
+    elif part == "numbers" and len(sides) > 1:
         numbers()
+    elif len(sides) > 1:
+        ui.many_photos(sides, by_depth)
     else:
         st.info("Choose a model for B: then A is compared with it.")
 ui.glossary()

@@ -1,5 +1,6 @@
 """Everything Streamlit that pages share: the view, the sidebar, caches and widgets."""
 
+from explorer.ui.batch import many_photos
 from explorer.ui.caches import warm_up
 from explorer.ui.common import (
     COMPRESSION_CAPTION,
@@ -156,6 +157,7 @@ __all__ = [
     "ledger_table",
     "lens_choice",
     "linked_cloud",
+    "many_photos",
     "mask_comparison",
     "navigation",
     "overshoot_note",

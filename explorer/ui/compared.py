@@ -38,11 +38,12 @@ class Slot:
 
 @dataclass(frozen=True)
 class Side:
-    """A slot with its run. view: under the side's own trace, weights drawn anew included."""
+    """A slot with its run. view: under the side's own trace, weights drawn anew included. size: pixels, None = own."""
 
     slot: Slot
     view: View
     color: str
+    size: int | None = None
 
     @property
     def letter(self) -> str:
@@ -86,18 +87,26 @@ def chosen_sides() -> list[Side]:
     with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(slots)) as threads:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in slots]
         views = list(threads.map(lambda slot, turned: _view(slot, choice, framing, turned), slots, knobs))
-    return [Side(slot, view, color) for slot, view, color in zip(slots, views, COLORS, strict=False)]
+    return [
+        Side(slot, view, color, size_of(slot.card, choice.size))
+        for slot, view, color in zip(slots, views, COLORS, strict=False)
+    ]
 
 
 def _view(slot: Slot, choice: sidebar.Choice, framing: str, knobs: Knobs) -> View:
     card, photo = slot.card, choice.photo
     assert photo is not None
-    size = choice.size if choice.size and choice.size % card.patch == 0 else None
+    size = size_of(card, choice.size)
     stride = slot.stride or nearest_stride(card, choice.stride)
     view = make_view(card, photo, size, stride, framing, knobs)
     if slot.weights != DRAWN:
         return view
     return replace(view, trace=view.control_trace(), key=f"{view.key}|{DRAWN}")
+
+
+def size_of(card: ModelCard, size: int | None) -> int | None:
+    """The sidebar's size where it fits the model's patches, else None: the model's own."""
+    return size if size and size % card.patch == 0 else None
 
 
 def nearest_stride(card: ModelCard, stride: int | None) -> int:

@@ -2,16 +2,22 @@
 
 import dataclasses
 import shutil
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
-from explorer import measures, zoo
+from explorer import compare, measures, runtime, zoo
 from explorer.card import METADATA_KEY
 from explorer.compare import SCALES, shared_framing
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
+from explorer.inputs.gallery import gallery
+from explorer.inputs.image import prepare_photo
+from explorer.trace import Knobs
+from explorer.ui import batch, sidebar
+from explorer.ui.batch_job import PHOTO_KEYS, Plan, photo_row, start_batch
 from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, twins_of
 from explorer.ui.film import Film, found_lines
 
@@ -174,3 +180,51 @@ def test_a_run_is_a_film_with_what_its_cards_say(app, cards, monkeypatch, tmp_pa
     ]  # fmt: skip
     alone = zoo.find_model("alone")
     assert found_lines([view.card for view in film.views] + [alone]) == []  # one that was not evaluated: no line
+
+
+def test_many_photos_are_compared_one_by_one_and_can_be_opened(app, cards, monkeypatch):
+    monkeypatch.setattr(batch, "gallery", lambda: gallery()[:3])
+    tested = app("compare", model="crate", b="crate_alpha", comparison="photos")
+    tested.button(key="batch_start").click().run()
+    job = tested.session_state["batch_job"]
+    for _ in range(200):
+        if not job.running:
+            break
+        time.sleep(0.05)
+    assert job.error is None
+    tested.run()
+    assert not tested.exception
+    frame = tested.dataframe[0].value
+    assert list(frame["photo"]) == [photo.name.replace("_", " ") for photo in gallery()[:3]]
+    assert frame["A → B kl_nats"].notna().all()
+    means = tested.dataframe[1].value
+    assert means["A R^c"][0] == pytest.approx(frame["A R^c"].mean())
+    assert means["A R^c"][1] == pytest.approx(frame["A R^c"].std())
+
+
+def test_a_row_of_a_photo_is_what_compare_says(cards):
+    card = cards["crate"]
+    photo = sidebar.sample("kangaroo")
+    own, drawn = runtime.open_model(card), zoo.draw_control(card)
+    plans = [
+        Plan("A", own, zoo.layer_weights(card), Knobs(), None, "crop", False),
+        Plan("B", runtime.open_model(card, drawn), zoo.layer_weights(card, drawn), Knobs(), None, "crop", True),
+    ]
+    row = photo_row(photo, plans, 1, True)
+    prepared = prepare_photo(photo.data, card.preprocessing, card.patch)
+    a, b = (compare.run(card, prepared, Knobs(), is_drawn) for is_drawn in (False, True))
+    expected = {one.key: one.value for one in compare.differences(a, b, 1, 1)}
+    assert {key: row[f"A → B {key}"] for key in PHOTO_KEYS} == pytest.approx({key: expected[key] for key in PHOTO_KEYS})
+
+
+def test_a_batch_stops_where_it_is_cancelled(cards):
+    card = cards["crate"]
+    plan = Plan("A", runtime.open_model(card), zoo.layer_weights(card), Knobs(), None, "crop", False)
+    job = start_batch([sidebar.sample("kangaroo")] * 500, [plan, plan], 1, True, "key")
+    job.cancel()
+    for _ in range(200):
+        if not job.running:
+            break
+        time.sleep(0.05)
+    assert not job.running
+    assert len(job.rows) < 500
