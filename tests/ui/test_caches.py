@@ -1,9 +1,17 @@
 """The store of traces: bounded by bytes, one computation for each key."""
 
+import dataclasses
+import gc
 import threading
 import time
+import weakref
 from functools import partial
 
+import onnx
+import streamlit as st
+
+from explorer import zoo
+from explorer.card import METADATA_KEY
 from explorer.trace import Trace
 from explorer.ui import caches
 from explorer.ui.caches import _Store
@@ -106,3 +114,21 @@ def test_options_that_are_bound_are_part_of_the_key():
         assert caches.ready(key, partial(scaled, factor=factor), layer=5) == 5 * factor
         assert caches.ready(key, scaled, layer=5, factor=factor) == 5 * factor
     assert caches.ready(key, partial(scaled, factor=4.0), layer=5) is None
+
+
+def test_sessions_of_models_that_are_compared_in_turn_are_released(cards, tmp_path, monkeypatch):
+    """Twice as many models as may be open, one after the other: no more than that many sessions stay alive."""
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))
+    st.cache_resource.clear()
+    sessions = []
+    for i in range(2 * caches.MAX_OPEN_MODELS):
+        model = onnx.load(cards["crate"].path)
+        entry = next(e for e in model.metadata_props if e.key == METADATA_KEY)
+        entry.value = dataclasses.replace(cards["crate"], provenance={"epoch": i}).to_metadata()
+        card = zoo.install(model.SerializeToString(), f"e{i}", tmp_path)
+        sessions.append(weakref.ref(caches.open_model(card).session))
+    gc.collect()
+    assert sum(one() is not None for one in sessions) == caches.MAX_OPEN_MODELS
+    st.cache_resource.clear()
+    gc.collect()
+    assert all(one() is None for one in sessions)
