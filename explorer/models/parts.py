@@ -52,15 +52,20 @@ def heads_of(projected: Tensor, heads: int) -> Tensor:
     return projected.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, gain: Tensor | None) -> Tensor:
+def attention(query: Tensor, key: Tensor, value: Tensor, gain: Tensor | None, causal: bool = False) -> Tensor:
     """softmax(query keyᵀ/√p) value, each head times its gain (K,); (B,K,N,p) → (B,N,K·p).
 
-    In bfloat16 on a CPU two matrix products train 2.4 times as fast as torch's fused kernel (65 tokens, p = 32).
+    causal: a token attends to itself and those before it. In bfloat16 on a CPU two matrix products train 2.4 times as
+    fast as torch's fused kernel (65 tokens, p = 32).
     """
     if query.is_cpu and query.dtype is torch.bfloat16:
-        out = torch.softmax(query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]), dim=-1).to(value.dtype) @ value
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+        if causal:
+            future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+            scores = scores.masked_fill(future, -torch.inf)
+        out = torch.softmax(scores, dim=-1).to(value.dtype) @ value
     else:
-        out = F.scaled_dot_product_attention(query, key, value)
+        out = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
     if gain is not None:
         out = out * gain[:, None, None]
     return out.transpose(1, 2).flatten(2)
