@@ -7,6 +7,7 @@ A knob may be fed with more rows than one, (B·L,K) or (B·L,), to give each ima
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import onnx
@@ -61,14 +62,19 @@ def build(family: str, size: Size, weights: dict[str, Array], metadata: dict[str
 
 
 def _knobs(g: Graph, size: Size, ista: bool) -> Knobs:
-    """The knobs with one row per image setting: gain (rows,L,K), eta and lam (rows,L)."""
-    layers, heads = size.layers, size.heads
+    """The stride, and the knobs that all families share."""
     g.knob("stride", np.array(size.patch, np.int64), [])
+    steps = {"eta": size.per_layer(size.eta), "lam": size.per_layer(size.lam)} if ista else {}
+    return add_knobs(g, size.layers, size.heads, {name: np.array(value) for name, value in steps.items()})
+
+
+def add_knobs(g: Graph, layers: int, heads: int, steps: dict[str, Array]) -> Knobs:
+    """The knobs with one row per setting: gain (rows,L,K), and of steps eta and lam (rows,L). steps: trained, (L,)."""
     gain = g.knob("mssa_gain", np.ones((layers, heads), np.float32), ["gain_rows", heads])
     knobs = {"gain": g.op("Reshape", gain, g.vector(-1, layers, heads))}
-    steps = {"eta": ("ista_eta", size.eta), "lam": ("ista_lambda", size.lam)} if ista else {}
-    for short, (name, value) in steps.items():
-        knob = g.knob(name, np.array(size.per_layer(value), np.float32), [f"{name}_rows"])
+    for short, value in steps.items():
+        name = {"eta": "ista_eta", "lam": "ista_lambda"}[short]
+        knob = g.knob(name, value.astype(np.float32), [f"{name}_rows"])
         knobs[short] = g.op("Reshape", knob, g.vector(-1, layers))
     return knobs
 
@@ -131,8 +137,8 @@ def _crate_layer(g: Graph, family: str, size: Size, layer: int, z: str, knobs: K
     name, number = LAYERS.format(l=layer), layer + 1
     g.output(z, ["batch", "tokens", size.dim])
     u = g.linear(g.norm(z, f"{name}.0.norm", size.norm_eps), f"{name}.0.fn.qkv.weight")
-    _by_heads(g, u, size, f"subspace.{number}")
-    update = _attention(g, size, u, u, u, knobs["gain"])
+    by_heads(g, u, size.heads, size.projected, f"subspace.{number}")
+    update = fused_attention(g, size.heads, size.projected, (u, u, u), knobs["gain"])
     if size.projects_out:
         bias = f"{name}.0.fn.to_out.0.bias" if family == "crate" else None
         update = g.linear(update, f"{name}.0.fn.to_out.0.weight", bias)
@@ -142,13 +148,13 @@ def _crate_layer(g: Graph, family: str, size: Size, layer: int, z: str, knobs: K
     step, threshold = (g.op("Unsqueeze", knobs[name], g.vector(1, 2)) for name in ("eta", "lam"))
     threshold = g.op("Mul", step, threshold)
     if family == "crate":
-        return _ista(g, x, f"{name}.1.fn.weight", step, threshold, f"z.{number + 1}")
+        return ista(g, x, f"{name}.1.fn.weight", step, threshold, f"z.{number + 1}")
     codes = _odl_codes(g, x, f"{name}.1.fn.D", step, threshold, f"codes.{number}")
     g.output(codes, ["batch", "tokens", g.shape(f"{name}.1.fn.D")[1]])
     return g.op("Add", z_half, g.linear(codes, f"{name}.1.fn.D1"), to=f"z.{number + 1}")
 
 
-def _ista(g: Graph, x: str, dictionary: str, step: str, threshold: str, to: str) -> str:
+def ista(g: Graph, x: str, dictionary: str, step: str, threshold: str, to: str) -> str:
     """ReLU(x + η Dᵀ(x − Dx) − ηλ)."""
     residual = g.op("Sub", x, g.linear(x, dictionary))
     gradient = g.op("MatMul", residual, g.weight(dictionary))
@@ -174,11 +180,10 @@ def _vit_layer(g: Graph, family: str, size: Size, layer: int, z: str, knobs: Kno
     query, key, value = (
         g.op("Slice", qkv, g.vector(i * size.dim), g.vector((i + 1) * size.dim), g.vector(2)) for i in range(3)
     )
-    _by_heads(g, query, size, f"query.{number}")
-    _by_heads(g, key, size, f"key.{number}")
-    update = g.linear(
-        _attention(g, size, query, key, value, knobs["gain"]), f"{name}.attn.proj.weight", f"{name}.attn.proj.bias"
-    )
+    by_heads(g, query, size.heads, size.dim, f"query.{number}")
+    by_heads(g, key, size.heads, size.dim, f"key.{number}")
+    update = fused_attention(g, size.heads, size.dim, (query, key, value), knobs["gain"])
+    update = g.linear(update, f"{name}.attn.proj.weight", f"{name}.attn.proj.bias")
     z_half = g.op("Add", z, update, to=f"z_half.{number}")
     g.output(z_half, ["batch", "tokens", size.dim])
     x = g.norm(z_half, f"{name}.norm2", size.norm_eps)
@@ -187,28 +192,28 @@ def _vit_layer(g: Graph, family: str, size: Size, layer: int, z: str, knobs: Kno
     return g.op("Add", z_half, mlp, to=f"z.{number + 1}")
 
 
-def _by_heads(g: Graph, flat: str, size: Size, to: str) -> None:
-    """(B,N,K·p) → the trace point (B,K,N,p)."""
-    head_dim = size.projected // size.heads
-    split = g.op("Reshape", flat, g.vector(0, 0, size.heads, head_dim))
+def by_heads(g: Graph, flat: str, heads: int, width: int, to: str) -> None:
+    """(B,N,K·p) → the trace point (B,K,N,p). width: K·p."""
+    split = g.op("Reshape", flat, g.vector(0, 0, heads, width // heads))
     g.op("Transpose", split, perm=[0, 2, 1, 3], to=to)
-    g.output(to, ["batch", size.heads, "tokens", head_dim])
+    g.output(to, ["batch", heads, "tokens", width // heads])
 
 
-def _attention(g: Graph, size: Size, query: str, key: str, value: str, gain: str) -> str:
-    """softmax(query keyᵀ/√p) value per head, times its gain; (B,N,K·p) in and out.
+def fused_attention(
+    g: Graph, heads: int, width: int, looks: tuple[str, str, str], gain: str, causal: bool = False
+) -> str:
+    """softmax(query keyᵀ/√p) value per head, times its gain; (B,N,K·p) in and out. looks: query, key and value.
 
-    ONNX Runtime's fused operator needs memory linear in N: at 11,881 tokens, 12 heads of 32 it took 61 MB and
-    1.7 s, the standard Attention of opset 23 6,720 MB and 2.3 s (two CPU cores); at 785 tokens all are equally fast.
+    causal: a token attends to itself and those before it. ONNX Runtime's fused operator needs memory linear in N: at
+    11,881 tokens, 12 heads of 32 it took 61 MB and 1.7 s, the standard Attention of opset 23 6,720 MB and 2.3 s (two
+    CPU cores); at 785 tokens all are equally fast.
     """
-    head_dim = size.projected // size.heads
-    out = g.op(
-        "MultiHeadAttention", query, key, value,
-        domain=MICROSOFT, num_heads=size.heads, scale=head_dim**-0.5,
-    )  # fmt: skip
-    heads = g.op("Reshape", out, g.vector(0, 0, size.heads, head_dim))
-    scaled = g.op("Mul", heads, g.op("Unsqueeze", gain, g.vector(1, 3)))
-    return g.op("Reshape", scaled, g.vector(0, 0, size.projected))
+    head_dim = width // heads
+    past: dict[str, Any] = {"unidirectional": 1} if causal else {}
+    out = g.op("MultiHeadAttention", *looks, domain=MICROSOFT, num_heads=heads, scale=head_dim**-0.5, **past)
+    split = g.op("Reshape", out, g.vector(0, 0, heads, head_dim))
+    scaled = g.op("Mul", split, g.op("Unsqueeze", gain, g.vector(1, 3)))
+    return g.op("Reshape", scaled, g.vector(0, 0, width))
 
 
 def _head(g: Graph, family: str, size: Size, z: str) -> None:

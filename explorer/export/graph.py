@@ -62,8 +62,8 @@ class Graph:
         self._initializers.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
-    def input(self, name: str, dims: Dims) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
+    def input(self, name: str, dims: Dims, kind: int = TensorProto.FLOAT) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, kind, dims))
         return name
 
     def knob(self, name: str, default: Array, dims: Dims) -> str:

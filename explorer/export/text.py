@@ -1,0 +1,109 @@
+"""The language models' networks as ONNX graphs: the trace contract on tokens, in the order of the equations.
+
+Shapes: B batch, N tokens, d width, K heads, p head width, L layers, m atoms (or a GPT's neurons), V vocabulary. Knobs
+may have more rows than one, as for the image families.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from explorer.export.families import Knobs, add_knobs, by_heads, fused_attention, ista
+from explorer.export.graph import Graph
+from explorer.models.crate_lm import TextSize
+from explorer.trace import Array
+
+BLOCK = "transformer.h.{l}"
+TEXT_ROLES: dict[str, dict[str, str]] = {
+    "crate_lm": {
+        "subspaces": f"{BLOCK}.attn.c_attn.weight",
+        "mssa_out": f"{BLOCK}.attn.c_proj.weight",
+        "mssa_norm": f"{BLOCK}.prenorm_1",
+        "ista_norm": f"{BLOCK}.prenorm_2",
+        "dictionary": f"{BLOCK}.ista.weight",
+        "embedding": "lm_head.weight",
+    },
+    "gpt": {
+        "qkv": f"{BLOCK}.attn.c_attn.weight",
+        "mssa_out": f"{BLOCK}.attn.c_proj.weight",
+        "mssa_norm": f"{BLOCK}.ln_1",
+        "ista_norm": f"{BLOCK}.ln_2",
+        "embedding": "lm_head.weight",
+    },
+}
+EMBEDDING = "lm_head.weight"
+"""Token embedding and head are one tensor; it is stored once, under the head's name."""
+
+
+def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a language model's state dict (float32 arrays under its official names)."""
+    g = Graph(weights)
+    g.input("tokens", ["batch", "tokens"], onnx.TensorProto.INT64)
+    g.output("logits", ["batch", "tokens", size.vocabulary])
+    steps = {} if family == "gpt" else {"eta": size.eta, "lam": size.lam}
+    knobs = add_knobs(g, size.layers, size.heads, {name: np.full(size.layers, v) for name, v in steps.items()})
+    z = _embed(g)
+    layer_of = _gpt_layer if family == "gpt" else _crate_layer
+    for layer in range(size.layers):
+        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
+        z = layer_of(g, size, layer, z, settings)
+    g.output(z, ["batch", "tokens", size.dim])
+    last = g.norm(z, "transformer.ln_f", size.norm_eps) if size.final_norm else z
+    g.op("MatMul", last, g.op("Transpose", g.weight(EMBEDDING), perm=[1, 0]), to="logits")
+    return g.model(metadata)
+
+
+def _embed(g: Graph) -> str:
+    """Z¹ (B,N,d): the embedding of each token and of its place."""
+    length = g.op("Squeeze", g.op("Shape", "tokens", start=1, end=2))
+    places = g.op("Gather", g.weight("transformer.wpe.weight"), g.op("Range", g.scalar(0), length, g.scalar(1)), axis=0)
+    return g.op("Add", g.op("Gather", g.weight(EMBEDDING), "tokens", axis=0), places, to="z.1")
+
+
+def _crate_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> str:
+    """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, subspace.ℓ, z_half.ℓ and codes.ℓ."""
+    name, number = BLOCK.format(l=layer), layer + 1
+    g.output(z, ["batch", "tokens", size.dim])
+    u = g.linear(g.norm(z, f"{name}.prenorm_1", size.norm_eps), f"{name}.attn.c_attn.weight")
+    by_heads(g, u, size.heads, size.dim, f"subspace.{number}")
+    update = fused_attention(g, size.heads, size.dim, (u, u, u), knobs["gain"], causal=True)
+    update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
+    z_half = g.op("Add", z, update, to=f"z_half.{number}")
+    g.output(z_half, ["batch", "tokens", size.dim])
+    x = g.norm(z_half, f"{name}.prenorm_2", size.norm_eps)
+    step, threshold = (g.op("Unsqueeze", knobs[name], g.vector(1, 2)) for name in ("eta", "lam"))
+    threshold = g.op("Mul", step, threshold)
+    if not size.overcomplete:
+        return ista(g, x, f"{name}.ista.weight", step, threshold, f"z.{number + 1}")
+    codes = _codes(g, x, f"{name}.ista.weight", step, threshold, f"codes.{number}")
+    g.output(codes, ["batch", "tokens", size.atoms])
+    return g.op("MatMul", codes, g.weight(f"{name}.ista.weight"), to=f"z.{number + 1}")
+
+
+def _codes(g: Graph, x: str, atoms: str, step: str, threshold: str, to: str) -> str:
+    """A₁ = ReLU(ηWx − ηλ), A₂ = ReLU(A₁ + ηW(x − WᵀA₁) − ηλ)."""
+    first = g.op("Relu", g.op("Sub", g.op("Mul", step, g.linear(x, atoms)), threshold))
+    residual = g.op("Sub", x, g.op("MatMul", first, g.weight(atoms)))
+    moved = g.op("Add", first, g.op("Mul", step, g.linear(residual, atoms)))
+    return g.op("Relu", g.op("Sub", moved, threshold), to=to)
+
+
+def _gpt_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> str:
+    """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, query.ℓ, key.ℓ, z_half.ℓ and codes.ℓ, the neurons' activations."""
+    name, number, d = BLOCK.format(l=layer), layer + 1, size.dim
+    g.output(z, ["batch", "tokens", d])
+    x = g.norm(z, f"{name}.ln_1", size.norm_eps)
+    qkv = g.linear(x, f"{name}.attn.c_attn.weight", f"{name}.attn.c_attn.bias")
+    query, key, value = (g.op("Slice", qkv, g.vector(i * d), g.vector((i + 1) * d), g.vector(2)) for i in range(3))
+    by_heads(g, query, size.heads, d, f"query.{number}")
+    by_heads(g, key, size.heads, d, f"key.{number}")
+    update = fused_attention(g, size.heads, d, (query, key, value), knobs["gain"], causal=True)
+    update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
+    z_half = g.op("Add", z, update, to=f"z_half.{number}")
+    g.output(z_half, ["batch", "tokens", d])
+    x = g.norm(z_half, f"{name}.ln_2", size.norm_eps)
+    active = g.op("Gelu", g.linear(x, f"{name}.mlp.c_fc.weight", f"{name}.mlp.c_fc.bias"), to=f"codes.{number}")
+    g.output(active, ["batch", "tokens", size.atoms])
+    mlp = g.linear(active, f"{name}.mlp.c_proj.weight", f"{name}.mlp.c_proj.bias")
+    return g.op("Add", z_half, mlp, to=f"z.{number + 1}")
