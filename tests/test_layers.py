@@ -78,6 +78,7 @@ ONLY_IN: dict[str, set[str]] = {
     "torch": {"models", "export", "training"},
     "safetensors": {"export"},
     "pyarrow": {"training"},
+    "tokenizers": {"training", "inputs"},
     "onnx": {"export", "zoo", "runtime"},
     "huggingface_hub": {"hub"},
     "typer": {"cli"},

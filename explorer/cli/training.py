@@ -25,6 +25,7 @@ def prepare(
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the stored squares in pixels.")] = 128,
     hold_out: Annotated[float, typer.Option(help="Share kept for validation where the source has none.")] = 0.1,
+    vocabulary: Annotated[int, typer.Option(help="Tokens that are learned from texts.")] = 4096,
     licence: Annotated[str, typer.Option(help="Licence or terms of the source, noted in about.json and cards.")] = "",
 ) -> None:
     """Turn pictures or texts into the arrays that train reads."""
@@ -36,10 +37,13 @@ def prepare(
         def show(step: str, share: float) -> None:
             progress.update(task, description=step, completed=share)
 
-        about = write_prepared(sources, out, validation or [], size, hold_out, licence, show)
+        about = write_prepared(sources, out, validation or [], size, hold_out, licence, show, vocabulary)
     for part, values in about.items():
-        what = f"{len(values['classes'])} classes, {values['size']} px" if "classes" in values else "documents"
-        print(f"{out} {part}: {values['count']:,} {'pictures, ' if 'classes' in values else ''}{what}")
+        if "classes" in values:
+            what = f"pictures, {len(values['classes'])} classes, {values['size']} px"
+        else:
+            what = f"documents, {values['tokens']:,} tokens of {values['vocabulary']:,}"
+        print(f"{out} {part}: {values['count']:,} {what}")
 
 
 def train(

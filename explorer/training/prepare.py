@@ -2,7 +2,7 @@
 
 A prepared folder of pictures holds train/ and val/, each with images.npy (uint8 (N,S,S,3)), labels.npy (int64 (N,)),
 boxes.npy (int16 (N,4): x0, y0, x1, y1 in pixels of the square) where the source has them, and about.json.
-A prepared folder of text holds text.txt, its documents separated by form feeds, and about.json.
+A prepared folder of text holds tokenizer.json and the tokens of both parts: see texts.py.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from PIL import Image, ImageOps
 
 from explorer.errors import ExplorerError
 from explorer.training.sources import Item, Pictures, documents, is_text, open_pictures
+from explorer.training.texts import split_documents, write_texts
 
 CHUNK = 256
 """Pictures that are decoded together by as many threads as there are cores."""
-TEXT_BREAK = "\f\n"
-"""Between two documents of text.txt: a form feed, which the documents themselves cannot hold."""
 Progress = Callable[[str, float], None]
 """Called with a step in plain words and the share of it that is done, 0 to 1."""
 
@@ -44,12 +43,14 @@ def prepare(
     hold_out: float = 0.1,
     licence: str = "",
     progress: Progress = _unwatched,
+    vocabulary: int = 4096,
 ) -> dict[str, Any]:
     """Write the prepared folder out and return what its about.json files say, by part.
 
     size: side of the square in pixels: the shorter side is resized to it, the centre is cropped. validation: sources
     of the second part; without them it is the `val` folder of an image folder, or the share hold_out, drawn by a fixed
-    seed. Raises ExplorerError for sources that cannot be read; then out is not made.
+    seed. vocabulary: tokens that are learned from texts. Raises ExplorerError for sources that cannot be read; then out
+    is not made.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExplorerError(f"{out} exists: choose a new folder for --out, or remove it.")
@@ -59,7 +60,7 @@ def prepare(
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         about = (
-            {"text": _write_text(sources, temporary, licence)}
+            _write_text(sources, validation, temporary, vocabulary, hold_out, licence, progress)
             if is_text(sources)
             else _write_parts(sources, validation, temporary, size, hold_out, licence, progress)
         )
@@ -143,19 +144,23 @@ def squared(item: Item, size: int) -> tuple[np.ndarray, tuple[int, int, int, int
     return pixels, (x0, y0, x1, y1)
 
 
-def _write_text(sources: Sequence[Path], out: Path, licence: str) -> dict[str, Any]:
-    count = characters = 0
-    with (out / "text.txt").open("w", encoding="utf-8", newline="\n") as file:
-        for document in _clean(documents(sources)):
-            file.write((TEXT_BREAK if count else "") + document + "\n")
-            count, characters = count + 1, characters + len(document)
+def _write_text(sources, validation, out: Path, vocabulary: int, hold_out: float, licence: str, progress: Progress):
+    if not 0 <= hold_out < 1:
+        raise ExplorerError(f"--hold-out {hold_out:g} should be a share from 0 to below 1.")
+    texts = _clean(documents(sources))
+    train, val = (texts, _clean(documents(validation))) if validation else split_documents(texts, hold_out)
+    about = write_texts(train, val, out, vocabulary, progress)
     names = [source.name for source in sources]
-    return _write_about(out, kind="text", count=count, characters=characters, sources=names, licence=licence)
+    return {
+        name: _write_about(out / name, kind="text", **values, sources=names, licence=licence)
+        for name, values in about.items()
+    }
 
 
-def _clean(texts: Iterator[str]) -> Iterator[str]:
-    for text in texts:
-        yield text.replace("\r\n", "\n").replace("\f", "\n").strip("\n")
+def _clean(texts: Iterator[str]) -> list[str]:
+    """Line ends as on Unix, no form feeds, no empty lines around; documents without a letter are left out."""
+    cleaned = (text.replace("\r\n", "\n").replace("\f", "\n").strip("\n") for text in texts)
+    return [text for text in cleaned if text.strip()]
 
 
 def _write_about(folder: Path, **values: Any) -> dict[str, Any]:

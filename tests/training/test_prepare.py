@@ -2,16 +2,19 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tokenizers import Tokenizer
 
 from explorer.errors import ExplorerError
 from explorer.training.prepare import prepare, squared
 from explorer.training.sources import Item
+from explorer.training.texts import END, learn_tokenizer
 from tests.training.conftest import write_pictures
 
 
@@ -83,16 +86,69 @@ def test_parquet_with_names_or_numbers(tmp_path, form):
     assert form == "struct" or np.load(boxes).tolist() == [[0, 0, 4, 4]] * 3
 
 
-def test_texts_are_joined(tmp_path):
+WORDS = [
+    "the cat sat on the mat\n",
+    "the dog sat\r\non the cat\f",
+    "größer ist der Hund 🐕\n\n",
+    "the mat the cat " * 40,
+]
+
+
+def read_tokens(folder: Path) -> list[str]:
+    """The documents of a part, decoded."""
+    tokenizer = Tokenizer.from_file(str(folder.parent / "tokenizer.json"))
+    end = tokenizer.token_to_id(END)
+    tokens = np.load(folder / "tokens.npy")
+    ends = np.flatnonzero(tokens == end)
+    assert ends[-1] == len(tokens) - 1
+    starts = [0, *(ends[:-1] + 1)]
+    return [tokenizer.decode(tokens[start:stop].tolist()) for start, stop in zip(starts, ends, strict=True)]
+
+
+def test_texts_become_tokens_that_are_the_texts_again(tmp_path):
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "b.txt").write_text("zwei\r\nTeile\f", "utf-8")
-    (tmp_path / "raw" / "a.txt").write_text("größer\n\n", "utf-8")
-    about = prepare([tmp_path / "raw"], tmp_path / "out")
-    assert (tmp_path / "out" / "text.txt").read_bytes().decode() == "größer\n\f\nzwei\nTeile\n"
-    assert (about["text"]["count"], about["text"]["characters"]) == (2, 16)
-    pq.write_table(pa.table({"work": ["w"], "text": ["einer"]}), tmp_path / "t.parquet")
-    prepare([tmp_path / "t.parquet"], tmp_path / "table")
-    assert (tmp_path / "table" / "text.txt").read_text("utf-8") == "einer\n"
+    for i, text in enumerate([*WORDS, "  \n"]):  # the last is empty and left out
+        (tmp_path / "raw" / f"{i}.txt").write_bytes(text.encode())
+    about = prepare([tmp_path / "raw"], tmp_path / "out", hold_out=0.25, vocabulary=280)
+    found = {name: read_tokens(tmp_path / "out" / name) for name in ("train", "val")}
+    clean = [text.replace("\r\n", "\n").replace("\f", "").strip("\n") for text in WORDS]
+    assert sorted(found["train"] + found["val"]) == sorted(clean)
+    assert [about[name]["count"] for name in ("train", "val")] == [3, 1]
+    assert sum(about[name]["bytes"] for name in found) == sum(len(text.encode()) for text in clean)
+    assert about["train"]["tokens"] == len(np.load(tmp_path / "out" / "train" / "tokens.npy"))
+    assert about["train"]["vocabulary"] <= 280
+
+
+def test_texts_of_a_table_with_their_own_validation(tmp_path):
+    for name, text in (("a", WORDS[0]), ("b", WORDS[1])):
+        pq.write_table(pa.table({"work": ["w"], "text": [text]}), tmp_path / f"{name}.parquet")
+    prepare([tmp_path / "a.parquet"], tmp_path / "out", [tmp_path / "b.parquet"], vocabulary=300)
+    assert read_tokens(tmp_path / "out" / "train") == ["the cat sat on the mat"]
+    assert read_tokens(tmp_path / "out" / "val") == ["the dog sat\non the cat"]
+
+
+def test_the_tokens_are_learned_from_the_training_documents_alone():
+    tokenizer = learn_tokenizer(["zebra zebra zebra zebra"], 300)
+    assert tokenizer.encode("zebra").tokens == ["zebra"]
+    assert len(tokenizer.encode("quagga").tokens) == 6  # bytes
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"vocabulary": 200}, "--vocabulary 200"), ({"hold_out": 1.0}, "--hold-out 1")]
+)
+def test_texts_refuse_what_is_out_of_range(tmp_path, options, words):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text(WORDS[0])
+    with pytest.raises(ExplorerError, match=words):
+        prepare([tmp_path / "raw"], tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_sources_without_a_letter_are_refused(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text(" \n")
+    with pytest.raises(ExplorerError, match="no text"):
+        prepare([tmp_path / "raw"], tmp_path / "out")
 
 
 @pytest.mark.parametrize(
