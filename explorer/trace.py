@@ -49,14 +49,17 @@ def read_only(array: Array) -> Array:
 class Prepared:
     """A model's input and what the user sees of it.
 
-    data: float32 (B,3,H,W), normalised. picture: uint8 (H,W,3), the pixels that data was made from (None for arrays
-    that came ready). digest: SHA-256 of the source's bytes and of every parameter, the key for caches.
+    data: float32 (B,3,H,W), normalised; of a text int64 (B,N), its tokens. picture: uint8 (H,W,3), the pixels that data
+    was made from (None for arrays that came ready, and for text). digest: SHA-256 of the source's bytes and of every
+    parameter, the key for caches. pieces: the characters of each token of a text. note: what was done to the source.
     """
 
     data: Array
     picture: Array | None
     digest: str
     label: str = ""
+    pieces: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def height(self) -> int:

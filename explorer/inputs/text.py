@@ -1,0 +1,112 @@
+"""Text → tokens: the model's own tokenizer, and the piece of the text that each token stands for."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from explorer.errors import ExplorerError
+from explorer.trace import Prepared, read_only
+
+MAX_CHARACTERS = 1 << 20
+"""Of a text that is read at all; what lies behind is not tokenized."""
+CHARACTERS_A_TOKEN = 64
+"""Characters that are tokenized for each token of the context: more than any text needs but long runs of blanks."""
+MAX_TOKENIZER_BYTES = 32 << 20
+
+
+def prepare_text(text: str, tokenizer: str, context: int, label: str = "") -> Prepared:
+    """A text as a model's input: tokens int64 (1,N), at most `context` of them, and the piece of text of each.
+
+    tokenizer: Hugging Face's JSON, as in the model's card. Longer text is cut; Prepared.note says so. Raises
+    ExplorerError for an empty text, or one that is no Unicode text.
+    """
+    if not text:
+        raise ExplorerError("There is no text: type or paste some.")
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise ExplorerError(f"The text holds half a character at place {error.start}: remove it.") from error
+    read = text[: min(MAX_CHARACTERS, CHARACTERS_A_TOKEN * context)]
+    encoding = load_tokenizer(tokenizer).encode(read)
+    ids, pieces = encoding.ids, _pieces(read, encoding.offsets)
+    note = ""
+    if len(ids) > context or len(read) < len(text):
+        ids, pieces = ids[:context], pieces[:context]
+        kept = sum(map(len, pieces))
+        note = f"The model reads {context:,} tokens at most: the first {kept:,} of {len(text):,} characters are shown."
+    digest = hashlib.sha256(data + tokenizer.encode() + str(context).encode()).hexdigest()
+    array = read_only(np.array([ids], np.int64))
+    return Prepared(array, None, digest, label or read[:40], pieces=pieces, note=note)
+
+
+def _pieces(text: str, offsets: list[tuple[int, int]]) -> tuple[str, ...]:
+    """The characters of each token. Of a character that several tokens spell byte by byte, the first has it and the
+    others are empty, so that the pieces are the text again."""
+    pieces, end = [], 0
+    for start, stop in offsets:
+        pieces.append(text[max(start, end) : max(stop, end)])
+        end = max(stop, end)
+    return tuple(pieces)
+
+
+def prepare_tokens(array: np.ndarray, vocabulary: int, context: int, name: str = "the array") -> Prepared:
+    """Token numbers (B,N) as a model's input, for a model without a tokenizer or for exact ones.
+
+    Raises ExplorerError for another shape or type, for more than the context, or for numbers out of range.
+    """
+    if array.ndim != 2 or not array.size or not np.issubdtype(array.dtype, np.integer):
+        raise ExplorerError(f"{name} should hold whole numbers (B,N), but has {array.dtype} {array.shape}.")
+    if array.shape[1] > context:
+        raise ExplorerError(f"{name} has {array.shape[1]} tokens, but the model reads {context} at most: cut it.")
+    if array.min() < 0 or array.max() >= vocabulary:
+        raise ExplorerError(f"{name} holds tokens from {array.min()} to {array.max()}, but the model has {vocabulary}.")
+    tokens = read_only(np.ascontiguousarray(array, np.int64))
+    pieces = tuple(f"#{number}" for number in tokens[0])
+    return Prepared(tokens, None, hashlib.sha256(tokens.tobytes()).hexdigest(), name, pieces=pieces)
+
+
+@lru_cache(maxsize=8)
+def load_tokenizer(text: str) -> Tokenizer:
+    """A tokenizer from its JSON. Raises ExplorerError for what is none."""
+    try:
+        return Tokenizer.from_str(text)
+    except Exception as error:
+        raise ExplorerError(f"This is not a tokenizer in Hugging Face's format ({str(error)[:120]}).") from error
+
+
+def read_tokenizer(path: Path) -> str:
+    """The JSON of a tokenizer.json, or of a folder with GPT-2's vocab.json and merges.txt.
+
+    Raises ExplorerError for a path that is neither, and for files that do not fit together.
+    """
+    files = [path / name for name in ("tokenizer.json", "vocab.json", "merges.txt")] if path.is_dir() else [path]
+    for file in files:
+        if file.is_file() and file.stat().st_size > MAX_TOKENIZER_BYTES:
+            raise ExplorerError(f"{file} is larger than a tokenizer should be ({MAX_TOKENIZER_BYTES >> 20} MB).")
+    if files[0].is_file():
+        try:
+            text = files[0].read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise ExplorerError(f"{files[0]} is not a tokenizer.json: it is not UTF-8 text.") from error
+        load_tokenizer(text)
+        return text
+    if len(files) == 3 and files[1].is_file() and files[2].is_file():
+        return _from_gpt2(files[1], files[2])
+    raise ExplorerError(
+        f"{path} holds no tokenizer: give a tokenizer.json, or a folder with it or with vocab.json and merges.txt."
+    )
+
+
+def _from_gpt2(vocabulary: Path, merges: Path) -> str:
+    try:
+        tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    except Exception as error:
+        raise ExplorerError(f"{vocabulary.parent} holds no GPT-2 tokenizer ({str(error)[:120]}).") from error
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
+    tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
+    return tokenizer.to_str()
