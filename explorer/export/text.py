@@ -22,18 +22,18 @@ TEXT_ROLES: dict[str, dict[str, str]] = {
         "mssa_norm": f"{BLOCK}.prenorm_1",
         "ista_norm": f"{BLOCK}.prenorm_2",
         "dictionary": f"{BLOCK}.ista.weight",
-        "embedding": "lm_head.weight",
+        "embedding": "transformer.wte.weight",
     },
     "gpt": {
         "qkv": f"{BLOCK}.attn.c_attn.weight",
         "mssa_out": f"{BLOCK}.attn.c_proj.weight",
         "mssa_norm": f"{BLOCK}.ln_1",
         "ista_norm": f"{BLOCK}.ln_2",
-        "embedding": "lm_head.weight",
+        "embedding": "transformer.wte.weight",
     },
 }
-EMBEDDING = "lm_head.weight"
-"""Token embedding and head are one tensor; it is stored once, under the head's name."""
+EMBEDDING = "transformer.wte.weight"
+"""Token embedding and head are one tensor, which is stored once."""
 
 
 def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
