@@ -10,13 +10,12 @@ import streamlit as st
 
 from explorer.card import ModelCard
 from explorer.compare import Run, shared_framing
-from explorer.errors import ExplorerError
 from explorer.figures.style import HEAD_COLORS
 from explorer.trace import Knobs
 from explorer.ui import caches, sidebar
 from explorer.ui.remembered import remembered
 from explorer.ui.turned import knobs_now
-from explorer.ui.view import View, make_view
+from explorer.ui.view import View, make_view, model_and_photo
 
 LETTERS = "ABCD"
 COLORS = (HEAD_COLORS[0], HEAD_COLORS[9], HEAD_COLORS[7], HEAD_COLORS[2])
@@ -74,28 +73,22 @@ class Side:
 
 def chosen_sides() -> list[Side]:
     """A and the chosen others, run side by side. Raises ExplorerError for what does not fit."""
-    choice = sidebar.choice()
-    if choice.card is None:
-        raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
-    if choice.photo is None:
-        st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
-        st.stop()
-    slots = _slots(choice.card)
+    choice, card, photo = model_and_photo()
+    slots = _slots(card)
     framing = shared_framing([slot.card for slot in slots], choice.framing)
     if framing != choice.framing:
         st.caption("These models were trained on other crops of a photo, so all of them are shown the whole one.")
     with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(slots)) as threads:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in slots]
-        views = list(threads.map(lambda slot, turned: _view(slot, choice, framing, turned), slots, knobs))
+        views = list(threads.map(lambda slot, turned: _view(slot, photo, choice, framing, turned), slots, knobs))
     return [
         Side(slot, view, color, size_of(slot.card, choice.size))
         for slot, view, color in zip(slots, views, COLORS, strict=False)
     ]
 
 
-def _view(slot: Slot, choice: sidebar.Choice, framing: str, knobs: Knobs) -> View:
-    card, photo = slot.card, choice.photo
-    assert photo is not None
+def _view(slot: Slot, photo: sidebar.Photo, choice: sidebar.Choice, framing: str, knobs: Knobs) -> View:
+    card = slot.card
     size = size_of(card, choice.size)
     stride = slot.stride or nearest_stride(card, choice.stride)
     view = make_view(card, photo, size, stride, framing, knobs)

@@ -12,18 +12,17 @@ import streamlit as st
 
 from explorer import figures, measures
 from explorer.card import ModelCard
-from explorer.errors import ExplorerError
 from explorer.evaluation.record import CONTROL, MODEL, results_of
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
 from explorer.lens import DASHED, PANELS, SOLID, LensLook, Panel, Section, film_panel, shots_panel
 from explorer.trace import Array, Knobs
-from explorer.ui import caches, sidebar
+from explorer.ui import caches
 from explorer.ui.common import download, enlarge_map, heading
 from explorer.ui.compare import compare_maps
 from explorer.ui.compared import epoch_of, run_of
 from explorer.ui.lens import draw_lens, lens_choice, pick
 from explorer.ui.remembered import remembered
-from explorer.ui.view import View, make_view
+from explorer.ui.view import View, make_view, model_and_photo
 
 FILM_TEXT = (
     "The epoch's slider, its ▶ or the keys , and . go through the training; colours of the parts are the last's."
@@ -47,20 +46,18 @@ class Film:
 
 def film_of_run() -> Film | None:
     """The run that the sidebar's model belongs to, or None with a word on why there is none."""
-    choice = sidebar.choice()
-    if choice.card is None or choice.photo is None:
-        raise ExplorerError("A film needs a model and a photo: choose them in the sidebar.")
-    run = run_of(choice.card, caches.cards())
+    choice, model, photo = model_and_photo()
+    run = run_of(model, caches.cards())
     if not run:
         st.info(
-            f"The zoo has no other checkpoint of {choice.card.name}'s training run. Models that share `run` in their "
+            f"The zoo has no other checkpoint of {model.name}'s training run. Models that share `run` in their "
             "cards and differ in `epoch` are a film; `crate-explorer train` writes such checkpoints."
         )
         return None
     bar, views = st.progress(0.0, "Running every epoch…"), {}
     with ThreadPoolExecutor(2) as threads:
         waiting = {
-            threads.submit(make_view, card, choice.photo, choice.size, choice.stride, choice.framing, Knobs()): i
+            threads.submit(make_view, card, photo, choice.size, choice.stride, choice.framing, Knobs()): i
             for i, card in enumerate(run)
         }
         for done in as_completed(waiting):

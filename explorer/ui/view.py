@@ -102,14 +102,20 @@ class View:
 
 def current_view() -> View:
     """The view that the sidebar set up, traced. Raises ExplorerError for a photo or a setting that does not fit."""
+    choice, card, photo = model_and_photo()
+    with st.spinner("Running the model…", show_time=True):
+        return make_view(card, photo, choice.size, choice.stride, choice.framing, choice.knobs)
+
+
+def model_and_photo() -> tuple[sidebar.Choice, ModelCard, sidebar.Photo]:
+    """What the sidebar says, with its model and its photo; the page ends with a word where there is no photo yet."""
     choice = sidebar.choice()
     if choice.card is None:
         raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
     if choice.photo is None:
         st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
         st.stop()
-    with st.spinner("Running the model…", show_time=True):
-        return make_view(choice.card, choice.photo, choice.size, choice.stride, choice.framing, choice.knobs)
+    return choice, choice.card, choice.photo
 
 
 def make_view(
