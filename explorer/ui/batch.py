@@ -46,7 +46,9 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
         st.info("There are no uploads yet: add photos in the sidebar, under Upload.")
         return
     layer = last_choice(sides[0].view).layer
-    key = "|".join([*(side.view.key for side in sides), chosen, *(photo.sha256 for photo in photos), str(layer)])
+    key = "|".join(
+        [*(side.view.key for side in sides), chosen, *(photo.sha256 for photo in photos), str(layer), str(by_depth)]
+    )
     job: BatchJob | None = st.session_state.get(JOB)
     if job and job.key != key:
         job.cancel()

@@ -202,6 +202,17 @@ def test_many_photos_are_compared_one_by_one_and_can_be_opened(app, cards, monke
     assert means["A R^c"][1] == pytest.approx(frame["A R^c"].std())
 
 
+def test_a_batch_belongs_to_the_way_in_which_layers_go_together(app, monkeypatch):
+    monkeypatch.setattr(batch, "gallery", lambda: gallery()[:1])
+    keys = []
+    monkeypatch.setattr(batch, "_start", lambda *arguments: keys.append(arguments[-1]))
+    for by_depth in (True, False):
+        monkeypatch.setattr("explorer.ui.layers_go", lambda sides, by=by_depth: by)
+        tested = app("compare", model="crate", b="crate_alpha", comparison="photos")
+        tested.button(key="batch_start").click().run()
+    assert len(set(keys)) == 2
+
+
 def test_a_row_of_a_photo_is_what_compare_says(cards):
     card = cards["crate"]
     photo = sidebar.sample("kangaroo")
