@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from explorer import lens
 from explorer.browser import chromium, server
 from explorer.errors import ExplorerError
 
@@ -81,3 +83,21 @@ def collect_errors(tab: Page, errors: list[str]) -> None:
 def _streamlit(script: Path, port: int) -> list[str]:
     options = {**OPTIONS, "server.port": port}
     return ["-m", "streamlit", "run", str(script), *(f"--{name}={value}" for name, value in options.items())]
+
+
+@pytest.fixture
+def lens_page(page: Page) -> Page:
+    """A page with the lens's code, `sent` for what it reports, and `feed(text)` to bring it bytes."""
+    page.set_content('<div style="width:900px"><div class="lens" role="application"></div></div>')
+    page.add_style_tag(content=lens.asset("lens.css"))
+    page.add_script_tag(content=lens.asset(*lens.SCRIPTS))
+    page.evaluate("""() => {
+        window.feed = (text) => receive(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+        window.sent = [];
+    }""")
+    return page
+
+
+def bring(page: Page, feed: bytes) -> None:
+    """Hand the lens a feed."""
+    page.evaluate("text => feed(text)", base64.b64encode(feed).decode())

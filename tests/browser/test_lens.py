@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from explorer import lens, measures
 from explorer.measures import Segments, threshold_histogram
 from explorer.trace import Trace
+from tests.browser.conftest import bring
 
 pytestmark = pytest.mark.browser
 
@@ -39,16 +40,8 @@ def trace() -> Trace:
 
 
 @pytest.fixture
-def tab(page: Page) -> Page:
-    """A page with the lens's code, `sent` for what it reports, and `feed(text)` to bring it bytes."""
-    page.set_content('<div style="width:900px"><div class="lens" role="application"></div></div>')
-    page.add_style_tag(content=lens.asset("lens.css"))
-    page.add_script_tag(content=lens.asset(*lens.SCRIPTS))
-    page.evaluate("""() => {
-        window.feed = (text) => receive(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
-        window.sent = [];
-    }""")
-    return page
+def tab(lens_page: Page) -> Page:
+    return lens_page
 
 
 @pytest.fixture
@@ -64,10 +57,6 @@ def drawn(tab: Page) -> Page:
     show(tab)
     tab.wait_for_function("document.querySelector('.lens').dataset.layer === '2'")
     return tab
-
-
-def bring(page: Page, feed: bytes) -> None:
-    page.evaluate("text => feed(text)", base64.b64encode(feed).decode())
 
 
 def show(page: Page, layer: int = 2, heads: tuple[int, ...] = (), token: int = 0, at: int = 0) -> None:

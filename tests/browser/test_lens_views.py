@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import numpy as np
@@ -11,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from explorer import lens
 from explorer.trace import Trace, layer_on
+from tests.browser.conftest import bring
 
 pytestmark = pytest.mark.browser
 
@@ -40,15 +40,9 @@ def picture(view: str) -> np.ndarray:
 
 
 @pytest.fixture
-def tab(page: Page) -> Page:
+def tab(lens_page: Page) -> Page:
     """Two views of one photo, 4×4 and 2×2 patches, layers by depth; of w only layer 1 is here."""
-    page.set_content('<div style="width:900px"><div class="lens" role="application"></div></div>')
-    page.add_style_tag(content=lens.asset("lens.css"))
-    page.add_script_tag(content=lens.asset(*lens.SCRIPTS))
-    page.evaluate("""() => {
-        window.feed = (text) => receive(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
-        window.sent = [];
-    }""")
+    page = lens_page
     for view in LAYERS:
         bring(page, lens.photo_feed(f"photo {view}", picture(view)))
     for view, layer in (("v", 1), ("v", 2), ("v", 3), ("v", 4), ("w", 1)):
@@ -69,10 +63,6 @@ def tab(page: Page) -> Page:
     )
     expect(page.locator(".lens")).to_have_attribute("data-layer", "1")
     return page
-
-
-def bring(page: Page, feed: bytes) -> None:
-    page.evaluate("text => feed(text)", base64.b64encode(feed).decode())
 
 
 def test_a_patch_under_the_pointer_is_that_place_in_every_view(tab: Page):
