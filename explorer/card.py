@@ -14,9 +14,12 @@ from explorer.errors import ExplorerError
 
 SCHEMA = 1
 METADATA_KEY = "crate_explorer"
+MAX_SIZE = 1 << 20
+"""Of any of a card's sizes: a vocabulary is the largest."""
 MAX_SIDE = 1024
 """Pixels of the longest side of a square input."""
-FAMILY_LABELS = {"crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT"}
+FAMILY_LABELS = {"crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT", "crate_lm": "CRATE-LM", "gpt": "GPT"}
+MODALITIES = ("image", "text")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ class Preprocessing:
 class ModelCard:
     """What a model is: read from the metadata of its ONNX file, never from its name.
 
-    image_size: side of the square input in pixels that the model opens with. norm_eps: epsilon of the block norms.
+    modality: image or text, what it reads. patch: side of a patch, image_size: side of the square input that the model
+    opens with, both in pixels; 0 for text. context: longest text in tokens, vocabulary: number of tokens that the model
+    knows, tokenizer: Hugging Face's JSON, "" where none is known; 0 and "" for pictures.
+    norm_eps: epsilon of the block norms.
     eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none).
     weights: role → name of the tensor in the file, with {l} for the layer index from 0.
     init: tensor → law of the official initialisation, from which the random-init control is drawn.
@@ -76,6 +82,9 @@ class ModelCard:
     parameters: int = 0
     norm_eps: float = 1e-5
     codes_dim: int = 0
+    context: int = 0
+    vocabulary: int = 0
+    tokenizer: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     init: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -93,7 +102,11 @@ class ModelCard:
     @property
     def has_subspaces(self) -> bool:
         """True for the CRATE families, whose query, key and value are one projection U_kᵀZ."""
-        return self.family != "vit"
+        return self.family not in ("vit", "gpt")
+
+    @property
+    def reads_text(self) -> bool:
+        return self.modality == "text"
 
     @property
     def has_ista(self) -> bool:
@@ -135,8 +148,14 @@ class ModelCard:
         return card
 
     def _check(self) -> None:
-        sizes = {f: getattr(self, f) for f in ("layers", "heads", "dim", "head_dim", "patch", "image_size")}
-        bad = [f"{f}={v!r}" for f, v in sizes.items() if type(v) is not int or not 1 <= v <= 1 << 16]
+        used, unused = ("patch", "image_size"), ("context", "vocabulary")
+        if self.modality == "text":
+            used, unused = unused, used
+        sizes = {f: getattr(self, f) for f in ("layers", "heads", "dim", "head_dim", *used)}
+        bad = [f"{f}={v!r}" for f, v in sizes.items() if type(v) is not int or not 1 <= v <= MAX_SIZE]
+        bad += [f"{f}={getattr(self, f)!r}" for f in unused if getattr(self, f) != 0]
+        bad += [] if self.modality in MODALITIES else [f"modality={self.modality!r}"]
+        bad += [] if isinstance(self.tokenizer, str) else ["tokenizer (not a text)"]
         steps = {"eta": self.eta, "lam": self.lam}
         bad += [
             f"{f}={v!r}"
@@ -155,9 +174,7 @@ class ModelCard:
         ]
         bad += [] if isinstance(self.init, dict) and all(map(_is_law, self.init.values())) else ["init (not laws)"]
         bad += self.preprocessing.problems()
-        bad += [
-            f"{f}={getattr(self, f)!r}" for f in ("name", "family", "modality") if not isinstance(getattr(self, f), str)
-        ]
+        bad += [f"{f}={getattr(self, f)!r}" for f in ("name", "family") if not isinstance(getattr(self, f), str)]
         if bad:
             raise ExplorerError(f"{self.path.name}: its model card has impossible values: {', '.join(bad)}.")
 

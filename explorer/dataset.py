@@ -1,4 +1,5 @@
-"""A part (train or val) of a prepared folder, as `prepare` wrote it: what training and evaluation read."""
+"""A part (train or val) of a prepared folder, as `prepare` wrote it: what training and evaluation read of pictures or
+texts."""
 
 from __future__ import annotations
 
@@ -68,3 +69,30 @@ def box_edges(boxes: Array, size: int) -> Array:
     if boxes.size and boxes.max() < size:
         edges[boxes.any(axis=1), 2:] += 1
     return edges
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """tokens: uint16 (N,), the documents one after another, read from disk as they are needed. tokenizer: its JSON.
+    vocabulary: what each token is written as, by number. about: about.json."""
+
+    tokens: Array
+    tokenizer: str
+    vocabulary: tuple[str, ...]
+    about: dict[str, Any]
+
+
+def open_text(folder: Path) -> TextPart:
+    """Open a part of a prepared folder of texts. Raises ExplorerError where it is not one that `prepare` wrote."""
+    try:
+        about = json.loads((folder / "about.json").read_text("utf-8"))
+        tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+        tokenizer = (folder.parent / "tokenizer.json").read_text("utf-8")
+        numbers: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
+        count = about["vocabulary"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"{folder} holds no prepared text: make it with crate-explorer prepare.") from error
+    fits = tokens.ndim == 1 and tokens.dtype == np.uint16 and sorted(numbers.values()) == list(range(count))
+    if not fits or (tokens.size and tokens.max() >= count):
+        raise ExplorerError(f"{folder} does not fit together: prepare it again.")
+    return TextPart(tokens, tokenizer, tuple(sorted(numbers, key=numbers.__getitem__)), about)

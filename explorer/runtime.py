@@ -139,9 +139,10 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     names = list(dict.fromkeys(["logits", *(trace_points(card) if want is None else want)]))
     if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
         raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
-    check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
+    if not card.reads_text:
+        check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
     binding = model.session.io_binding()
-    for name, value in {"image": prepared.data, **knobs.feeds()}.items():
+    for name, value in {"tokens" if card.reads_text else "image": prepared.data, **knobs.feeds()}.items():
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
     device = "cuda" if model.provider == CUDA else "cpu"
     for name in names:
@@ -151,7 +152,14 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     with _running:
         model.session.run_with_iobinding(binding, options)
     points = _Points(dict(zip(names, binding.get_outputs(), strict=True)))
-    return Trace(card, points, patch_grid(prepared.height, prepared.width, card.patch, stride), stride)
+    return Trace(card, points, _grid(card, prepared, stride), stride)
+
+
+def _grid(card: ModelCard, prepared: Prepared, stride: int) -> tuple[int, int]:
+    """Rows and columns of patches, or one row of the tokens of a text."""
+    if card.reads_text:
+        return 1, prepared.data.shape[1]
+    return patch_grid(prepared.height, prepared.width, card.patch, stride)
 
 
 class _Points(Mapping[str, Array]):
@@ -179,9 +187,11 @@ class _Points(Mapping[str, Array]):
 
 
 def check_knobs(card: ModelCard, knobs: Knobs) -> int:
-    """The stride that a run will use. Raises ExplorerError for knobs that this model does not have."""
-    stride = card.patch if knobs.stride is None else knobs.stride
-    if not 1 <= stride <= card.patch:
+    """The stride that a run will use, 1 for text. Raises ExplorerError for knobs that this model does not have."""
+    stride = (card.patch or 1) if knobs.stride is None else knobs.stride
+    if card.reads_text and knobs.stride is not None:
+        raise ExplorerError(f"{card.name} reads text, which has no stride: leave it out.")
+    if not 1 <= stride <= (card.patch or 1):
         raise ExplorerError(f"Stride {stride} does not fit {card.name}: it takes 1 to {card.patch}, its patch size.")
     shapes = {"mssa_gain": card.heads, "ista_lambda": None, "ista_eta": None}
     for name, value in knobs.feeds().items():
@@ -211,11 +221,24 @@ def _check_rows(card: ModelCard, knobs: Knobs, images: int) -> None:
 
 
 def _check_input(card: ModelCard, prepared: Prepared) -> None:
-    if card.modality != "image":
-        raise ExplorerError(f"{card.name} reads {card.modality}, not pictures: choose an image model.")
-    if min(prepared.height, prepared.width) < card.patch:
+    of_text = prepared.data.ndim == 2
+    if card.reads_text != of_text:
+        reads, came, other = ("text", "a picture", "an image") if card.reads_text else ("pictures", "text", "a text")
+        raise ExplorerError(f"{card.name} reads {reads}, but {came} came: choose {other} model.")
+    if card.reads_text:
+        _check_tokens(card, prepared.data)
+    elif min(prepared.height, prepared.width) < card.patch:
         size = f"{prepared.height}×{prepared.width}"
         raise ExplorerError(f"The input has {size} pixels, less than one patch of {card.patch}: use a larger size.")
+
+
+def _check_tokens(card: ModelCard, tokens: Array) -> None:
+    if not 1 <= tokens.shape[1] <= card.context:
+        raise ExplorerError(
+            f"{card.name} reads 1 to {card.context:,} tokens, but {tokens.shape[1]:,} came: shorten the text."
+        )
+    if tokens.min() < 0 or tokens.max() >= card.vocabulary:
+        raise ExplorerError(f"{card.name} knows tokens from 0 to {card.vocabulary - 1}, but {tokens.max()} came.")
 
 
 @dataclass(frozen=True)

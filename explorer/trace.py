@@ -1,6 +1,6 @@
 """The vocabulary that every room shares: the prepared input, the knobs, the trace and the weights of a layer.
 
-Tokens are rows here (the papers use columns). Layers count from 1. Row 0 is the CLS token.
+Tokens are rows here (the papers use columns). Layers count from 1. Of a picture, row 0 is the CLS token.
 Axes: L layers, K heads (subspaces), N tokens, d width, p head width, B batch.
 """
 
@@ -119,7 +119,8 @@ class Knobs:
 class Trace:
     """Every step of one run. points maps the names of the ONNX contract to arrays with the batch axis.
 
-    On a GPU, points copies an array from the device when it is first asked for.
+    grid: rows and columns of patches; of a text one row, without a CLS token in front. stride: pixels between patches,
+    1 for text. On a GPU, points copies an array from the device when it is first asked for.
     Attention is never stored: it is a function of the projections (measures.attention).
     """
 
@@ -152,7 +153,7 @@ class Trace:
 
     @property
     def logits(self) -> Array:
-        """(B,C) scores of the classes before the softmax."""
+        """Scores before the softmax: (B,C) of the classes, or of a text (B,N,V) of each place's next token."""
         return self.points["logits"]
 
 
@@ -160,9 +161,10 @@ class Trace:
 class LayerWeights:
     """The weights of one layer that the measures need.
 
-    subspaces: (K·p,d), rows kp…(k+1)p are U_kᵀ (a ViT's key matrix). bias: (K·p,) or None. norm: scale and shift (d,)
-    of the norm in front of them, eps its epsilon. dictionary: D, (d,d), or (d,m) where it is overcomplete; None where
-    the family has none. ista_norm: scale and shift of the norm in front of D. eta, lam: step size and threshold.
+    subspaces: (K·p,d), rows kp…(k+1)p are U_kᵀ (of a ViT or a GPT the key matrix). bias: (K·p,) or None. norm: scale
+    and shift (d,) of the norm in front of them, eps its epsilon. dictionary: D, (d,d), or (d,m) where it is
+    overcomplete; None where the family has none. ista_norm: scale and shift of the norm in front of D. eta, lam: step
+    size and threshold.
     """
 
     subspaces: Array

@@ -249,13 +249,15 @@ def _names(card: ModelCard, layer: int) -> dict[str, list[str]]:
 def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> LayerWeights:
     found = {role: [arrays[name] for name in group] for role, group in _names(card, layer).items()}
     norm = (found["norm"][0], found["norm"][1])
-    if not card.has_subspaces:  # the rows of a ViT's qkv are query, key, value: a key plays the part of U_kᵀz
+    if not card.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
         weight, bias = (array[card.dim : 2 * card.dim] for array in found["subspaces"])
         return LayerWeights(weight, bias, norm, card.norm_eps, card.heads)
-    ista_norm = (found["ista_norm"][0], found["ista_norm"][1])
+    ista_norm, dictionary = (found["ista_norm"][0], found["ista_norm"][1]), found["dictionary"][0]
+    if card.reads_text and card.codes_dim:  # stored with an atom in each row
+        dictionary = dictionary.T
     return LayerWeights(
         found["subspaces"][0], None, norm, card.norm_eps, card.heads,
-        found["dictionary"][0], ista_norm, card.eta[layer], card.lam[layer],
+        dictionary, ista_norm, card.eta[layer], card.lam[layer],
     )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Room → rooms of ours that it may import, beside itself."""
 
 ALSO: dict[str, set[str]] = {
+    "explorer/export/describe.py": {"inputs"},  # reads a tokenizer as the app does
     "explorer/export/importer.py": {"zoo"},  # installs what it made
     "explorer/export/parity.py": {"runtime"},  # runs what it made, to compare it with torch
     "explorer/export/probe.py": {"runtime", "zoo"},  # first run of an uploaded graph, in a child process

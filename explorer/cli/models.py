@@ -41,6 +41,9 @@ def import_model(
     card: Annotated[
         Path | None, typer.Option(help="JSON file with heads, classes, mean, std, sizes, eta, lambda.")
     ] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Of a language model: tokenizer.json, or a folder; else those beside it.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to install into; by default the zoo.")] = None,
     progress_json: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -49,7 +52,7 @@ def import_model(
 
     path = hub.download(hub.find_file(checkpoint)) if checkpoint.startswith(hub.PREFIX) else Path(checkpoint)
     if progress_json:
-        installed = import_file(path, name, heads, card, out, _progress_line)
+        installed = import_file(path, name, heads, card, out, _progress_line, tokenizer)
         print_json({"installed": installed.name})
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -60,7 +63,7 @@ def import_model(
         def show(step: str, share: float) -> None:
             progress.update(task, description=step, completed=share)
 
-        installed = import_file(path, name, heads, card, out, show)
+        installed = import_file(path, name, heads, card, out, show, tokenizer)
     error = installed.parity.get("max_abs_error", float("nan"))
     console.print(
         f"{installed.path} ({installed.family_label}, {installed.parameters / 1e6:.2f} M parameters,", end=" "

@@ -59,22 +59,23 @@ def train(
 ) -> None:
     """Train a model; the same command goes on with a run that was stopped."""
     from explorer.training.loop import train as run  # torch takes seconds to import
-    from explorer.training.recipe import read_recipe
+    from explorer.training.recipe import TextRecipe, read_recipe
 
     read = read_recipe(recipe)
     if start:
         read = dataclasses.replace(read, start=str(start))
     folder = out or Path("runs") / read.name
+    of_text = isinstance(read, TextRecipe)
     with progress_bar() as progress:
         task = progress.add_task("Starting", total=1.0)
 
         def show(row: Row) -> None:
-            text = (
-                f"stage {row.stage}, epoch {row.epoch:.2f}, loss {row.loss:.3f}, {row.images_per_second:.0f} images/s"
-            )
+            speed = f"{row.samples_per_second:.0f} {'windows' if of_text else 'images'}/s"
+            text = f"stage {row.stage}, epoch {row.epoch:.2f}, loss {row.loss:.3f}, {speed}"
             progress.update(task, description=text, completed=row.progress)
-            if row.top1 is not None:
-                progress.console.print(f"{text}, top-1 {100 * row.top1:.1f} %")
+            if row.validation is not None:
+                held = f"{row.validation:.3f} nats per token" if of_text else f"top-1 {100 * row.validation:.1f} %"
+                progress.console.print(f"{text}, held out: {held}")
 
         path = run(read, data, folder, minutes, device, compiled, show)
     print(f"{path}\nimport it: crate-explorer import {path} --card {folder / read.name}.json")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch import nn
 
 from explorer.card import FAMILY_LABELS
 from explorer.errors import ExplorerError
+from explorer.export.identify_text import spare_tensors, text_size
 from explorer.models.crate import Size
-from explorer.models.families import FAMILIES, NORM_EPS
+from explorer.models.crate_lm import TextSize
+from explorer.models.families import FAMILIES, NORM_EPS, TEXT_FAMILIES
 from explorer.trace import Array
 
 DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}
@@ -27,12 +31,13 @@ UNUSED = {"crate": ("head.weight", "head.bias")}
 SIGNATURES = (
     (r"^visual\.", "CRATE-α CLIPA"),
     (r"\bodl\.", "nanochat-crate"),
-    (r"\bista\.weight$", "crate-lm"),
+    (r"\bista\.weight$", "crate_lm"),
     (r"denom_bias$", "ToST language"),
     (r"^cls_attn_blocks\.", "ToST vision"),
     (r"^decoder_blocks\..*qkv", "CRATE-MAE"),
     (r"\.fn\.D$", "crate_alpha"),
     (r"encoder\.layer\..*\.self\.qkv", "CRATE-BERT"),
+    (r"^transformer\.h\.\d+\.mlp\.c_fc\.weight$", "gpt"),
     (r"^blocks\.\d+\.attn\.qkv\.weight$", "vit"),
     (r"^to_patch_embedding\.|^transformer\.layers\.\d+\.0\.fn\.qkv", "crate"),
 )
@@ -40,11 +45,18 @@ SIGNATURES = (
 
 @dataclass(frozen=True)
 class Identity:
-    """What a state dict is: its family, its sizes and the tensors that the network does not read."""
+    """What a state dict is: its family, its sizes, the tensors that the network does not read, and the biases that a
+    language model was trained without (nanoGPT's `bias=False`), which are zeros."""
 
     family: str
-    size: Size
-    ignored: tuple[str, ...] = field(default=())
+    size: Size | TextSize
+    ignored: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    def weights(self, state: dict[str, Array]) -> dict[str, Array]:
+        """Every tensor of the network, from the state dict."""
+        zeros = {name: np.zeros(len(state[name.removesuffix("bias") + "weight"]), np.float32) for name in self.absent}
+        return {name: array for name, array in state.items() if name not in self.ignored} | zeros
 
 
 def identify(
@@ -58,10 +70,13 @@ def identify(
     heads: overrides the table of released models. Raises ExplorerError that names the key or the shape.
     """
     family = _family(weights)
-    size = _size(family, weights, heads, eta, lam)
+    if family in TEXT_FAMILIES:
+        size = text_size(family, weights, heads, eta, lam)
+    else:
+        size = _size(family, weights, heads, eta, lam)
     if any(isinstance(step, tuple) and len(step) != size.layers for step in (eta, lam)):
         raise ExplorerError(f"The card's eta and lambda should have one value for each of {size.layers} layers.")
-    return Identity(family, size, _compare(family, size, weights))
+    return Identity(family, size, *_compare(family, size, weights))
 
 
 def _family(weights: dict[str, Array]) -> str:
@@ -69,9 +84,9 @@ def _family(weights: dict[str, Array]) -> str:
     known = ", ".join(FAMILY_LABELS.values())
     if found is None:
         some = ", ".join(sorted(weights)[:3])
-        raise ExplorerError(f"No known model has these keys ({some}, …): this version imports {known} classifiers.")
-    if found not in FAMILIES:
-        raise ExplorerError(f"This is a {found} checkpoint: this version imports {known} classifiers only.")
+        raise ExplorerError(f"No known model has these keys ({some}, …): this version imports {known} models.")
+    if found not in FAMILY_LABELS:
+        raise ExplorerError(f"This is a {found} checkpoint: this version imports {known} models only.")
     return found
 
 
@@ -134,19 +149,31 @@ def _heads(family: str, dim: int, projected: int, heads: int | None, keys: Conta
     return heads
 
 
-def _compare(family: str, size: Size, weights: dict[str, Array]) -> tuple[str, ...]:
-    """Every tensor of the network is there with its shape; what else the file has is known to be unused."""
+def network(family: str, size: Size | TextSize) -> nn.Module:
+    """The torch module of a family."""
+    return (TEXT_FAMILIES if isinstance(size, TextSize) else FAMILIES)[family](size)  # pyright: ignore[reportArgumentType]
+
+
+def _compare(family: str, size: Size | TextSize, weights: dict[str, Array]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every tensor of the network is there with its shape, and what else the file has is known to be unused.
+
+    Returns the unused ones and the absent biases.
+    """
     with torch.device("meta"):
-        expected = {name: tuple(p.shape) for name, p in FAMILIES[family](size).named_parameters()}
+        expected = {name: tuple(p.shape) for name, p in network(family, size).named_parameters()}
+    absent = tuple(n for n in expected if n not in weights and n.endswith(".bias") and family in TEXT_FAMILIES)
     for name, shape in expected.items():
+        if name in absent:
+            continue
         if name not in weights:
             raise ExplorerError(f"The checkpoint has no tensor {name} of shape {shape}.")
         if weights[name].shape != shape:
             raise ExplorerError(f"Tensor {name} has shape {weights[name].shape}: {shape} was expected.")
     ignored = tuple(sorted(set(weights) - set(expected)))
-    if unknown := [name for name in ignored if name not in UNUSED.get(family, ())]:
+    spare = spare_tensors(weights) if family in TEXT_FAMILIES else UNUSED.get(family, ())
+    if unknown := [name for name in ignored if name not in spare]:
         raise ExplorerError(
             f"The checkpoint has a tensor {unknown[0]} of shape {weights[unknown[0]].shape} "
-            f"that a {FAMILY_LABELS[family]} classifier does not have."
+            f"that a {FAMILY_LABELS[family]} model does not have."
         )
-    return ignored
+    return ignored, absent

@@ -7,20 +7,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 
 from explorer import zoo
-from explorer.card import METADATA_KEY, ModelCard
+from explorer.card import FAMILY_LABELS, METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import Checkpoint, read_checkpoint
-from explorer.export.families import WEIGHT_ROLES, build
-from explorer.export.identify import FAMILIES, Identity, identify
+from explorer.export.describe import check_tokenizer, describe, find_tokenizer, shape_fields
+from explorer.export.families import build
+from explorer.export.identify import Identity, identify, network
+from explorer.export.identify_text import HEAD
 from explorer.export.parity import check_parity
+from explorer.export.text import build_text
+from explorer.models.crate_lm import TextSize
 from explorer.trace import Array
 
 PROBE_LIMIT_S = 60
@@ -41,17 +45,22 @@ def import_file(
     card_path: Path | None = None,
     directory: Path | None = None,
     progress: Progress = _silent,
+    tokenizer_path: Path | None = None,
 ) -> ModelCard:
     """Import an official checkpoint into the zoo, or an .onnx file that CRATE Explorer exported elsewhere.
 
-    heads and the card file set what a checkpoint's shapes do not tell. Returns the installed model's card. Raises
-    ExplorerError for whatever does not fit; then nothing is installed.
+    heads and the card file set what a checkpoint's shapes do not tell. tokenizer_path: of a language model, a
+    tokenizer.json or a folder with it or with GPT-2's files; without, those beside the checkpoint are taken, and where
+    there are none the model takes token numbers only. Returns the installed model's card. Raises ExplorerError for
+    whatever does not fit; then nothing is installed.
     """
     name = zoo.check_name(name or zoo.suggest_name(path.name))
     if path.suffix.lower() != ".onnx":
-        data = _export(path, name, heads, read_card(card_path), progress)
-    elif heads or card_path:
-        raise ExplorerError(f"{path.name} is an exported model, whose card is inside: leave --heads and --card out.")
+        data = _export(path, name, heads, read_card(card_path), tokenizer_path, progress)
+    elif heads or card_path or tokenizer_path:
+        raise ExplorerError(
+            f"{path.name} is an exported model, whose card is inside: leave --heads, --card and --tokenizer out."
+        )
     else:
         data = _inspected(path, progress)
     progress("Installing", 0.95)
@@ -60,17 +69,38 @@ def import_file(
     return installed
 
 
-def _export(path: Path, name: str, heads: int | None, card_file: CardFile, progress: Progress) -> bytes:
+def _export(
+    path: Path, name: str, heads: int | None, card_file: CardFile, tokenizer_path: Path | None, progress: Progress
+) -> bytes:
     """A checkpoint as a traced ONNX model that agrees with its PyTorch module."""
     progress("Reading the checkpoint", 0.02)
     checkpoint = read_checkpoint(path)
     progress("Recognising the model", 0.3)
-    identity = identify(checkpoint.weights, card_file.heads if heads is None else heads, card_file.eta, card_file.lam)
-    card = describe(name, checkpoint, identity, card_file)
+    said = next((n for n in (heads, card_file.heads, _heads_said(checkpoint.facts)) if n is not None), None)
+    identity = identify(checkpoint.weights, said, card_file.eta, card_file.lam)
+    tokenizer = ""
+    if isinstance(identity.size, TextSize):
+        tokenizer = find_tokenizer(path, tokenizer_path)
+        check_tokenizer(tokenizer, identity.size.vocabulary)
+    elif tokenizer_path:
+        raise ExplorerError(f"{path.name} reads pictures: leave --tokenizer out.")
+    card = describe(name, checkpoint, identity, card_file, tokenizer)
     progress("Writing the ONNX graph", 0.4)
     return _export_checked(
         card, checkpoint, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share)
     )
+
+
+def _heads_said(facts: dict[str, Any]) -> int | None:
+    """What nanoGPT's model_args say, which lie beside the tensors."""
+    return said if isinstance(said := facts.get("n_head"), int) else None
+
+
+def build_graph(identity: Identity, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of the network that a state dict is."""
+    if isinstance(identity.size, TextSize):
+        return build_text(identity.family, identity.size, weights, metadata)
+    return build(identity.family, identity.size, weights, metadata)
 
 
 def _inspected(path: Path, progress: Progress) -> bytes:
@@ -88,32 +118,25 @@ def check_graph(card: ModelCard) -> None:
     """An .onnx from elsewhere must be, node by node, the graph that we write from its own weights, and its card must
     say what its shapes say. Raises ExplorerError with what differs."""
     name = card.path.name
-    if card.family not in FAMILIES or not card.init:
+    if card.family not in FAMILY_LABELS or not card.init:
         raise ExplorerError(f"{name} is refused: its card names the family {card.family!r} or no weights.")
     weights = zoo.load_weights(card, card.init)
     identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1)
     size = identity.size
-    ours = build(identity.family, size, weights, {}).graph
+    ours = build_graph(identity, weights, {}).graph
     theirs = onnx.load(card.path, load_external_data=False).graph
     for part in ("node", "input", "output", "initializer"):
         if [e.SerializeToString() for e in getattr(ours, part)] != [
             e.SerializeToString() for e in getattr(theirs, part)
         ]:
             raise ExplorerError(f"{name} is refused: its {part}s are not those that we write for its weights.")
-    expected = {
-        "family": identity.family, "layers": size.layers, "dim": size.dim, "patch": size.patch,
-        "head_dim": size.projected // size.heads, "norm_eps": size.norm_eps, "weights": WEIGHT_ROLES[identity.family],
-        "codes_dim": _codes_dim(identity.family, weights),
-    }  # fmt: skip
-    for field, value in expected.items():
+    for field, value in shape_fields(identity, weights).items():
         if getattr(card, field) != value:
             raise ExplorerError(f"{name} is refused: its card says {field} {getattr(card, field)!r}, not {value!r}.")
-    if card.classes and len(card.classes) != size.classes:
+    if isinstance(size, TextSize):
+        check_tokenizer(card.tokenizer, size.vocabulary)
+    elif card.classes and len(card.classes) != size.classes:
         raise ExplorerError(f"{name} is refused: its card names {len(card.classes)} of {size.classes} classes.")
-
-
-def _codes_dim(family: str, weights: dict[str, Array]) -> int:
-    return weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
 
 
 def _probe(path: Path) -> None:
@@ -128,57 +151,18 @@ def _probe(path: Path) -> None:
         raise ExplorerError(f"{path.name} is refused: a first run of it failed ({detail}).")
 
 
-def describe(name: str, checkpoint: Checkpoint, identity: Identity, card_file: CardFile) -> ModelCard:
-    """The model card from the checkpoint's shapes and the card file. Raises ExplorerError where they contradict."""
-    size, family = identity.size, identity.family
-    if card_file.labels and len(card_file.labels) != size.classes:
-        raise ExplorerError(f"The card names {len(card_file.labels)} classes, but the checkpoint has {size.classes}.")
-    if card_file.patch_size not in (None, size.patch):
-        raise ExplorerError(f"The card says patches of {card_file.patch_size}, but the checkpoint has {size.patch}.")
-    image_size = card_file.image_size or card_file.crop or size.image_size
-    if card_file.crop not in (None, image_size):
-        raise ExplorerError(
-            f"The card says image size {image_size} and crop {card_file.crop}: they should be the same."
-        )
-    if problems := card_file.preprocessing(image_size).problems():
-        raise ExplorerError(f"The card's preprocessing does not fit together: {', '.join(problems)}.")
-    if image_size % size.patch:
-        raise ExplorerError(f"The card's image size {image_size} is not a multiple of the patch size {size.patch}.")
-    ista = family != "vit"
-    try:
-        eta, lam = (size.per_layer(v) if ista else () for v in (size.eta, size.lam))
-        with torch.device("meta"):
-            laws = FAMILIES[family](size).init_laws()
-    except ValueError as error:
-        raise ExplorerError(
-            f"The card's eta and lambda should have one value for each of {size.layers} layers."
-        ) from error
-    if unknown := set(card_file.init) - set(laws):
-        raise ExplorerError(f"The card's init names {min(unknown)}, which is no tensor of this model.")
-    codes = _codes_dim(family, checkpoint.weights)
-    used = [array for key, array in checkpoint.weights.items() if key not in identity.ignored]
-    return ModelCard(
-        name=name, family=family, modality="image", layers=size.layers, heads=size.heads, dim=size.dim,
-        head_dim=size.projected // size.heads, patch=size.patch, image_size=image_size, eta=eta, lam=lam,
-        classes=card_file.labels, preprocessing=card_file.preprocessing(image_size),
-        parameters=sum(array.size for array in used), norm_eps=size.norm_eps, codes_dim=codes,
-        weights=WEIGHT_ROLES[family], init={**laws, **card_file.init}, measured=card_file.measured,
-        provenance={
-            **checkpoint.facts, **card_file.provenance,
-            "file": checkpoint.name, "sha256": checkpoint.sha256, "imported": datetime.now(UTC).date().isoformat(),
-            "ignored_tensors": list(identity.ignored), "trained_size": size.image_size,
-        },
-    )  # fmt: skip
-
-
 def _export_checked(
     card: ModelCard, checkpoint: Checkpoint, identity: Identity, report: Callable[[float], None]
 ) -> bytes:
     """The bytes of the model, with the measured parity error in its metadata."""
-    module = FAMILIES[identity.family](identity.size).eval()
-    state = {k: torch.from_numpy(v) for k, v in checkpoint.weights.items() if k not in identity.ignored}
-    module.load_state_dict(state)
-    model = build(identity.family, identity.size, checkpoint.weights, {METADATA_KEY: card.to_metadata()})
+    weights = identity.weights(checkpoint.weights)
+    module = network(identity.family, identity.size).eval()
+    state = {name: torch.from_numpy(array) for name, array in weights.items()}
+    tied = {HEAD} if isinstance(identity.size, TextSize) else set()
+    missing, unexpected = module.load_state_dict(state, strict=False)
+    assert set(missing) == tied
+    assert not unexpected
+    model = build_graph(identity, weights, {METADATA_KEY: card.to_metadata()})
     data = model.SerializeToString()
     with tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
         path = Path(folder) / f"{card.name}.onnx"

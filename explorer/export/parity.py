@@ -1,8 +1,9 @@
-"""Does the exported graph compute what torch computes? Every output, two sizes, two strides, knobs turned."""
+"""Does the exported graph compute what torch computes? Every output, several sizes or lengths, knobs turned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +15,73 @@ from explorer import runtime
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.models.crate import Size
-from explorer.trace import Knobs, Prepared
+from explorer.models.crate_lm import TextSize
+from explorer.trace import Array, Knobs, Prepared
 
 TOLERANCE = 1e-4
 """Largest error of any output, relative to the largest entry of that output where it is above 1."""
 
 
-def cases(size: Size) -> list[tuple[int, int, int]]:
-    """(height, width, stride): the trained size, and another one that is not square, each at two strides."""
+@dataclass(frozen=True)
+class Case:
+    """An input and the stride it is run at (None for text); what: the case in the words of the card."""
+
+    data: Array
+    stride: int | None
+    what: dict[str, int]
+
+
+def cases(size: Size | TextSize) -> list[Case]:
+    """Pictures: the trained size, and another one that is not square, each at two strides. Texts: one token, and the
+    whole context, and a length between."""
+    rng = np.random.default_rng(0)
+    if isinstance(size, TextSize):
+        lengths = sorted({1, 1 + size.context // 3, size.context})
+        return [Case(rng.integers(0, size.vocabulary, (2, n)), None, {"tokens": n}) for n in lengths]
     native, patch = size.image_size, size.patch
     other = (native + 2 * patch, max(native - patch, patch))
-    return [(*pixels, stride) for pixels in ((native, native), other) for stride in (patch, max(patch // 2, 1))]
+    return [
+        Case(
+            rng.standard_normal((2, 3, height, width)).astype(np.float32), stride,
+            {"height": height, "width": width, "stride": stride},
+        )
+        for height, width in ((native, native), other)
+        for stride in (patch, max(patch // 2, 1))
+    ]  # fmt: skip
 
 
 def check_parity(
-    module: nn.Module, size: Size, card: ModelCard, path: Path, report: Callable[[float], None]
+    module: nn.Module, size: Size | TextSize, card: ModelCard, path: Path, report: Callable[[float], None]
 ) -> dict[str, Any]:
     """Compare an exported model with its torch module; returns what the card records.
 
     path: the exported file, whose card is given. Raises ExplorerError when an output is off by more than the tolerance.
     """
     model = runtime.open_model(card)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     worst_abs = worst_rel = 0.0
     todo = cases(size)
-    for i, (height, width, stride) in enumerate(todo):
-        image = rng.standard_normal((2, 3, height, width)).astype(np.float32)
-        knobs = _random_knobs(rng, card, stride) if i == len(todo) - 1 else Knobs(stride=stride)
-        for name, ours, theirs in _outputs(module, model, image, knobs):
+    for i, case in enumerate(todo):
+        knobs = _random_knobs(rng, card, case.stride) if i == len(todo) - 1 else Knobs(stride=case.stride)
+        for name, ours, theirs in _outputs(module, model, case.data, knobs):
             error = float(np.abs(ours - theirs).max())
             worst_abs = max(worst_abs, error)
             worst_rel = max(worst_rel, relative := error / max(1.0, float(np.abs(theirs).max())))
             if not relative <= TOLERANCE:
+                where = ", ".join(f"{key} {value}" for key, value in case.what.items())
                 raise ExplorerError(
-                    f"{path.name}: output {name} differs from torch by {error:.2g} at {height}×{width}, stride {stride}"
+                    f"{path.name}: output {name} differs from torch by {error:.2g} at {where}"
                     f" (at most {TOLERANCE:g} is allowed): nothing was installed."
                 )
         report((i + 1) / len(todo))
     return {
         "max_abs_error": worst_abs, "max_relative_error": worst_rel, "tolerance": TOLERANCE,
-        "cases": [{"height": h, "width": w, "stride": s} for h, w, s in todo],
+        "cases": [case.what for case in todo],
         "torch": torch.__version__, "onnxruntime": runtime.ort.__version__, "provider": model.provider,
     }  # fmt: skip
 
 
-def _random_knobs(rng: np.random.Generator, card: ModelCard, stride: int) -> Knobs:
+def _random_knobs(rng: np.random.Generator, card: ModelCard, stride: int | None) -> Knobs:
     gain = rng.uniform(0, 2, (card.layers, card.heads)).astype(np.float32)
     if not card.has_ista:
         return Knobs(mssa_gain=gain, stride=stride)
@@ -67,11 +90,11 @@ def _random_knobs(rng: np.random.Generator, card: ModelCard, stride: int) -> Kno
 
 
 @torch.inference_mode()
-def _outputs(
-    module: nn.Module, model: runtime.Model, image: np.ndarray, knobs: Knobs
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    feeds = {name: torch.from_numpy(value) for name, value in knobs.feeds().items() if name != "stride"}
-    theirs = module(torch.from_numpy(image), stride=knobs.stride, **feeds)
-    ours = runtime.run(model, Prepared(image, None, ""), None, knobs).points
+def _outputs(module: nn.Module, model: runtime.Model, data: Array, knobs: Knobs) -> Iterator[tuple[str, Array, Array]]:
+    feeds: dict[str, Any] = {name: torch.from_numpy(v) for name, v in knobs.feeds().items() if name != "stride"}
+    if knobs.stride is not None:
+        feeds["stride"] = knobs.stride
+    theirs = module(torch.from_numpy(data), **feeds)
+    ours = runtime.run(model, Prepared(data, None, ""), None, knobs).points
     for name, tensor in theirs.items():
         yield name, ours[name], tensor.numpy()

@@ -18,9 +18,9 @@ from explorer.trace import Prepared
 def main(path: Path) -> None:
     limit_memory(path.stat().st_size)
     card = zoo.read_card(path)
-    side = 2 * card.patch
-    image = np.zeros((1, 3, side, side), np.float32)
-    trace = runtime.run(runtime.open_model(card), Prepared(image, None, ""), None)
+    tokens = np.zeros((1, min(8, card.context)), np.int64)
+    data = tokens if card.reads_text else np.zeros((1, 3, 2 * card.patch, 2 * card.patch), np.float32)
+    trace = runtime.run(runtime.open_model(card), Prepared(data, None, ""), None)
     if not all(np.isfinite(points).all() for points in trace.points.values()):
         sys.exit("its outputs are not finite numbers")
 

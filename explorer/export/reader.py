@@ -95,6 +95,9 @@ def _state_dict(loaded: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         else {}
     )
     facts |= {"wrapper": key} if key else {}
+    arguments = loaded.get("model_args")
+    if isinstance(arguments, dict):  # nanoGPT's sizes, the head count among them
+        facts |= {k: v for k, v in arguments.items() if isinstance(k, str) and isinstance(v, (str, int, float, bool))}
     best = loaded.get("best_acc1")
     if isinstance(best, torch.Tensor) and best.numel() == 1:
         facts["best_acc1"] = float(best)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from explorer.errors import ExplorerError
-from explorer.training.data import MEAN, STD, Dataset
+from explorer.models.crate_lm import TextSize
 from explorer.training.recipe import Recipe
+from explorer.training.state import State
 
-ARCH = {"crate": "CRATE", "crate_alpha": "CRATE-alpha", "vit": "ViT"}
+ARCH = {"crate": "CRATE", "crate_alpha": "CRATE-alpha", "vit": "ViT", "crate_lm": "CRATE-LM", "gpt": "GPT"}
 LAST = "last.pth.tar"
 CURVE = "curve.csv"
 
@@ -25,7 +26,8 @@ CURVE = "curve.csv"
 @dataclass(frozen=True)
 class Row:
     """A line of the learning curve. loss and accuracy (top-1 on what was trained on, as augmented) are means since the
-    row before; top1 is that of the averaged weights on validation images, where they were run."""
+    row before. samples_per_second: pictures, or windows of text. validation: of the averaged weights, where they were
+    run on what is held out: top-1 of pictures, nats per token of text."""
 
     step: int
     stage: int
@@ -35,8 +37,8 @@ class Row:
     loss: float
     accuracy: float
     lr: float
-    images_per_second: float
-    top1: float | None = None
+    samples_per_second: float
+    validation: float | None = None
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -48,40 +50,45 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     os.replace(temporary, path)
 
 
-def official(family: str, state: dict[str, Tensor], epoch: float, top1: float | None) -> tuple[dict[str, Any], str]:
+def official(recipe: Recipe, state: State, epoch: float) -> tuple[dict[str, Any], str]:
     """The content and the ending of a checkpoint as the family's released code writes it."""
-    state = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-    if family == "crate":
-        best = -1.0 if top1 is None else 100 * top1
-        return {"epoch": round(epoch), "arch": ARCH[family], "state_dict": state, "best_acc1": best}, ".pth.tar"
-    return (state if family == "crate_alpha" else {"model": state, "epoch": round(epoch)}), ".pth"
+    weights, validation = _copies(state.averaged.state_dict()), state.validation
+    match recipe.family:
+        case "crate":
+            best = -1.0 if validation is None else 100 * validation
+            return {"epoch": round(epoch), "arch": "CRATE", "state_dict": weights, "best_acc1": best}, ".pth.tar"
+        case "crate_alpha":
+            return weights, ".pth"
+        case "vit":
+            return {"model": weights, "epoch": round(epoch)}, ".pth"
+        case _:
+            best = 1e9 if validation is None else validation
+            arguments = _model_args(cast(TextSize, state.averaged.size))
+            return {"model": weights, "model_args": arguments, "iter_num": state.total, "best_val_loss": best}, ".pt"
 
 
-def write_checkpoint(
-    folder: Path,
-    name: str,
-    recipe: Recipe,
-    seen: Sequence[Dataset],
-    state: dict[str, Tensor],
-    epoch: float,
-    top1: float | None,
-    init: dict[str, Any],
-) -> Path:
+def _copies(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, apart from the network; names that share a tensor share its copy."""
+    copies = {tensor.data_ptr(): tensor.detach().cpu().clone() for tensor in weights.values()}
+    return {name: copies[tensor.data_ptr()] for name, tensor in weights.items()}
+
+
+def _model_args(size: TextSize) -> dict[str, Any]:
+    """A language model's sizes as nanoGPT names them, which the released code is built on."""
+    return {
+        "n_layer": size.layers, "n_head": size.heads, "n_embd": size.dim, "block_size": size.context,
+        "bias": True, "vocab_size": size.vocabulary, "dropout": 0.0,
+    }  # fmt: skip
+
+
+def write_checkpoint(folder: Path, name: str, recipe: Recipe, state: State, card: dict[str, Any]) -> Path:
     """Write NAME with its card NAME.json beside it, for `crate-explorer import NAME --card NAME.json`.
 
-    seen: the data of every stage so far; the classes are those of the last.
+    card: what it says beside the family and the recipe.
     """
-    sources = dict.fromkeys(source for data in seen for source in data.about.get("sources", []))
-    licences = dict.fromkeys(data.about["licence"] for data in seen if data.about.get("licence"))
-    content, ending = official(recipe.family, state, epoch, top1)
+    content, ending = official(recipe, state, card["epoch"])
     path = folder / f"{name}{ending}"
-    card = {
-        "arch": ARCH[recipe.family], "heads": recipe.heads, "patch_size": recipe.patch,
-        "image_size": recipe.image_size, "resize": recipe.image_size, "crop": recipe.image_size,
-        "mean": list(MEAN), "std": list(STD), "classes": list(seen[-1].classes), "init": init, "run": recipe.name,
-        "epoch": round(epoch, 3), "data": ", ".join(sources), "licence": "; ".join(licences), "top1_val": top1,
-        "started_from": Path(recipe.start).name if recipe.start else None,
-    }  # fmt: skip
+    card = {"arch": ARCH[recipe.family], "heads": recipe.heads, "run": recipe.name, **card}
     text = json.dumps(card, ensure_ascii=False, indent=1) + "\n"
     write_atomically(folder / f"{name}.json", lambda file: file.write_text(text, "utf-8"))
     write_atomically(path, lambda file: torch.save(content, file))

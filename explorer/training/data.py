@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from explorer.dataset import open_part
-from explorer.training.recipe import Stage
+from explorer.training.recipe import PictureStage
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, as in the released code."""
@@ -76,7 +76,7 @@ def _order(images: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(images, generator=generator(seed, epoch))
 
 
-def augment(pixels: Tensor, stage: Stage, draw: torch.Generator) -> Tensor:
+def augment(pixels: Tensor, stage: PictureStage, draw: torch.Generator) -> Tensor:
     """(B,3,S,S) from 0 to 1 → (B,3,size,size), normalised: a random crop resized, a flip, a little colour."""
     out = random_crop(pixels, stage.size, stage.crop, draw)
     if stage.jitter:
@@ -128,7 +128,7 @@ def targets(labels: Tensor, classes: int, smoothing: float) -> Tensor:
     return F.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
 
 
-def mix(images: Tensor, shares: Tensor, stage: Stage, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+def mix(images: Tensor, shares: Tensor, stage: PictureStage, draw: torch.Generator) -> tuple[Tensor, Tensor]:
     """Each image with its neighbour in the batch: blended (mixup) or with a rectangle of it (cutmix)."""
     ways = [way for way in ("mixup", "cutmix") if getattr(stage, way)]
     if not ways:

@@ -10,61 +10,72 @@ from typing import Any, TypeVar
 
 from explorer.errors import ExplorerError
 from explorer.models.crate import Size
-from explorer.models.families import FAMILIES, NORM_EPS
+from explorer.models.crate_lm import TextSize
+from explorer.models.families import FAMILIES, NORM_EPS, TEXT_FAMILIES
 
 FOLDER = Path(__file__).parent / "recipes"
 T = TypeVar("T")
 PRECISIONS = ("auto", "bf16", "fp32")
+ATOMS = 4
+"""Times the width: atoms of a language model's dictionary in the released code, and neurons of a GPT's layer."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One part of a run.
 
-    data: name of a prepared folder within --data. size: side of the training images in pixels, a multiple of the
-    patch; epochs: passes over the data; batch: images of a step; lr: the peak that the one schedule of the run
-    scales. patch_dropout: share of the patches that do not enter the network. crop: smallest and largest share of the
-    area of a random crop. jitter: largest relative change of brightness, contrast and saturation. mixup, cutmix: α of
-    their Beta laws, 0 = off; with both, steps take turns by chance.
+    data: name of a prepared folder within --data; epochs: passes over it; batch: samples (pictures, or windows of text)
+    of a step; lr: the peak that the one schedule of the run scales.
     """
 
     data: str
-    size: int
     epochs: float
     batch: int = 128
     lr: float = 1e-3
+
+    def problem(self) -> str | None:
+        """What does not fit, or None."""
+        if min(self.epochs, self.batch, self.lr) > 0:
+            return None
+        return f"epochs {self.epochs:g}, batch {self.batch} and lr {self.lr:g} should be above 0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureStage(Stage):
+    """A stage of training on pictures.
+
+    size: side of the training images in pixels, a multiple of the patch. patch_dropout: share of the patches that do
+    not enter the network. crop: smallest and largest share of the area of a random crop. jitter: largest relative
+    change of brightness, contrast and saturation. mixup, cutmix: α of their Beta laws, 0 = off; with both, steps take
+    turns by chance.
+    """
+
+    size: int
     patch_dropout: float = 0.0
     crop: tuple[float, float] = (0.35, 1.0)
     jitter: float = 0.2
     mixup: float = 0.0
     cutmix: float = 0.0
 
-    def problem(self, patch: int) -> str | None:
-        """What does not fit, or None."""
+    def problem(self) -> str | None:
         low, high = self.crop
-        checks = {
-            f"size {self.size} should be a multiple of the patch {patch}": self.size > 0 and self.size % patch == 0,
-            f"epochs {self.epochs:g}, batch {self.batch} and lr {self.lr:g} should be above 0": min(
-                self.epochs, self.batch, self.lr
-            )
-            > 0,
-            f"patch_dropout {self.patch_dropout:g} should be from 0 to below 1": 0 <= self.patch_dropout < 1,
-            f"crop {low:g}, {high:g} should be two rising shares of the area": 0 < low <= high <= 1,
-            "jitter should be from 0 to below 1": 0 <= self.jitter < 1,
-            "mixup and cutmix should be 0 or more": min(self.mixup, self.cutmix) >= 0,
-        }
-        return next((sentence for sentence, holds in checks.items() if not holds), None)
+        return super().problem() or _first_broken(
+            {
+                f"patch_dropout {self.patch_dropout:g} should be from 0 to below 1": 0 <= self.patch_dropout < 1,
+                f"crop {low:g}, {high:g} should be two rising shares of the area": 0 < low <= high <= 1,
+                "jitter should be from 0 to below 1": 0 <= self.jitter < 1,
+                "mixup and cutmix should be 0 or more": min(self.mixup, self.cutmix) >= 0,
+            }
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The network (family, width d, layers L, heads K, patch and image side in pixels) and how it is trained.
+    """The network (family, width d, layers L, heads K) and how it is trained.
 
-    image_size: the side whose grid the positions are learned for; stages of other sizes resize them. positions_std:
-    spread of the positions and the CLS token at the start, None = as the family's released code. warmup: share of the
-    run in which the learning rate rises. clip: largest norm of the gradient. ema: decay of the averaged weights, which
-    are what checkpoints hold. precision: bf16, fp32, or auto, which is bf16 where the device computes it fast. start:
-    path of an official checkpoint of the same network to start from, None = random weights.
+    warmup: share of the run in which the learning rate rises. clip: largest norm of the gradient. ema: decay of the
+    averaged weights, which are what checkpoints hold. precision: bf16, fp32, or auto, which is bf16 where the device
+    computes it fast. start: path of an official checkpoint of the same network to start from, None = random weights.
     """
 
     name: str
@@ -72,8 +83,6 @@ class Recipe:
     dim: int
     layers: int
     heads: int
-    patch: int
-    image_size: int
     stages: tuple[Stage, ...]
     seed: int = 0
     weight_decay: float = 0.05
@@ -81,16 +90,71 @@ class Recipe:
     warmup: float = 0.05
     clip: float = 1.0
     ema: float = 0.999
-    label_smoothing: float = 0.1
-    positions_std: float | None = None
     precision: str = "auto"
     start: str | None = None
+
+    def problem(self) -> str | None:
+        """What does not fit, or None."""
+        return _first_broken(
+            {
+                "dim, layers and heads should be above 0": min(self.dim, self.layers, self.heads) > 0,
+                f"{self.heads} heads should divide the width {self.dim}": self.dim % max(self.heads, 1) == 0,
+                f"precision {self.precision!r} should be one of {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
+                "warmup and ema should be from 0 to below 1": 0 <= self.warmup < 1 and 0 <= self.ema < 1,
+                "clip should be above 0": self.clip > 0,
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRecipe(Recipe):
+    """A classifier of pictures.
+
+    patch, image_size: sides in pixels; positions are learned for the grid of image_size, and stages of other sizes
+    resize them. positions_std: spread of the positions and the CLS token at the start, None = as the family's released
+    code.
+    """
+
+    stages: tuple[PictureStage, ...]
+    patch: int
+    image_size: int
+    label_smoothing: float = 0.1
+    positions_std: float | None = None
 
     def size(self, classes: int) -> Size:
         return Size(
             dim=self.dim, layers=self.layers, heads=self.heads, patch=self.patch, classes=classes,
             image_size=self.image_size, norm_eps=NORM_EPS[self.family],
         )  # fmt: skip
+
+    def problem(self) -> str | None:
+        if self.patch <= 0:
+            return f"patch {self.patch} should be above 0"
+        sizes = {"image_size": self.image_size}
+        sizes |= {f"stage {i}'s size": stage.size for i, stage in enumerate(self.stages, start=1)}
+        return super().problem() or _first_broken(
+            {
+                f"{name} {size} should be a multiple of the patch {self.patch}": size > 0 and size % self.patch == 0
+                for name, size in sizes.items()
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextRecipe(Recipe):
+    """A language model. context: longest text in tokens, and the length of the windows that it is trained on."""
+
+    context: int
+
+    def size(self, vocabulary: int) -> TextSize:
+        return TextSize(self.dim, self.layers, self.heads, vocabulary, self.context, atoms=ATOMS * self.dim)
+
+    def problem(self) -> str | None:
+        return super().problem() or ("context should be above 1" if self.context < 2 else None)
+
+
+def _first_broken(checks: dict[str, bool]) -> str | None:
+    return next((sentence for sentence, holds in checks.items() if not holds), None)
 
 
 def read_recipe(name: str) -> Recipe:
@@ -108,30 +172,22 @@ def read_recipe(name: str) -> Recipe:
 
 def parse_recipe(values: dict[str, Any], name: str, where: str) -> Recipe:
     """A recipe from the values of its file; where: what messages call it."""
+    values = dict(values)
     stages = values.pop("stages", None)
     if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
         raise ExplorerError(f"{where} should have one or more [[stages]].")
-    read = tuple(_fill(Stage, stage, f"{where}, stage {i}") for i, stage in enumerate(stages, start=1))
-    recipe = _fill(Recipe, values, where, name=name, stages=read)
-    _check(recipe, where)
-    return recipe
-
-
-def _check(recipe: Recipe, where: str) -> None:
-    for i, stage in enumerate(recipe.stages, start=1):
-        if problem := stage.problem(recipe.patch):
+    families = [*FAMILIES, *TEXT_FAMILIES]
+    if (family := values.get("family")) not in families:
+        raise ExplorerError(f"{where}: family {family!r} should be one of {', '.join(families)}.")
+    kind, stage_kind = (TextRecipe, Stage) if family in TEXT_FAMILIES else (PictureRecipe, PictureStage)
+    read = tuple(_fill(stage_kind, stage, f"{where}, stage {i}") for i, stage in enumerate(stages, start=1))
+    recipe = _fill(kind, values, where, name=name, stages=read)
+    for i, stage in enumerate(read, start=1):
+        if problem := stage.problem():
             raise ExplorerError(f"{where}, stage {i}: {problem}.")
-    checks = {
-        f"family {recipe.family!r} should be one of {', '.join(FAMILIES)}": recipe.family in FAMILIES,
-        "dim, layers, heads and patch should be above 0": min(recipe.dim, recipe.layers, recipe.heads) > 0,
-        f"{recipe.heads} heads should divide the width {recipe.dim}": recipe.dim % max(recipe.heads, 1) == 0,
-        f"image_size {recipe.image_size} should be a multiple of the patch": recipe.image_size % recipe.patch == 0,
-        f"precision {recipe.precision!r} should be one of {', '.join(PRECISIONS)}": recipe.precision in PRECISIONS,
-        "warmup and ema should be from 0 to below 1": 0 <= recipe.warmup < 1 and 0 <= recipe.ema < 1,
-        "clip should be above 0": recipe.clip > 0,
-    }
-    if broken := next((sentence for sentence, holds in checks.items() if not holds), None):
-        raise ExplorerError(f"{where}: {broken}.")
+    if problem := recipe.problem():
+        raise ExplorerError(f"{where}: {problem}.")
+    return recipe
 
 
 def _fill(kind: type[T], values: dict[str, Any], where: str, **known: Any) -> T:

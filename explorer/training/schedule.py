@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from explorer.training.recipe import Recipe, Stage
+from explorer.training.recipe import Stage
 
 LAST_LR = 0.01
 """Of the peak, at the end of the cosine."""
@@ -34,27 +35,20 @@ class Plan:
         return start + (self.ends[stage] - start) * step / self.steps[stage]
 
 
-def make_plan(recipe: Recipe, images: list[int]) -> Plan:
-    """images: number of training images of each stage. A stage's share is its part of all tokens that are computed."""
-    steps = [
-        max(1, round(stage.epochs * steps_of_epoch(n, stage))) for stage, n in zip(recipe.stages, images, strict=True)
-    ]
+def make_plan(stages: Sequence[Stage], samples: list[int], tokens: list[int]) -> Plan:
+    """samples, tokens: training samples of each stage, and tokens of one. A stage's share is its part of all tokens."""
+    steps = [max(1, round(stage.epochs * steps_of_epoch(n, stage))) for stage, n in zip(stages, samples, strict=True)]
     work = [
-        count * min(stage.batch, n) * (1 + kept_patches(stage, recipe.patch))
-        for count, stage, n in zip(steps, recipe.stages, images, strict=True)
+        count * min(stage.batch, n) * length
+        for count, stage, n, length in zip(steps, stages, samples, tokens, strict=True)
     ]
     ends = [total / sum(work) for total in accumulate(work)]
     return Plan(tuple(steps), (*ends[:-1], 1.0))
 
 
-def steps_of_epoch(images: int, stage: Stage) -> int:
-    """Whole batches in the data; one, smaller than asked for, where there are fewer images."""
-    return max(1, images // stage.batch)
-
-
-def kept_patches(stage: Stage, patch: int) -> int:
-    """How many patches of an image enter the network."""
-    return max(1, round((stage.size // patch) ** 2 * (1 - stage.patch_dropout)))
+def steps_of_epoch(samples: int, stage: Stage) -> int:
+    """Whole batches in the data; one, smaller than asked for, where there are fewer samples."""
+    return max(1, samples // stage.batch)
 
 
 def learning_rate(peak: float, progress: float, warmup: float) -> float:

@@ -10,25 +10,27 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from explorer.models.crate import Crate
-from explorer.models.families import FAMILIES
+from explorer.models.crate_lm import CrateLM
+from explorer.models.families import FAMILIES, TEXT_FAMILIES
+from explorer.models.gpt import GPT
 from explorer.models.parts import Law, initialise
 from explorer.models.vit import ViT
-from explorer.training.recipe import Recipe
+from explorer.training.recipe import PictureRecipe, Recipe, TextRecipe
 
-Model = Crate | ViT
+Model = Crate | ViT | CrateLM | GPT
 Tensors = tuple[Tensor, ...] | list[Tensor]
 POSITIONS = ("pos_embedding", "pos_embed", "cls_token")
 HEAD = {"crate": "mlp_head.1.", "crate_alpha": "mlp_head.1.", "vit": "head."}
 """Where the names of the classifier's parameters begin."""
 
-PLACE = ("stage", "step", "total", "seconds", "epochs_before", "top1", "rate", "row_at", "counted")
+PLACE = ("stage", "step", "total", "seconds", "epochs_before", "validation", "rate", "row_at", "counted")
 """Plain numbers of a state."""
 
 
 @dataclass
 class State:
-    """stage counts from 0, step within it, total over all; epochs_before: passes in the stages before; top1: the
-    latest measured on validation images; rate: the learning rate of the latest step. Since the curve's last row, at
+    """stage counts from 0, step within it, total over all; epochs_before: passes in the stages before; validation:
+    the latest check on what is held out; rate: the learning rate of the latest step. Since the curve's last row, at
     row_at seconds: counted steps, whose losses and shares of right answers add up to sums (2,).
     """
 
@@ -42,7 +44,7 @@ class State:
     total: int = 0
     seconds: float = 0.0
     epochs_before: float = 0.0
-    top1: float | None = None
+    validation: float | None = None
     rate: float = 0.0
     row_at: float = 0.0
     counted: int = 0
@@ -55,16 +57,24 @@ class State:
 
 def fresh(recipe: Recipe, classes: tuple[str, ...], device: torch.device) -> State:
     """The state before the first step, drawn by the recipe's seed."""
-    model = FAMILIES[recipe.family](recipe.size(len(classes)))
+    model = network(recipe, len(classes))
     initialise(model, model.init_laws() | initial_laws(recipe), recipe.seed)
     model.to(device)
     ema = AveragedModel(model, multi_avg_fn=_averager(recipe.ema))
     return State(model, ema, _optimiser(model, recipe), classes, torch.zeros(2, device=device))
 
 
+def network(recipe: Recipe, classes: int) -> Model:
+    """The recipe's network, not yet initialised. classes: of a language model, the tokens of its vocabulary."""
+    if isinstance(recipe, TextRecipe):
+        return TEXT_FAMILIES[recipe.family](recipe.size(classes))
+    assert isinstance(recipe, PictureRecipe)
+    return FAMILIES[recipe.family](recipe.size(classes))
+
+
 def initial_laws(recipe: Recipe) -> dict[str, Law]:
     """Laws of initialisation that differ from the released code's."""
-    if recipe.positions_std is None:
+    if not isinstance(recipe, PictureRecipe) or recipe.positions_std is None:
         return {}
     names = [POSITIONS[1] if recipe.family == "vit" else POSITIONS[0], POSITIONS[2]]
     return {name: {"normal": recipe.positions_std} for name in names}
@@ -103,17 +113,16 @@ def change_classes(state: State, recipe: Recipe, classes: tuple[str, ...], devic
     for name, parameter in new.model.named_parameters():
         if not name.startswith(HEAD[recipe.family]) and old[name] in state.optimiser.state:
             new.optimiser.state[parameter] = state.optimiser.state[old[name]]
-    return replace(state, model=new.model, ema=new.ema, optimiser=new.optimiser, classes=classes, top1=None)
+    return replace(state, model=new.model, ema=new.ema, optimiser=new.optimiser, classes=classes, validation=None)
 
 
 def to_values(state: State, epoch: float) -> dict[str, Any]:
-    """Tensors and plain values of a state, under the official wrapper's names where it has them."""
+    """Tensors and plain values of a state, under the official wrappers' names where they have them."""
     place = {name: getattr(state, name) for name in PLACE}
     return {
         "epoch": round(epoch), "arch": type(state.model).__name__, "state_dict": state.averaged.state_dict(),
-        "best_acc1": -1.0 if state.top1 is None else 100 * state.top1, "optimizer": state.optimiser.state_dict(),
-        "scheduler": place, "trained": state.model.state_dict(), "averaged": int(state.ema.n_averaged),
-        "sums": state.sums,
+        "optimizer": state.optimiser.state_dict(), "scheduler": place, "trained": state.model.state_dict(),
+        "averaged": int(state.ema.n_averaged), "sums": state.sums,
     }  # fmt: skip
 
 

@@ -149,11 +149,6 @@ OTHERS = {
         "blocks.0.layers.0.0.fn.qkv.weight", "blocks.0.layers.0.1.fn.weight", "norm.weight",
         "decoder_blocks.0.layers.0.0.fn.weight", "decoder_blocks.0.layers.0.1.fn.qkv.weight", "decoder_pred.weight",
     ],
-    "crate-lm": [
-        "transformer.wte.weight", "transformer.wpe.weight", "transformer.h.0.prenorm_1.weight",
-        "transformer.h.0.attn.c_attn.weight", "transformer.h.0.ista.weight", "transformer.ln_f.weight",
-        "lm_head.weight",
-    ],
     "CLIPA": [
         "logit_scale", "text.token_embedding.weight", "visual.conv1.weight",
         "visual.transformer.resblocks.0.attn.in_proj_weight", "visual.transformer.resblocks.0.mlp.c_fc.weight",

@@ -11,9 +11,10 @@ import torch
 from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.export import importer, parity
-from explorer.export.identify import FAMILIES
 from explorer.export.importer import import_file
 from explorer.models.crate import Size
+from explorer.models.crate_lm import TextSize
+from explorer.models.families import FAMILIES, TEXT_FAMILIES
 from tests.conftest import SIZES, draw, pixels, prepared, torch_points
 from tests.export.test_checkpoint import CRATE_FORMS
 
@@ -155,9 +156,11 @@ def test_parity_refuses_numbers_that_are_not_finite(modules, cards, monkeypatch)
 
 def test_parity_cases_fit_every_size():
     for size in (SIZES["crate"], Size(8, 1, 1, patch=1, image_size=1), Size(8, 1, 1, patch=14, image_size=224)):
-        for height, width, stride in parity.cases(size):
-            assert min(height, width) >= size.patch
-            assert 1 <= stride <= size.patch
+        for case in parity.cases(size):
+            assert min(case.data.shape[2:]) >= size.patch
+            assert 1 <= (case.stride or 0) <= size.patch
+    text = TextSize(8, 1, 1, vocabulary=11, context=7, atoms=32)
+    assert [case.data.shape for case in parity.cases(text)] == [(2, 1), (2, 3), (2, 7)]
 
 
 def test_bad_name_is_refused_before_anything_is_read(checkpoints, tmp_path, monkeypatch):
@@ -192,7 +195,7 @@ def test_an_exported_file_can_be_carried_to_another_zoo(cards, tmp_path):
 
 @pytest.mark.parametrize("options", [{"heads": 2}, {"card_path": Path("card.json")}])
 def test_an_exported_file_takes_no_card(cards, tmp_path, options):
-    with pytest.raises(ExplorerError, match="leave --heads and --card out"):
+    with pytest.raises(ExplorerError, match="leave --heads, --card and --tokenizer out"):
         import_file(cards["crate"].path, directory=tmp_path, **options)
 
 
@@ -259,5 +262,7 @@ def test_an_exported_file_that_fails_in_the_child_is_not_installed(cards, tmp_pa
 def test_families_are_those_of_the_vocabulary():
     from explorer.card import FAMILY_LABELS
     from explorer.export.families import WEIGHT_ROLES
+    from explorer.export.text import TEXT_ROLES
 
-    assert set(FAMILIES) == set(FAMILY_LABELS) == set(WEIGHT_ROLES)
+    assert set(FAMILY_LABELS) == {*FAMILIES, *TEXT_FAMILIES}
+    assert (set(FAMILIES), set(TEXT_FAMILIES)) == (set(WEIGHT_ROLES), set(TEXT_ROLES))

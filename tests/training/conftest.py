@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from explorer.training.prepare import prepare
-from explorer.training.recipe import Recipe, parse_recipe
+from explorer.training.recipe import PictureRecipe, parse_recipe
 
 COLOURS = {"blue": (30, 40, 220), "green": (30, 200, 40), "red": (220, 40, 30)}
 
@@ -23,12 +24,23 @@ def write_pictures(folder: Path, count: int = 8, names: dict[str, tuple[int, int
     return folder
 
 
-def tiny_recipe(family: str = "crate", stages: list[dict] | None = None, **changes) -> Recipe:
+def tiny_recipe(family: str = "crate", stages: list[dict] | None = None, **changes) -> PictureRecipe:
     values = {
         "family": family, "dim": 8, "layers": 2, "heads": 2, "patch": 4, "image_size": 16, "positions_std": 0.02,
         "ema": 0.5, "stages": stages or [{"data": "colours", "size": 16, "epochs": 2, "batch": 6, "lr": 0.01}],
     }  # fmt: skip
-    return parse_recipe(values | changes, "tiny", "tiny.toml")
+    recipe = parse_recipe(values | changes, "tiny", "tiny.toml")
+    assert isinstance(recipe, PictureRecipe)
+    return recipe
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny tensors are slower on two threads, and waiting threads disturb what runs beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

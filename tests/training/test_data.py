@@ -21,10 +21,10 @@ from explorer.training.data import (
     targets,
     whole,
 )
-from explorer.training.recipe import Stage
+from explorer.training.recipe import PictureStage
 
 CPU = torch.device("cpu")
-PLAIN = Stage("x", size=16, epochs=1, batch=4, crop=(1.0, 1.0), jitter=0.0)
+PLAIN = PictureStage(data="x", size=16, epochs=1, batch=4, crop=(1.0, 1.0), jitter=0.0)
 
 
 def test_each_epoch_sees_every_image_once_in_an_order_of_its_own():

@@ -3,9 +3,10 @@
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.models.families import FAMILIES
-from explorer.training.recipe import FOLDER, parse_recipe, read_recipe
-from explorer.training.schedule import LAST_LR, kept_patches, learning_rate, make_plan
+from explorer.models.families import FAMILIES, TEXT_FAMILIES
+from explorer.training.picture_task import kept_patches
+from explorer.training.recipe import FOLDER, PictureRecipe, parse_recipe, read_recipe
+from explorer.training.schedule import LAST_LR, learning_rate, make_plan
 from tests.training.conftest import tiny_recipe
 
 
@@ -13,8 +14,9 @@ from tests.training.conftest import tiny_recipe
 def test_ours_are_whole(path):
     recipe = read_recipe(path.stem)
     assert recipe.name == path.stem
-    assert recipe.stages[-1].size == recipe.image_size
-    assert recipe.family in FAMILIES
+    if isinstance(recipe, PictureRecipe):
+        assert recipe.stages[-1].size == recipe.image_size
+    assert recipe.family in {**FAMILIES, **TEXT_FAMILIES}
 
 
 def test_the_twins_share_data_stages_and_size_class():
@@ -37,7 +39,7 @@ def test_the_twins_share_data_stages_and_size_class():
         ({"betas": [0.9]}, "betas should be two numbers"),
         ({"stages": []}, "one or more"),
         ({"stages": [{"data": "x", "size": 16}]}, "stage 1 should set epochs"),
-        ({"stages": [{"data": "x", "size": 10, "epochs": 1}]}, "stage 1: size 10"),
+        ({"stages": [{"data": "x", "size": 10, "epochs": 1}]}, "stage 1's size 10 should"),
         ({"stages": [{"data": "x", "size": 16, "epochs": 1, "crop": [0.5, 1.5]}]}, "crop"),
         ({"stages": [{"data": "x", "size": 16, "epochs": 1, "speed": 9}]}, "stage 1 has the unknown key speed"),
     ],
@@ -72,11 +74,12 @@ def test_a_plan_shares_the_run_by_tokens():
         {"data": "x", "size": 16, "epochs": 2, "batch": 5},
         {"data": "x", "size": 8, "epochs": 1, "batch": 5, "patch_dropout": 0.5},
     ]
-    plan = make_plan(tiny_recipe(stages=stages), [10, 10])
+    recipe = tiny_recipe(stages=stages)
+    assert [1 + kept_patches(stage, 4) for stage in recipe.stages] == [17, 3]
+    plan = make_plan(recipe.stages, [10, 10], [17, 3])
     work = [4 * 5 * 17, 2 * 5 * 3]
     assert plan.steps == (4, 2)
     assert plan.ends == pytest.approx((work[0] / sum(work), 1))
     assert plan.progress_after(0, 2) == pytest.approx(plan.ends[0] / 2)
     assert plan.progress_after(1, 2) == pytest.approx(1)
     assert [plan.stage_at(p) for p in (0, plan.ends[0] - 0.01, plan.ends[0], 0.999, 1)] == [0, 0, 1, 1, 1]
-    assert kept_patches(tiny_recipe(stages=stages).stages[1], 4) == 2
