@@ -25,6 +25,7 @@ from explorer.measures import (
     Segments,
     SparsityFit,
     half_steps,
+    logit_lens,
     measure_compression,
     measure_layers,
     measure_ledger,
@@ -71,7 +72,24 @@ def measure(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool) ->
         drawn = zoo.draw_control(card)
         weights = zoo.layer_weights(card, drawn)
         values["control"] = _layer_values(runtime.open_model(card, drawn), weights, prepared, knobs)
+    if card.reads_text and prepared.data.shape[1] > 1:
+        values["text"] = _text_values(card, prepared, knobs)
     return values
+
+
+def _text_values(card: ModelCard, prepared: Prepared, knobs: Knobs) -> dict[str, Any]:
+    """How well the text is foretold, in nats: by the model, and by each Z^l read out at once (logit lens), the mean
+    over the texts. Per byte: of all bytes but those of the first token, None for token numbers without a text."""
+    trace, readout = runtime.run(runtime.open_model(card), prepared, None, knobs), zoo.load_readout(card)
+    texts = range(len(prepared.data))
+    costs = np.mean(
+        [[one.cross_entropy for one in logit_lens(trace, readout, prepared.data[t], 1, t)] for t in texts], 0
+    )
+    tokens, size = prepared.data.shape[1], len("".join(prepared.pieces[1:]).encode())
+    return {
+        "tokens": tokens, "nats_per_token": float(costs[-1]),
+        "nats_per_byte": float(costs[-1]) * (tokens - 1) / size if size else None, "logit_lens": costs.tolist(),
+    }  # fmt: skip
 
 
 def _layer_values(

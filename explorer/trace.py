@@ -178,6 +178,18 @@ class LayerWeights:
     lam: float = 0.0
 
 
+@dataclass(frozen=True)
+class Readout:
+    """How a language model reads the next token from its last layer: LN, then the token embedding E.
+
+    embedding: (V,d). norm: scale and shift (d,), eps its epsilon; None where the head reads tokens as they are.
+    """
+
+    embedding: Array
+    norm: tuple[Array, Array] | None
+    eps: float
+
+
 def trace_points(card: ModelCard) -> Iterator[str]:
     """Names of all trace points of a model, in the order of the network."""
     for layer in range(1, card.layers + 1):

@@ -16,7 +16,7 @@ import numpy as np
 
 from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import Array, LayerWeights
+from explorer.trace import Array, LayerWeights, Readout
 
 MODELS_VARIABLE = "CRATE_EXPLORER_MODELS"
 DEFAULT_DIRECTORY = Path(__file__).parents[1] / "exported_models"
@@ -259,6 +259,15 @@ def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> Lay
         found["subspaces"][0], None, norm, card.norm_eps, card.heads,
         dictionary, ista_norm, card.eta[layer], card.lam[layer],
     )  # fmt: skip
+
+
+def load_readout(card: ModelCard, arrays: Mapping[str, Array] | None = None) -> Readout:
+    """How a language model reads the next token from its last layer; arrays: other weights (the control's)."""
+    norm = card.weights.get("final_norm")
+    names = [card.weights["embedding"], *(f"{norm}.{part}" for part in ("weight", "bias") if norm)]
+    found = load_weights(card, names) if arrays is None else arrays
+    embedding, *scale_shift = (found[name] for name in names)
+    return Readout(embedding, (scale_shift[0], scale_shift[1]) if norm else None, card.norm_eps)
 
 
 def draw_control(card: ModelCard, seed: int = 0) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from explorer import runtime
+from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.export import checkpoint, reader
 from explorer.export.identify import FAMILIES
@@ -121,3 +122,48 @@ def cards(checkpoints, tmp_path_factory) -> dict[str, ModelCard]:
 def opened(cards) -> dict[str, runtime.Model]:
     """Sessions of the imported tiny models by family."""
     return {family: runtime.open_model(card) for family, card in cards.items()}
+
+
+@pytest.fixture(scope="session")
+def text_cards(tmp_path_factory) -> dict[str, ModelCard]:
+    """The tiny language models without a tokenizer, imported into a zoo of their own, by kind."""
+    from tests.models.test_text_models import KINDS, model_of
+
+    folder = tmp_path_factory.mktemp("texts")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_run_reader", read_in_process)
+        for kind in KINDS:
+            torch.save({"model": model_of(kind).state_dict(), "model_args": {"n_head": 2}}, folder / f"{kind}.pt")
+            found[kind] = import_file(folder / f"{kind}.pt", name=kind, directory=folder)
+    return found
+
+
+@pytest.fixture(scope="session")
+def word_card(tmp_path_factory) -> ModelCard:
+    """A tiny crate-lm with a tokenizer, named words, in a zoo beside the tiny CRATE."""
+    from explorer.models.crate_lm import CrateLM, TextSize
+    from explorer.training.texts import learn_tokenizer
+
+    folder = tmp_path_factory.mktemp("words")
+    tokenizer = learn_tokenizer(["the cat sat on the mat. " * 20], 270)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    model = CrateLM(TextSize(8, 2, 2, tokenizer.get_vocab_size(), context=16, atoms=32))
+    initialise(model, {name: {"normal": 0.4} for name in model.init_laws()}, 3)
+    torch.save({"model": model.state_dict(), "model_args": {"n_head": 2}}, folder / "words.pt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_run_reader", read_in_process)
+        return import_file(folder / "words.pt", directory=folder)
+
+
+@pytest.fixture(scope="session")
+def text_traces(text_cards) -> dict[str, Any]:
+    """Trace, readout and tokens of a text by kind, and under "state" each kind's tensors."""
+    from tests.models.test_text_models import model_of
+
+    tokens = np.array([3, 1, 4, 1, 5])
+    found: dict[str, Any] = {"state": {kind: state_of(model_of(kind)) for kind in text_cards}}
+    for kind, card in text_cards.items():
+        trace = runtime.run(runtime.open_model(card), prepared(tokens[None]))
+        found[kind] = trace, zoo.load_readout(card), tokens
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from explorer.cli import bench, compare, evaluation, files, models, start, tables, training
+from explorer.cli import bench, compare, evaluation, files, models, start, tables, text, training
 from explorer.errors import ExplorerError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -22,6 +22,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ablate": tables.ablate,
     "compare": compare.compare,
     "report": files.report,
+    "generate": text.generate,
     "bench": bench.bench,
     "prepare": training.prepare,
     "train": training.train,

@@ -62,6 +62,7 @@ def segment(
 
     The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
     """
+    asked.of_pictures("segment")
     prepared = asked.prepared()
     traced = runtime.run(runtime.open_model(asked.card), prepared, None, Knobs(stride=asked.stride))
     found = segment_trace(traced, method, layer, head, rule, keep, objects)
@@ -79,8 +80,9 @@ def report(
 
     It is made from a picture, never from an array.
     """
+    asked.of_pictures("report")
     with Console(stderr=True).status("Measuring every layer…"):
         framed = (asked.size, asked.stride, asked.framing)
-        data = report_html(run_report(read_file(asked.source), asked.source.name, asked.card, *framed))
+        data = report_html(run_report(read_file(asked.path), asked.path.name, asked.card, *framed))
     write_file(output, lambda file: file.write(data))
     console.print(f"{output} ({len(data) / 1e6:.1f} MB)")

@@ -23,9 +23,13 @@ def models(as_json: JsonOption = False) -> None:
         print_json({"models": [summary.card_values(card) for card in cards]})
         return
     name = Column("name", no_wrap=True)
-    table = Table(name, "family", "L×K×d", "patch", "pixels", "classes", "weights", "parity", box=SIMPLE)
+    table = Table(name, "family", "L×K×d", "patch", "input", "classes", "weights", "parity", box=SIMPLE)
     for card in cards:
-        sizes = (f"{card.layers}×{card.heads}×{card.dim}", card.patch, card.image_size, len(card.classes) or "–")
+        shape = f"{card.layers}×{card.heads}×{card.dim}"
+        if card.reads_text:
+            sizes = (shape, "–", f"{card.context} tokens", f"{card.vocabulary} tokens")
+        else:
+            sizes = (shape, f"{card.patch} px", f"{card.image_size} px", len(card.classes) or "–")
         error = card.parity.get("max_abs_error")
         parity = "–" if error is None else f"{error:.1e}"
         table.add_row(card.name, card.family_label, *map(str, sizes), f"{card.parameters / 1e6:.2f} M", parity)

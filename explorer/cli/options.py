@@ -17,11 +17,17 @@ import typer
 from explorer import zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input, reading_note
+from explorer.inputs import prepare_input, prepare_words, reading_note
 from explorer.trace import Array, Prepared
 
 ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")]
-InputArgument = Annotated[Path, typer.Argument(help="A picture, or a .npy of float32 (B,3,H,W), fed as it is.")]
+InputArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A picture, or a .npy of float32 (B,3,H,W), fed as it is. For a language model a text file, "
+        "a .npy of token numbers (B,N), or the text itself."
+    ),
+]
 SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
 StrideOption = Annotated[int | None, typer.Option(help="Pixels between patches; below the patch size they overlap.")]
 FramingOption = Annotated[str, typer.Option(help="crop: the centre, as in training. whole: the whole photo.")]
@@ -47,11 +53,27 @@ class Asked:
         return zoo.find_model(self.model)
 
     def prepared(self) -> Prepared:
-        """The model's input; what reading the picture changed goes to the standard error."""
-        prepared = prepare_input(self.source, self.card.preprocessing, self.card.patch, self.size, self.framing)
-        if prepared.picture is not None and (note := reading_note(self.source.read_bytes())):
-            print(f"note: {self.source.name}: {note}", file=sys.stderr)
+        """The model's input; what reading it changed goes to the standard error."""
+        if self.card.reads_text:
+            if self.size or self.stride:
+                raise ExplorerError(f"{self.card.name} reads text: leave --size and --stride out.")
+            prepared = prepare_words(self.source, self.card)
+            note = prepared.note
+        else:
+            prepared = prepare_input(self.path, self.card.preprocessing, self.card.patch, self.size, self.framing)
+            note = "" if prepared.picture is None else reading_note(self.path.read_bytes())
+        if note:
+            print(f"note: {prepared.label}: {note}", file=sys.stderr)
         return prepared
+
+    @property
+    def path(self) -> Path:
+        return Path(self.source)
+
+    def of_pictures(self, command: str) -> None:
+        """Raises ExplorerError for a command that language models have no part in."""
+        if self.card.reads_text:
+            raise ExplorerError(f"{self.card.name} reads text: {command} takes models of pictures.")
 
 
 def of_one_input(command: Callable[..., None]) -> Callable[..., None]:

@@ -41,6 +41,13 @@ def measure(
             f"{row['l1']:.0f}",
         )
     console.print(table)
+    if text := values.get("text"):
+        costs = " ".join(f"{cost:.2f}" for cost in text["logit_lens"])
+        console.print(
+            f"{text['tokens']} tokens, cross-entropy {text['nats_per_token']:.3f} nats per token"
+            + (f", {text['nats_per_byte']:.3f} per byte" if text["nats_per_byte"] is not None else "")
+        )
+        console.print(f"read out before layer 1, 2, … and at the end: {costs}")
 
 
 @of_one_input
@@ -78,6 +85,7 @@ def ablate(
     as_json: JsonOption = False,
 ) -> None:
     """Silence one head at a time and rank the heads by what that changes in the prediction and in the mask."""
+    asked.of_pictures("ablate")
     values = ablation.ablation(runtime.open_model(asked.card), asked.prepared(), asked.stride, layer)
     if as_json:
         print_json(values)

@@ -14,7 +14,7 @@ from explorer.export.card import CardFile
 from explorer.export.checkpoint import Checkpoint
 from explorer.export.families import WEIGHT_ROLES
 from explorer.export.identify import Identity, network
-from explorer.export.text import TEXT_ROLES
+from explorer.export.text import roles_of
 from explorer.inputs.text import load_tokenizer, read_tokenizer
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
@@ -56,7 +56,7 @@ def shape_fields(identity: Identity, weights: dict[str, Array]) -> dict[str, Any
     if isinstance(size, TextSize):
         return common | {
             "head_dim": size.dim // size.heads, "context": size.context, "vocabulary": size.vocabulary, "patch": 0,
-            "codes_dim": size.atoms if family == "gpt" or size.overcomplete else 0, "weights": TEXT_ROLES[family],
+            "codes_dim": size.atoms if family == "gpt" or size.overcomplete else 0, "weights": roles_of(family, size),
         }  # fmt: skip
     codes = weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
     return common | {

@@ -32,8 +32,14 @@ TEXT_ROLES: dict[str, dict[str, str]] = {
         "embedding": "transformer.wte.weight",
     },
 }
+FINAL_NORM = "transformer.ln_f"
 EMBEDDING = "transformer.wte.weight"
 """Token embedding and head are one tensor, which is stored once."""
+
+
+def roles_of(family: str, size: TextSize) -> dict[str, str]:
+    """The tensors of a model by their role; the older square form has no final norm."""
+    return TEXT_ROLES[family] | ({"final_norm": FINAL_NORM} if size.final_norm else {})
 
 
 def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
@@ -49,7 +55,7 @@ def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata:
         settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
         z = layer_of(g, size, layer, z, settings)
     g.output(z, ["batch", "tokens", size.dim])
-    last = g.norm(z, "transformer.ln_f", size.norm_eps) if size.final_norm else z
+    last = g.norm(z, FINAL_NORM, size.norm_eps) if size.final_norm else z
     g.op("MatMul", last, g.op("Transpose", g.weight(EMBEDDING), perm=[1, 0]), to="logits")
     return g.model(metadata)
 

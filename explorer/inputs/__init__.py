@@ -6,19 +6,26 @@ from explorer.inputs.decode import read_photo, reading_note
 from explorer.inputs.file import prepare_input, read_file
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
 from explorer.inputs.image import prepare_mask, prepare_photo
+from explorer.inputs.text import decode_text, load_tokenizer, prepare_text, prepare_tokens, prepare_words, words_of
 
 __all__ = [
     "GalleryPhoto",
+    "decode_text",
     "frame_squares",
     "gallery",
     "gallery_photo",
     "load_array",
+    "load_tokenizer",
     "normalise_squares",
     "prepare_array",
     "prepare_input",
     "prepare_mask",
     "prepare_photo",
+    "prepare_text",
+    "prepare_tokens",
+    "prepare_words",
     "read_file",
     "read_photo",
     "reading_note",
+    "words_of",
 ]

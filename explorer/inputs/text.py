@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.inputs.array import load_array
+from explorer.inputs.file import read_file
 from explorer.trace import Prepared, read_only
 
 MAX_CHARACTERS = 1 << 20
@@ -17,6 +21,8 @@ MAX_CHARACTERS = 1 << 20
 CHARACTERS_A_TOKEN = 64
 """Characters that are tokenized for each token of the context: more than any text needs but long runs of blanks."""
 MAX_TOKENIZER_BYTES = 32 << 20
+MAX_FILE_BYTES = 16 << 20
+"""Of a file of text or of token numbers; larger ones are refused."""
 
 
 def prepare_text(text: str, tokenizer: str, context: int, label: str = "") -> Prepared:
@@ -44,6 +50,38 @@ def prepare_text(text: str, tokenizer: str, context: int, label: str = "") -> Pr
     return Prepared(array, None, digest, label or read[:40], pieces=pieces, note=note)
 
 
+def prepare_words(source: str, card: ModelCard) -> Prepared:
+    """The input of a language model from what a user gives: the path of a text (UTF-8) or of a .npy of token numbers
+    (B,N), or else the text itself. Raises ExplorerError for what is none of them, or for a model without a tokenizer.
+    """
+    path = Path(source)
+    if path.suffix == ".npy":
+        return prepare_tokens(
+            load_array(read_file(path, MAX_FILE_BYTES), path.name), card.vocabulary, card.context, path.name
+        )
+    if not card.tokenizer:
+        raise ExplorerError(f"{card.name} has no tokenizer: give token numbers as a .npy of whole numbers (B,N).")
+    if _is_file(path):
+        text = decode_text(read_file(path, MAX_FILE_BYTES), path.name)
+        return prepare_text(text, card.tokenizer, card.context, path.name)
+    return prepare_text(source, card.tokenizer, card.context)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text may be too long for a path, or hold a zero
+        return False
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """A text file's bytes as UTF-8. Raises ExplorerError for what is none."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ExplorerError(f"{name} is not UTF-8 text: save it as UTF-8.") from error
+
+
 def _pieces(text: str, offsets: list[tuple[int, int]]) -> tuple[str, ...]:
     """The characters of each token. Of a character that several tokens spell byte by byte, the first has it and the
     others are empty, so that the pieces are the text again."""
@@ -66,8 +104,14 @@ def prepare_tokens(array: np.ndarray, vocabulary: int, context: int, name: str =
     if array.min() < 0 or array.max() >= vocabulary:
         raise ExplorerError(f"{name} holds tokens from {array.min()} to {array.max()}, but the model has {vocabulary}.")
     tokens = read_only(np.ascontiguousarray(array, np.int64))
-    pieces = tuple(f"#{number}" for number in tokens[0])
-    return Prepared(tokens, None, hashlib.sha256(tokens.tobytes()).hexdigest(), name, pieces=pieces)
+    return Prepared(tokens, None, hashlib.sha256(tokens.tobytes()).hexdigest(), name)
+
+
+def words_of(card: ModelCard, tokens: Sequence[int]) -> str:
+    """The text that tokens spell; their numbers where the model has no tokenizer."""
+    if not card.tokenizer:
+        return "".join(f" #{token}" for token in tokens)
+    return load_tokenizer(card.tokenizer).decode(list(tokens), skip_special_tokens=False)
 
 
 @lru_cache(maxsize=8)

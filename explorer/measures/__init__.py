@@ -59,6 +59,7 @@ from explorer.measures.geometry import (
     within_between,
 )
 from explorer.measures.histogram import threshold_histogram
+from explorer.measures.language import Foretold, foretold, logit_lens, read_out, sampling_shares
 from explorer.measures.layers import (
     LayerMeasures,
     before_threshold,
@@ -179,6 +180,7 @@ __all__ = [
     "CompressionFit",
     "DictionaryFit",
     "DistortionCurves",
+    "Foretold",
     "Gaussianity",
     "HalfStep",
     "HeadEffect",
@@ -231,6 +233,7 @@ __all__ = [
     "effective_rank",
     "energy_shares",
     "explained_energy",
+    "foretold",
     "gaussian_kurtosis_spread",
     "gaussian_quantiles",
     "gaussianity",
@@ -257,6 +260,7 @@ __all__ = [
     "layer_rate_gradient",
     "linear_cka",
     "log_probabilities",
+    "logit_lens",
     "make_dictionary",
     "maskcut",
     "match_atoms",
@@ -288,9 +292,11 @@ __all__ = [
     "ranked",
     "rate_bounds",
     "rate_gradient",
+    "read_out",
     "recognised",
     "revaluations",
     "run_experiment",
+    "sampling_shares",
     "second_eigenvector",
     "segment_trace",
     "shared_colours",

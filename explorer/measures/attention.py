@@ -11,10 +11,11 @@ import numpy as np
 from explorer.trace import Array
 
 
-def attention_rows(query: Array, key: Array, token: int) -> Array:
+def attention_rows(query: Array, key: Array, token: int, causal: bool = False) -> Array:
     """What one token attends to in every head: softmax over all N tokens of ⟨q_token, k_n⟩ p^{−½}.
 
-    query, key: (K,N,p), CLS in row 0; the same array for CRATE. token: row of the query, 0 = CLS.
+    query, key: (K,N,p); the same array for CRATE. token: row of the query; of a picture 0 is CLS. causal: as in a
+    language model, only the token itself and those before it; the rest is 0.
     Returns (K,N) float64, each row summing to 1, CLS column included.
     Raises ValueError if the shapes differ or are not 3-D, or if token is not in 0 … N−1.
     Source: Ma-Lab-Berkeley/CRATE, model/crate.py (logits are scaled by p^{−½}).
@@ -25,6 +26,8 @@ def attention_rows(query: Array, key: Array, token: int) -> Array:
         raise ValueError(f"token must be in 0 … {query.shape[1] - 1}, got {token}")
     keys = key.astype(np.float64)
     logits = (keys @ query[:, token, :, None].astype(np.float64))[..., 0] * query.shape[-1] ** -0.5
+    if causal:
+        logits[:, token + 1 :] = -np.inf
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 
