@@ -88,11 +88,16 @@ def open_text(folder: Path) -> TextPart:
         about = json.loads((folder / "about.json").read_text("utf-8"))
         tokens = np.load(folder / "tokens.npy", mmap_mode="r")
         tokenizer = (folder.parent / "tokenizer.json").read_text("utf-8")
-        numbers: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
-        count = about["vocabulary"]
+        vocabulary = read_vocabulary(tokenizer)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExplorerError(f"{folder} holds no prepared text: make it with crate-explorer prepare.") from error
-    fits = tokens.ndim == 1 and tokens.dtype == np.uint16 and sorted(numbers.values()) == list(range(count))
-    if not fits or (tokens.size and tokens.max() >= count):
+    if tokens.ndim != 1 or tokens.dtype != np.uint16 or (tokens.size and tokens.max() >= len(vocabulary)):
         raise ExplorerError(f"{folder} does not fit together: prepare it again.")
-    return TextPart(tokens, tokenizer, tuple(sorted(numbers, key=numbers.__getitem__)), about)
+    return TextPart(tokens, tokenizer, vocabulary, about)
+
+
+def read_vocabulary(tokenizer: str) -> tuple[str, ...]:
+    """What each token is written as, by number. tokenizer: Hugging Face's JSON. Raises ValueError or KeyError for
+    another text."""
+    numbers: dict[str, int] = json.loads(tokenizer)["model"]["vocab"]
+    return tuple(sorted(numbers, key=numbers.__getitem__))

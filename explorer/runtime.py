@@ -133,14 +133,12 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     Raises ExplorerError for points the model lacks, knobs that do not fit and runs that would not fit into memory.
     """
     card, knobs = model.card, knobs or Knobs()
-    stride = check_knobs(card, knobs)
-    _check_input(card, prepared)
+    check_run(card, prepared, knobs)
     _check_rows(card, knobs, len(prepared.data))
+    stride = check_knobs(card, knobs)
     names = list(dict.fromkeys(["logits", *(trace_points(card) if want is None else want)]))
     if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
         raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
-    if not card.reads_text:
-        check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
     binding = model.session.io_binding()
     for name, value in {"tokens" if card.reads_text else "image": prepared.data, **knobs.feeds()}.items():
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
@@ -210,6 +208,23 @@ def check_knobs(card: ModelCard, knobs: Knobs) -> int:
     return stride
 
 
+def check_run(card: ModelCard, prepared: Prepared, knobs: Knobs) -> Cost:
+    """What a run takes. Raises ExplorerError for an input or knobs that do not fit the model, or a limit."""
+    stride = check_knobs(card, knobs)
+    _check_input(card, prepared)
+    if not card.reads_text:
+        return check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
+    cost = estimate_text(card, *prepared.data.shape)
+    if not fits(cost):
+        memory, seconds = _limits()
+        raise ExplorerError(
+            f"{cost.tokens:,} tokens need about {cost.memory_bytes / 1e9:.1f} GB and "
+            f"{cost.seconds(provider()[0]):,.0f} s, more than the {memory / 1e9:.1f} GB and {seconds:.0f} s allowed "
+            f"({MEMORY_VARIABLE}, {SECONDS_VARIABLE}): use a shorter text or fewer."
+        )
+    return cost
+
+
 def _check_rows(card: ModelCard, knobs: Knobs, images: int) -> None:
     """A knob has one setting for all images or one for each."""
     for name, value in knobs.feeds().items():
@@ -262,8 +277,19 @@ def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) 
     those of CRATE-α, 12d² for a ViT's, and 2NKp for attention.
     """
     rows, cols = patch_grid(height, width, card.patch, stride)
-    tokens, d = 1 + rows * cols, card.dim
-    inner = card.heads * card.head_dim
+    return _cost(card, batch, 1 + rows * cols)
+
+
+def estimate_text(card: ModelCard, batch: int, tokens: int) -> Cost:
+    """Cost of a run of texts with all trace points: as for pictures, and the scores of every token of the vocabulary
+    at every place, V numbers and dV operations each."""
+    cost = _cost(card, batch, tokens)
+    scores = batch * tokens * card.vocabulary
+    return Cost(tokens, cost.memory_bytes + 2 * scores * FLOAT_BYTES, cost.operations + scores * card.dim)
+
+
+def _cost(card: ModelCard, batch: int, tokens: int) -> Cost:
+    d, inner = card.dim, card.heads * card.head_dim
     widest = max(card.codes_dim, 4 * d if card.family == "vit" else d, inner)
     kept = card.layers * (2 * d + inner * (1 if card.has_subspaces else 2) + card.codes_dim) + d
     crate = 2 * d * d + 4 * d * card.codes_dim if card.codes_dim else 4 * d * d

@@ -24,6 +24,8 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MAX_BYTES = 1 << 30
 FIRST_MODEL = "crate_objects112_e9"
 """Opens first when it is there."""
+FIRST_TEXT_MODEL = "crate-lm-novels"
+"""Of the pages that read text."""
 
 ALLOWED_OPERATORS = {
     "": {
@@ -206,6 +208,7 @@ def remove(name: str, directory: Path | None = None) -> None:
     if not path.is_file():
         raise ExplorerError(f"The zoo has no model {name}: nothing was removed.")
     path.unlink()
+    path.with_suffix(".features.npz").unlink(missing_ok=True)  # what features.py keeps beside it
 
 
 def load_weights(card: ModelCard, names: Iterable[str]) -> dict[str, Array]:
@@ -268,6 +271,17 @@ def load_readout(card: ModelCard, arrays: Mapping[str, Array] | None = None) -> 
     found = load_weights(card, names) if arrays is None else arrays
     embedding, *scale_shift = (found[name] for name in names)
     return Readout(embedding, (scale_shift[0], scale_shift[1]) if norm else None, card.norm_eps)
+
+
+def load_atoms(card: ModelCard, layer: int) -> Array:
+    """What each code of a layer (from 1) writes into the tokens: (m,d). The atoms of an overcomplete dictionary; of a
+    GPT the rows that its neurons are read out by. Raises ExplorerError for a model without codes."""
+    role = "decoder" if "decoder" in card.weights else "dictionary"
+    if not card.codes_dim:
+        raise ExplorerError(f"{card.name} has no codes: its dictionary is square.")
+    name = card.weights[role].format(l=layer - 1)
+    array = load_weights(card, [name])[name]
+    return array if role == "dictionary" else array.T
 
 
 def draw_control(card: ModelCard, seed: int = 0) -> dict[str, Array]:

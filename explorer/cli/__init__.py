@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare.compare,
     "report": files.report,
     "generate": text.generate,
+    "features": text.features,
     "bench": bench.bench,
     "prepare": training.prepare,
     "train": training.train,

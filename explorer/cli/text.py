@@ -1,16 +1,20 @@
-"""The command that lets a language model continue a text."""
+"""Commands of language models: continuing a text, and the index of a model's features."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from explorer import runtime, zoo
 from explorer.cli.options import JsonOption, ModelArgument
-from explorer.cli.output import print_json
+from explorer.cli.output import print_json, progress_bar, write_file
+from explorer.dataset import open_text, read_vocabulary
 from explorer.errors import ExplorerError
+from explorer.features import index_bytes, make_index, path_of
 from explorer.generate import Sampling, continuation
 from explorer.inputs import prepare_words, words_of
 
@@ -50,3 +54,29 @@ def generate(
         })  # fmt: skip
     else:
         print()
+
+
+def features(
+    model: ModelArgument,
+    data: Annotated[Path, typer.Option(help="A prepared folder of texts, with the model's tokens.")],
+    part: Annotated[str, typer.Option(help="Which part of it: val or train.")] = "val",
+    tokens: Annotated[int, typer.Option("--limit", min=1, help="Tokens that are read at most.")] = 300_000,
+) -> None:
+    """Find where each code of a language model fires, and keep that beside the model for the page Features."""
+    card = zoo.find_model(model)
+    if not card.reads_text:
+        raise ExplorerError(f"{card.name} reads pictures: features takes a language model.")
+    text = open_text(data / part)
+    if card.tokenizer and read_vocabulary(card.tokenizer) != text.vocabulary:
+        raise ExplorerError(f"{data} has other tokens than {card.name}: prepare it with the model's tokenizer.")
+    with progress_bar() as progress:
+        task = progress.add_task("Reading", total=1.0)
+        index = make_index(card, text.tokens, lambda share: progress.update(task, completed=share), tokens)
+    about = {"data": ", ".join(text.about.get("sources", [])), "part": part, "licence": text.about.get("licence", "")}
+    bytes_of_index = index_bytes(index, card, about)
+    write_file(path_of(card), lambda file: file.write(bytes_of_index))
+    size, silent = len(bytes_of_index) / 1e6, int((index.rate == 0).sum())
+    print(
+        f"{path_of(card)} ({size:.1f} MB): {index.rate.size:,} codes over {index.tokens:,} tokens, "
+        f"{silent:,} never fire, the median fires at {100 * float(np.median(index.rate)):.1f} % of the tokens"
+    )

@@ -12,7 +12,7 @@ from torch import nn
 
 from explorer import runtime, zoo
 from explorer.card import ModelCard
-from explorer.export.identify import FAMILIES, identify
+from explorer.export.identify import identify, network
 from explorer.trace import Array, Knobs, Prepared, patch_grid
 
 ROUNDS = 9
@@ -71,7 +71,7 @@ def bench(card: ModelCard, size: int | None = None, stride: int | None = None, r
 def _eager(card: ModelCard, image: Array, stride: int) -> Callable[[], object]:
     """The torch module with the model's own weights; hooks at the norms and projections copy what they see."""
     weights = zoo.load_weights(card, card.init)
-    module = FAMILIES[card.family](identify(weights, card.heads).size).eval()
+    module = network(card.family, identify(weights, card.heads).size).eval()
     module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
     kept: list[Array] = []
 

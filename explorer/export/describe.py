@@ -65,7 +65,7 @@ def shape_fields(identity: Identity, weights: dict[str, Array]) -> dict[str, Any
     }  # fmt: skip
 
 
-def _steps(identity: Identity) -> dict[str, tuple[float, ...]]:
+def _steps(identity: Identity) -> dict[str, Any]:
     """η and λ of every layer; empty for families without."""
     size = identity.size
     if identity.family not in HAS_ISTA:

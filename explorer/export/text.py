@@ -29,6 +29,7 @@ TEXT_ROLES: dict[str, dict[str, str]] = {
         "mssa_out": f"{BLOCK}.attn.c_proj.weight",
         "mssa_norm": f"{BLOCK}.ln_1",
         "ista_norm": f"{BLOCK}.ln_2",
+        "decoder": f"{BLOCK}.mlp.c_proj.weight",
         "embedding": "transformer.wte.weight",
     },
 }

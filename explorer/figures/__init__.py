@@ -25,7 +25,7 @@ from explorer.figures.pictures import (
     threshold_overlay,
 )
 from explorer.figures.spaces import subspace_cloud
-from explorer.figures.spectra import head_curves, quantile_plot, reference_line
+from explorer.figures.spectra import head_curves, quantile_plot, rank_curves, reference_line
 from explorer.figures.style import (
     ACCURACY_LABEL,
     ALIGNMENT_LABEL,
@@ -52,6 +52,7 @@ from explorer.figures.style import (
     ENERGY_LABEL,
     ENTRY_LABEL,
     ERROR_LABEL,
+    FIRING_LABEL,
     GHOST_NAME,
     GRAM_LABEL,
     KURTOSIS_LABEL,
@@ -71,17 +72,21 @@ from explorer.figures.style import (
     RANK_LABEL,
     RATE_LABEL,
     REDUCTION_LABEL,
+    SCORE_LABEL,
     SINGULAR_LABEL,
     SPAN_OVERLAP_LABEL,
     SPREAD_LABEL,
     STEP_LABEL,
     SUPPORT_LABEL,
+    SURPRISE_LABEL,
     TOKEN_RATE_LABEL,
     WEIGHT_CHANGE_LABEL,
     WHOLE_RATE_LABEL,
+    WORD_SHARE_LABEL,
     head_color,
     quantity,
 )
+from explorer.figures.text import share_colours
 
 __all__ = [
     "ACCURACY_LABEL",
@@ -109,6 +114,7 @@ __all__ = [
     "ENERGY_LABEL",
     "ENTRY_LABEL",
     "ERROR_LABEL",
+    "FIRING_LABEL",
     "GHOST_NAME",
     "GRAM_LABEL",
     "KURTOSIS_LABEL",
@@ -129,14 +135,17 @@ __all__ = [
     "RANK_LABEL",
     "RATE_LABEL",
     "REDUCTION_LABEL",
+    "SCORE_LABEL",
     "SINGULAR_LABEL",
     "SPAN_OVERLAP_LABEL",
     "SPREAD_LABEL",
     "STEP_LABEL",
     "SUPPORT_LABEL",
+    "SURPRISE_LABEL",
     "TOKEN_RATE_LABEL",
     "WEIGHT_CHANGE_LABEL",
     "WHOLE_RATE_LABEL",
+    "WORD_SHARE_LABEL",
     "Dots",
     "Series",
     "TokenColours",
@@ -167,10 +176,12 @@ __all__ = [
     "prediction_bars",
     "quantile_plot",
     "quantity",
+    "rank_curves",
     "ranked_bars",
     "reference_line",
     "rgb_overlay",
     "scale_curves",
+    "share_colours",
     "sheet",
     "stacked_heads",
     "subspace_cloud",

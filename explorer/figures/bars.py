@@ -110,9 +110,9 @@ def prediction_bars(
 
 
 def ranked_bars(names: Sequence[str], values: Array, *, label: str, title: str = "") -> go.Figure:
-    """One quantity of several things, the first on top: horizontal bars.
+    """One quantity of several things, the first on top: horizontal bars, to the left where it is below 0.
 
-    values: (n,), not negative. label: one of style's. Raises ValueError for NaN or lengths that differ.
+    values: (n,). label: one of style's. Raises ValueError for NaN or lengths that differ.
     """
     values = finite(values, 1, "values")
     if len(names) != len(values):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -42,6 +44,33 @@ def head_curves(
     figure.update_xaxes(title=across, showgrid=False)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     return _side_legend(figure, title)
+
+
+def rank_curves(values: Mapping[str, Array], *, label: str, across: str, title: str = "") -> go.Figure:
+    """Values of several models by name, each sorted by itself, the largest first, over the share of them from 0 to 1.
+
+    values: name → (n,); the control is drawn grey and dashed. At most 240 values of each are drawn, evenly spaced,
+    both ends among them. Raises ValueError for NaN.
+    """
+    figure, look = go.Figure(), style.quantity(label)
+    for number, (name, some) in enumerate(values.items()):
+        ordered = -np.sort(-finite(some, 1, name))
+        kept = np.unique(np.linspace(0, len(ordered) - 1, min(2 * MAX_QUANTILES, len(ordered))).round().astype(int))
+        figure.add_scatter(
+            x=kept / max(len(ordered) - 1, 1),
+            y=ordered[kept],
+            name=name,
+            mode="lines",
+            line={
+                "color": style.CONTROL_COLOR if name == style.CONTROL_NAME else style.head_color(number),
+                "width": 2,
+                "dash": "dash" if name == style.CONTROL_NAME else "solid",
+            },
+            hovertemplate=f"{style.hover('y', look)}<extra>{name}</extra>",
+        )
+    figure.update_xaxes(title=across, tickformat=".0%", showgrid=False)
+    figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
+    return style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
 
 
 def quantile_plot(

@@ -22,6 +22,10 @@ TOKEN_RATE_LABEL = "rate per token (nats)"
 NORM_LABEL = "norm of a token"
 RANK_LABEL = "effective rank (directions)"
 ATTENTION_LABEL = "attention (share)"
+SURPRISE_LABEL = "surprise (nats per token)"
+SCORE_LABEL = "change of the score (logits, mean 0)"
+FIRING_LABEL = "above 0 (share of tokens)"
+WORD_SHARE_LABEL = "of its sum at its first word (share)"
 ENTRY_LABEL = "entry of a token"
 CHANGE_LABEL = "change of a token (norm)"
 OBJECTIVE_LABEL = "R − R<sup>c</sup> − λ‖Z‖<sub>0</sub> (nats)"
@@ -92,6 +96,10 @@ QUANTITIES = {
     quantity.label: quantity
     for quantity in (
         Quantity(RATE_LABEL, "#2d87d2", ",.1f", "nats"),
+        Quantity(SURPRISE_LABEL, "#b3446c", ",.2f", "nats"),
+        Quantity(SCORE_LABEL, "#2d5ac3", ".3~g"),
+        Quantity(FIRING_LABEL, "#e0730d", ".1%"),
+        Quantity(WORD_SHARE_LABEL, "#1e8a3c", ".1%"),
         Quantity(WHOLE_RATE_LABEL, "#14a085", ",.1f", "nats"),
         Quantity(REDUCTION_LABEL, "#9669c5", ",.1f", "nats"),
         Quantity(NONZERO_LABEL, "#e0730d", ".1%"),

@@ -6,7 +6,15 @@ from explorer.inputs.decode import read_photo, reading_note
 from explorer.inputs.file import prepare_input, read_file
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
 from explorer.inputs.image import prepare_mask, prepare_photo
-from explorer.inputs.text import decode_text, load_tokenizer, prepare_text, prepare_tokens, prepare_words, words_of
+from explorer.inputs.text import (
+    decode_text,
+    load_tokenizer,
+    prepare_text,
+    prepare_tokens,
+    prepare_words,
+    token_name,
+    words_of,
+)
 
 __all__ = [
     "GalleryPhoto",
@@ -27,5 +35,6 @@ __all__ = [
     "read_file",
     "read_photo",
     "reading_note",
+    "token_name",
     "words_of",
 ]

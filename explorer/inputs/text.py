@@ -114,6 +114,16 @@ def words_of(card: ModelCard, tokens: Sequence[int]) -> str:
     return load_tokenizer(card.tokenizer).decode(list(tokens), skip_special_tokens=False)
 
 
+def token_name(card: ModelCard, token: int) -> str:
+    """A single token as a list shows it: blanks and line ends can be seen, and bytes that are no character alone are
+    written as in the vocabulary, between ‹ and ›."""
+    text = words_of(card, [token])
+    if not text or "\N{REPLACEMENT CHARACTER}" in text or not text.replace(" ", "").replace("\n", "").isprintable():
+        name = load_tokenizer(card.tokenizer).id_to_token(token) if card.tokenizer else None
+        return f"‹{name or token}›"
+    return text.replace(" ", "␣").replace("\n", "⏎")
+
+
 @lru_cache(maxsize=8)
 def load_tokenizer(text: str) -> Tokenizer:
     """A tokenizer from its JSON. Raises ExplorerError for what is none."""

@@ -18,6 +18,7 @@ from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
 from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
+from explorer.lens.text import Colour, TextChoice, text_feed, text_settings
 from explorer.lens.web import SCRIPTS, asset
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "PANELS",
     "SCRIPTS",
     "SOLID",
+    "Colour",
     "LensChoice",
     "LensLook",
     "Panel",
     "Section",
+    "TextChoice",
     "asset",
     "attention_feed",
     "bars_panel",
@@ -44,5 +47,7 @@ __all__ = [
     "segments_feed",
     "settings",
     "shots_panel",
+    "text_feed",
+    "text_settings",
     "view_id",
 ]

@@ -42,6 +42,7 @@ from explorer.measures.compare_weights import (
 )
 from explorer.measures.distortion import DistortionCurves, distortion_curves, subspace_overlap
 from explorer.measures.experiment import Run, Setting, StepMeasures, run_experiment
+from explorer.measures.features import NOBODY, FeatureCounter, FeatureIndex, feature_index, logit_effect
 from explorer.measures.geometry import (
     DictionaryFit,
     LayerGeometry,
@@ -165,6 +166,7 @@ __all__ = [
     "COMPRESS",
     "METHODS",
     "MIN_TOKENS",
+    "NOBODY",
     "NOISE",
     "NO_LABEL",
     "OFFICIAL_EPS_SQUARED",
@@ -180,6 +182,8 @@ __all__ = [
     "CompressionFit",
     "DictionaryFit",
     "DistortionCurves",
+    "FeatureCounter",
+    "FeatureIndex",
     "Foretold",
     "Gaussianity",
     "HalfStep",
@@ -233,6 +237,7 @@ __all__ = [
     "effective_rank",
     "energy_shares",
     "explained_energy",
+    "feature_index",
     "foretold",
     "gaussian_kurtosis_spread",
     "gaussian_quantiles",
@@ -260,6 +265,7 @@ __all__ = [
     "layer_rate_gradient",
     "linear_cka",
     "log_probabilities",
+    "logit_effect",
     "logit_lens",
     "make_dictionary",
     "maskcut",

@@ -46,8 +46,19 @@ from explorer.ui.experiment_view import (
     sparse_steps,
     token_clouds,
 )
+from explorer.ui.features import (
+    code_card,
+    code_number,
+    code_search,
+    feature_data,
+    feature_overview,
+    index_caption,
+    strongest_code,
+    token_codes,
+)
 from explorer.ui.film import Film, film_lens, film_of_run, film_sheet
 from explorer.ui.first import first_lens, prepare
+from explorer.ui.generate import generation, sampling_settings
 from explorer.ui.geometry import weight_geometry
 from explorer.ui.knobs import (
     before_and_after,
@@ -86,10 +97,13 @@ from explorer.ui.ledger import (
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.models import import_form, remove_form, zoo_table
 from explorer.ui.ranking import head_ranking
+from explorer.ui.reader import text_lens
 from explorer.ui.segment import mask_comparison, prediction_caption, segment_downloads, segment_lens, segment_settings
 from explorer.ui.sidebar import draw as draw_sidebar
 from explorer.ui.subspaces import cloud_caption, cloud_note, cloud_settings, cloud_tokens, linked_cloud
 from explorer.ui.take_away import take_away
+from explorer.ui.text_layers import text_knobs, text_layers, token_place
+from explorer.ui.text_view import TextView, current_text
 from explorer.ui.theory import theory_fit
 from explorer.ui.view import View, current_view
 from explorer.ui.whiteness import distortion_curves, whiteness_curves
@@ -102,6 +116,7 @@ __all__ = [
     "SPARSITY_CAPTION",
     "TABLE_CAPTION",
     "Film",
+    "TextView",
     "View",
     "before_and_after",
     "bounds_figure",
@@ -112,9 +127,13 @@ __all__ = [
     "cloud_note",
     "cloud_settings",
     "cloud_tokens",
+    "code_card",
     "code_maps",
     "code_note",
+    "code_number",
+    "code_search",
     "compare_lens",
+    "current_text",
     "current_view",
     "difference_figures",
     "difference_lens",
@@ -132,18 +151,22 @@ __all__ = [
     "experiment_readings",
     "experiment_run",
     "experiment_setting",
+    "feature_data",
+    "feature_overview",
     "film_lens",
     "film_of_run",
     "film_sheet",
     "first_lens",
     "fragment",
     "gain_panel",
+    "generation",
     "ghost_note",
     "glossary",
     "head_ranking",
     "heading",
     "heads_figure",
     "import_form",
+    "index_caption",
     "knob_curves",
     "layer_bar",
     "layer_downloads",
@@ -174,6 +197,7 @@ __all__ = [
     "rate_position",
     "rate_steps",
     "remove_form",
+    "sampling_settings",
     "segment_downloads",
     "segment_lens",
     "segment_settings",
@@ -184,12 +208,18 @@ __all__ = [
     "sparsity_caption",
     "step_panel",
     "step_player",
+    "strongest_code",
     "style",
     "take_away",
+    "text_knobs",
+    "text_layers",
+    "text_lens",
     "theory_fit",
     "threshold_note",
     "title",
     "token_clouds",
+    "token_codes",
+    "token_place",
     "top_line",
     "turned_view",
     "verdict",

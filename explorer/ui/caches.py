@@ -22,7 +22,7 @@ import streamlit as st
 from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
+from explorer.trace import Array, Knobs, LayerWeights, Prepared, Readout, Trace
 
 MAX_OPEN_MODELS = 12
 """A film of eight checkpoints with its control, and some more."""
@@ -46,9 +46,9 @@ def warm_up() -> None:
     timer.start()
 
 
-def cards() -> list[ModelCard]:
-    """The zoo as it is now; files that did not change are not read again."""
-    return zoo.list_models()
+def cards(modality: str | None = None) -> list[ModelCard]:
+    """The zoo as it is now, or the models that read this; files that did not change are not read again."""
+    return [card for card in zoo.list_models() if modality in (None, card.modality)]
 
 
 def _same(path: Path, sha256: str) -> ModelCard:
@@ -80,6 +80,27 @@ def _weights(sha256: str, control: bool, path: Path) -> tuple[LayerWeights, ...]
 def layer_weights(card: ModelCard, control: bool = False) -> tuple[LayerWeights, ...]:
     """The measured weights of every layer of a model or of its control."""
     return _weights(card.sha256, control, card.path)
+
+
+@st.cache_resource(max_entries=MAX_OPEN_MODELS, show_spinner=False)
+def _readout(sha256: str, control: bool, path: Path) -> Readout:
+    card = _same(path, sha256)
+    return zoo.load_readout(card, zoo.draw_control(card) if control else None)
+
+
+def readout(card: ModelCard, control: bool = False) -> Readout:
+    """How a language model, or its control, reads the next token."""
+    return _readout(card.sha256, control, card.path)
+
+
+@st.cache_resource(max_entries=2 * MAX_OPEN_MODELS, show_spinner=False)
+def _atoms(sha256: str, layer: int, path: Path) -> Array:
+    return zoo.load_atoms(_same(path, sha256), layer)
+
+
+def atoms(card: ModelCard, layer: int) -> Array:
+    """What each code of a layer writes into the tokens (zoo.load_atoms)."""
+    return _atoms(card.sha256, layer, card.path)
 
 
 class _Store:
@@ -141,8 +162,7 @@ def trace_key(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool =
 
 def trace(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = False) -> Trace:
     """The trace of a run, computed once while it stays in memory. Raises ExplorerError as runtime.run does."""
-    stride = runtime.check_knobs(card, knobs)
-    cost = runtime.check_cost(card, len(prepared.data), prepared.height, prepared.width, stride)
+    cost = runtime.check_run(card, prepared, knobs)
     key = trace_key(card, prepared, knobs, control)
     return _traces().get(key, cost.memory_bytes, lambda: runtime.run(open_model(card, control), prepared, None, knobs))
 

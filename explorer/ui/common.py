@@ -21,6 +21,7 @@ from explorer.trace import GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
 from explorer.ui.remembered import PAGE, remembered, set_next
+from explorer.ui.run import RunView
 from explorer.ui.view import View
 
 ICON = str(Path(__file__).parent / "component" / "icon.png")
@@ -56,17 +57,26 @@ def style() -> None:
 def navigation() -> StreamlitPage:
     """The menu; returns the page to run."""
     page = st.navigation(
-        [
-            st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
-            st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
-            st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
-            st.Page("pages/knobs.py", title="Knobs", icon=":material/tune:"),
-            st.Page("pages/subspaces.py", title="Subspaces", icon=":material/scatter_plot:"),
-            st.Page("pages/ledger.py", title="Ledger", icon=":material/balance:"),
-            st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
-            st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
-            st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
-        ]
+        {
+            "": [st.Page("pages/start.py", title="Start", icon=":material/home:", default=True)],
+            "Pictures": [
+                st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
+                st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
+                st.Page("pages/knobs.py", title="Knobs", icon=":material/tune:"),
+                st.Page("pages/subspaces.py", title="Subspaces", icon=":material/scatter_plot:"),
+                st.Page("pages/ledger.py", title="Ledger", icon=":material/balance:"),
+                st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
+            ],
+            "Text": [
+                st.Page("pages/text.py", title="Read", icon=":material/notes:"),
+                st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:"),
+                st.Page("pages/features.py", title="Features", icon=":material/manage_search:"),
+            ],
+            "Beside": [
+                st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
+                st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
+            ],
+        }
     )
     st.session_state[PAGE] = page.url_path
     if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports
@@ -189,7 +199,7 @@ def page_part(key: str, names: dict[str, str]) -> str:
     )  # fmt: skip
 
 
-def layer_slider(view: View, label: str = "Layer ℓ") -> int:
+def layer_slider(view: RunView, label: str = "Layer ℓ") -> int:
     """The layer in view, shared by all pages and the URL; it starts at the one before the last."""
     layers = view.card.layers
     if layers == 1:
@@ -200,7 +210,7 @@ def layer_slider(view: View, label: str = "Layer ℓ") -> int:
     )  # fmt: skip
 
 
-def follow_layer(view: View, layer: int) -> None:
+def follow_layer(view: RunView, layer: int) -> None:
     """In a fragment with a lens: run the whole page again if a key in the lens chose another layer than the page's.
 
     Before the fragment writes to the URL: what it has sent by then is dropped.

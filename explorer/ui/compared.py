@@ -109,7 +109,7 @@ def nearest_stride(card: ModelCard, stride: int | None) -> int:
 
 def _slots(first: ModelCard) -> list[Slot]:
     """A as the sidebar has it; the others from their boxes."""
-    cards = {card.name: card for card in caches.cards()}
+    cards = {card.name: card for card in caches.cards("image")}
     turned = TURNED if knobs_now(first) != Knobs() else TRAINED
     _presets(first, cards)
     partner, drawn = first_partner(first, list(cards.values()))

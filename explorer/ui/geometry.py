@@ -15,8 +15,8 @@ from explorer.trace import Array, LayerWeights
 from explorer.ui import caches
 from explorer.ui.common import plot
 from explorer.ui.remembered import remembered
+from explorer.ui.run import RunView
 from explorer.ui.token_axes import token_axes, token_axes_curves
-from explorer.ui.view import View
 
 ONE, ALL = "This layer", "Every layer"
 SMALLEST, MEAN = "Smallest angle", "Mean angle"
@@ -28,7 +28,7 @@ MEAN_COSINE_TOP = 0.25
 MAP_SIDE, SMALL_SIDE = 192, 66
 
 
-def weight_geometry(view: View, layer: int) -> None:
+def weight_geometry(view: RunView, layer: int) -> None:
     """The section: the subspaces, their angles and spectra, the dictionary, and what the tokens use of it."""
     st.markdown("Do the subspaces point apart, and is the dictionary a set of orthogonal directions?")
     if not view.card.has_subspaces:
@@ -47,13 +47,13 @@ def weight_geometry(view: View, layer: int) -> None:
     token_axes(view, layer)
 
 
-def geometry(view: View, layer: int, control: bool = False) -> LayerGeometry:
+def geometry(view: RunView, layer: int, control: bool = False) -> LayerGeometry:
     """A layer's geometry, or its control's: once for each model, as no photo changes it."""
     weights = caches.layer_weights(view.card, control)[layer - 1]
     return caches.once(f"{view.card.sha256}|{control}|{layer}", measures.layer_geometry, weights)
 
 
-def pair(figure: Callable[..., go.Figure], key: str, view: View, **options: Any) -> None:
+def pair(figure: Callable[..., go.Figure], key: str, view: RunView, **options: Any) -> None:
     """The same figure of the trained model and of its control, side by side; figures of weights, whatever the photo."""
     for column, control in zip(st.columns(2), (False, True), strict=True):
         drawn = caches.once(view.card.sha256, figure, view, control=control, **options)
@@ -65,7 +65,7 @@ def _who(control: bool) -> str:
     return figures.CONTROL_NAME if control else "trained"
 
 
-def _subspaces(view: View, layer: int) -> None:
+def _subspaces(view: RunView, layer: int) -> None:
     pair(_cosine_map, "cosines", view, layer=layer)
     now, other = geometry(view, layer), geometry(view, layer, control=True)
     chance = np.sqrt(2 / (np.pi * view.card.dim))
@@ -79,7 +79,7 @@ def _subspaces(view: View, layer: int) -> None:
     )
 
 
-def _cosine_map(view: View, layer: int, control: bool) -> go.Figure:
+def _cosine_map(view: RunView, layer: int, control: bool) -> go.Figure:
     title = f"|U<sup>⊤</sup>U| of layer {layer}, {_who(control)}"
     cell = _head_cell(view, MAP_SIDE)
     return figures.matrix_map(
@@ -88,7 +88,7 @@ def _cosine_map(view: View, layer: int, control: bool) -> go.Figure:
     )  # fmt: skip
 
 
-def _head_cell(view: View, side: int) -> int:
+def _head_cell(view: RunView, side: int) -> int:
     """Columns in a cell of a map of at most `side` cells: the least number that divides a head evenly."""
     width, columns = view.card.head_dim, view.card.heads * view.card.head_dim
     return next((cell for cell in range(1, width) if width % cell == 0 and columns // cell <= side), width)
@@ -98,7 +98,7 @@ def _cell_note(cell: int, kind: str = "largest") -> str:
     return "" if cell == 1 else f" Each cell shows the {kind} of {cell} × {cell} entries."
 
 
-def _angles_and_spectra(view: View, layer: int) -> None:
+def _angles_and_spectra(view: RunView, layer: int) -> None:
     now, other = geometry(view, layer), geometry(view, layer, control=True)
     kind = remembered(
         st.segmented_control, "Angle between two subspaces", (SMALLEST, MEAN), key="angle", default=SMALLEST,
@@ -123,7 +123,7 @@ def _angles_and_spectra(view: View, layer: int) -> None:
         )
 
 
-def _angles(view: View, now: LayerGeometry, other: LayerGeometry, layer: int, kind: str) -> None:
+def _angles(view: RunView, now: LayerGeometry, other: LayerGeometry, layer: int, kind: str) -> None:
     trained, control = (g.angles[..., 0] if kind == SMALLEST else g.angles.mean(axis=-1) for g in (now, other))
     figure = figures.pair_matrix(
         trained, label=figures.ANGLE_LABEL, limits=(0, 90), title=f"{kind} between heads, layer {layer}", text=".0f"
@@ -137,7 +137,7 @@ def _angles(view: View, now: LayerGeometry, other: LayerGeometry, layer: int, ki
     )
 
 
-def _dictionary(view: View, layer: int) -> None:
+def _dictionary(view: RunView, layer: int) -> None:
     scaling = remembered(
         st.segmented_control, "Dictionary", (UNIT, LEARNED), key="dictionary", default=UNIT, valid=(UNIT, LEARNED),
         required=True,
@@ -161,12 +161,12 @@ def _dictionary(view: View, layer: int) -> None:
     )
 
 
-def _dictionary_size(view: View) -> str:
+def _dictionary_size(view: RunView) -> str:
     """How many columns the dictionary has in how many dimensions, in words."""
     return f"{view.card.codes_dim or view.card.dim} columns in {view.card.dim} dimensions"
 
 
-def _dictionary_map(view: View, layer: int, unit: bool, control: bool) -> go.Figure:
+def _dictionary_map(view: RunView, layer: int, unit: bool, control: bool) -> go.Figure:
     cell = _dictionary_cell(view)
     title = f"D<sup>⊤</sup>D of layer {layer}, {_who(control)}"
     trained, drawn = (_dictionary_gram(view, layer, unit, c) for c in (control, False))
@@ -175,11 +175,11 @@ def _dictionary_map(view: View, layer: int, unit: bool, control: bool) -> go.Fig
     return figures.matrix_map(trained, label=label, top=top, title=title, cell=cell)
 
 
-def _dictionary_cell(view: View) -> int:
+def _dictionary_cell(view: RunView) -> int:
     return -(-(view.card.codes_dim or view.card.dim) // MAP_SIDE)
 
 
-def _dictionary_gram(view: View, layer: int, unit: bool, control: bool) -> Array:
+def _dictionary_gram(view: RunView, layer: int, unit: bool, control: bool) -> Array:
     """|DᵀD| as it is drawn, reduced to the map's side."""
     return caches.once(
         f"{view.card.sha256}|{control}", _gram, caches.layer_weights(view.card, control), layer=layer, unit=unit,
@@ -194,7 +194,7 @@ def _gram(weights: Sequence[LayerWeights], layer: int, unit: bool, cell: int) ->
     return measures.block_max(gram, cell)
 
 
-def _every_layer(view: View, layer: int) -> None:
+def _every_layer(view: RunView, layer: int) -> None:
     with st.spinner("Measuring every layer…"):
         figure = caches.once(view.card.sha256, _all_cosine_maps, view, selected=layer)
     plot(figure, "all_cosines")
@@ -225,7 +225,7 @@ def _every_layer(view: View, layer: int) -> None:
     token_axes_curves(view, layer)
 
 
-def _dictionary_curve(view: View, layer: int) -> None:
+def _dictionary_curve(view: RunView, layer: int) -> None:
     figure = _curve(
         view,
         layer,
@@ -237,11 +237,11 @@ def _dictionary_curve(view: View, layer: int) -> None:
     st.caption("Mean |cos| of two columns of $D$, whatever their lengths. 0: orthogonal, as the theory assumes.")
 
 
-def _small_cell(view: View) -> int:
+def _small_cell(view: RunView) -> int:
     return _head_cell(view, min(SMALL_SIDE, int(np.sqrt(figures.MAX_CELLS / view.card.layers))))
 
 
-def _all_cosine_maps(view: View, selected: int) -> go.Figure:
+def _all_cosine_maps(view: RunView, selected: int) -> go.Figure:
     cell = _small_cell(view)
     maps = [measures.block_mean(geometry(view, n).cosines, cell) for n in range(1, view.card.layers + 1)]
     return figures.matrix_row(
@@ -250,7 +250,7 @@ def _all_cosine_maps(view: View, selected: int) -> go.Figure:
     )  # fmt: skip
 
 
-def _curve(view: View, layer: int, number: Callable[..., float], label: str, title: str) -> go.Figure:
+def _curve(view: RunView, layer: int, number: Callable[..., float], label: str, title: str) -> go.Figure:
     """A number of every layer's geometry beside the control's."""
     layers = range(1, view.card.layers + 1)
     values, control = (np.array([number(geometry(view, n, c)) for n in layers]) for c in (False, True))

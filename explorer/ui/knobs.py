@@ -17,6 +17,7 @@ from explorer.ui.desk import gain_desk
 from explorer.ui.layers import rate_panel, sparsity_panel
 from explorer.ui.lens import draw_lens, lens_choice, view_name
 from explorer.ui.remembered import remembered
+from explorer.ui.run import RunView
 from explorer.ui.turned import knob_moves, knobs_now, reset_knobs, turn
 from explorer.ui.view import View
 
@@ -34,7 +35,7 @@ STEP_HELP = {
 EVERY, ONE = "all layers", "this layer"
 
 
-def gain_panel(view: View, layer: int) -> None:
+def gain_panel(view: RunView, layer: int) -> None:
     """A fader for every head of a layer, with mute, solo and reset."""
     words = "update" if view.card.has_subspaces else "output"
     heading(
@@ -45,7 +46,7 @@ def gain_panel(view: View, layer: int) -> None:
     gain_desk(view.card, view.knobs, layer)
 
 
-def step_panel(view: View, layer: int) -> None:
+def step_panel(view: RunView, layer: int) -> None:
     """λ and η of the layer or of all layers; and the way back to everything as trained."""
     card = view.card
     if not card.has_ista:
@@ -68,7 +69,7 @@ def step_panel(view: View, layer: int) -> None:
     _resets(card, layer)
 
 
-def _step(view: View, kind: str, layer: int | None) -> None:
+def _step(view: RunView, kind: str, layer: int | None) -> None:
     """The slider of λ or η; for all layers, it stands at the first layer's value while they differ."""
     card, key = view.card, f"step_{kind}_{layer or 'all'}"
     values, trained = values_of(view.knobs, card, kind), float(trained_values(card, kind)[(layer or 1) - 1])
@@ -99,7 +100,7 @@ def _resets(card: ModelCard, layer: int) -> None:
     ]
     with st.container(horizontal=True):
         st.button("Reset this layer", key="reset_layer", on_click=turn, args=(card, back), icon=":material/undo:")
-        st.button("Reset all", key="reset_all", on_click=reset_knobs, icon=":material/restart_alt:")
+        st.button("Reset all", key="reset_all", on_click=reset_knobs, args=(card,), icon=":material/restart_alt:")
 
 
 def prediction_change(view: View) -> None:

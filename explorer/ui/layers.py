@@ -16,6 +16,7 @@ from explorer.trace import Array, LayerWeights
 from explorer.ui.common import download
 from explorer.ui.lens import draw_lens
 from explorer.ui.remembered import remembered
+from explorer.ui.run import RunView
 from explorer.ui.view import View
 
 TOKENS_SHOWN, DIMENSIONS_SHOWN = 48, 96
@@ -69,7 +70,7 @@ def rate_position() -> RatePosition:
     return POSITIONS[names.index(chosen)]
 
 
-def equations(view: View, row: LayerMeasures) -> None:
+def equations(view: RunView, row: LayerMeasures) -> None:
     """The layer's equations with the measured numbers under their symbols."""
     card, layer = view.card, row.layer
     before, after = row.subspace_coding_rate_official, row.subspace_coding_rate_half_official
@@ -107,8 +108,9 @@ def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> 
     if not card.codes_dim:
         return rf"{left} = \mathrm{{ReLU}}\big(X + {steps[0]} D^\top (X - D X) - {steps[1]}\big),\quad {where}"
     codes = rf"\underbrace{{A_2}}_{{\text{{non-zeros }}{share}}}"
+    result = f"D {codes}" if card.reads_text else rf"Z^{{{layer}+\frac12}} + D_1 {codes}"
     return (
-        rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + D_1 {codes},\quad "
+        rf"Z^{{{layer + 1}}} = {result},\quad "
         rf"A_{{i+1}} = \mathrm{{ReLU}}\big(A_i - {steps[0]} D^\top (D A_i - X) - {steps[1]}\big)"
     )
 
@@ -202,7 +204,7 @@ def threshold_note(card: ModelCard) -> None:
         st.info("A ViT has no threshold: its second half is an MLP with a residual, so no entry becomes exactly zero.")
 
 
-def layer_downloads(view: View) -> None:
+def layer_downloads(view: RunView) -> None:
     """Every number of every layer, model and control, as CSV."""
 
     def numbers() -> str:

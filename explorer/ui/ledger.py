@@ -21,6 +21,7 @@ from explorer.ui import caches
 from explorer.ui.common import download
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.remembered import remembered
+from explorer.ui.run import RunView
 from explorer.ui.view import View
 
 LAMBDAS = (0.0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
@@ -141,7 +142,7 @@ def ledger_note(card: ModelCard) -> None:
         )
 
 
-def ledger_books(view: View, eps_squared: float, control: bool = False) -> list[LayerLedger]:
+def ledger_books(view: RunView, eps_squared: float, control: bool = False) -> list[LayerLedger]:
     """The ledger of the run in view, or of its random-init control."""
     weights = view.layer_weights(control)
     trace = view.control_trace() if control else view.trace
@@ -156,7 +157,7 @@ def step_names(card: ModelCard) -> tuple[str, str]:
     return "compress (MSSA)", "sparsify (ODL)" if card.codes_dim else "sparsify (ISTA)"
 
 
-def ledger_figure(view: View, settings: LedgerSettings) -> go.Figure:
+def ledger_figure(view: RunView, settings: LedgerSettings) -> go.Figure:
     """The chosen quantity at every position, trained and control, with a cross where a half step moved it wrongly."""
     line = settings.line
     trained, control = (
@@ -166,7 +167,7 @@ def ledger_figure(view: View, settings: LedgerSettings) -> go.Figure:
     return figures.ledger_curve(trained, control, label=line.label, title=title, worse=line.worse(trained))
 
 
-def verdict(view: View, settings: LedgerSettings) -> None:
+def verdict(view: RunView, settings: LedgerSettings) -> None:
     """In words: how many layers did what the theory asks of them, in the model and in the control."""
     ours, random = (_counts(view, settings, control) for control in (False, True))
     layers, (first, second) = view.card.layers, step_names(view.card)
@@ -194,7 +195,7 @@ class Counts:
     nats: float
 
 
-def _counts(view: View, settings: LedgerSettings, control: bool) -> Counts:
+def _counts(view: RunView, settings: LedgerSettings, control: bool) -> Counts:
     books = ledger_books(view, settings.eps_squared, control)
     steps = measures.half_steps(books, settings.lam)
     first, second = steps[::2], steps[1::2]
@@ -207,7 +208,7 @@ def _counts(view: View, settings: LedgerSettings, control: bool) -> Counts:
     )
 
 
-def ledger_table(view: View, settings: LedgerSettings) -> None:
+def ledger_table(view: RunView, settings: LedgerSettings) -> None:
     """Every half step as a row: what it changed, worse cells marked in colour and named in the last column; CSV."""
     ours, random = (
         measures.half_steps(ledger_books(view, settings.eps_squared, control), settings.lam)
@@ -261,13 +262,13 @@ def _table_row(step: HalfStep, control: HalfStep, names: Sequence[str]) -> dict[
     }
 
 
-def heads_figure(view: View, eps_squared: float) -> go.Figure:
+def heads_figure(view: RunView, eps_squared: float) -> go.Figure:
     """R^c of what enters every layer, as a stack of its heads."""
     per_head = np.array([of_layer.before.per_head for of_layer in ledger_books(view, eps_squared)])
     return figures.stacked_heads(per_head, title="R<sup>c</sup> of every layer, head by head")
 
 
-def bounds_figure(view: View) -> go.Figure:
+def bounds_figure(view: RunView) -> go.Figure:
     """The official R^c between full collapse and no structure at all, beside the control."""
     ours, random = (
         np.array([row.subspace_coding_rate_official for row in view.layer_measures(control)])

@@ -31,16 +31,16 @@ def lens_choice(view: View, layer_key: str = "layer", default: int | None = None
     layers, tokens = view.card.layers, 1 + view.trace.grid[0] * view.trace.grid[1]
     first = default or max(layers - 1, 1)
     layer = remembered(pick, "Layer", key=layer_key, default=first, valid=range(1, layers + 1))
-    head = remembered(pick, "Heads", key="head", default="", valid=partial(_fits, view.card.heads))
+    head = remembered(pick, "Heads", key="head", default="", valid=partial(fits_heads, view.card.heads))
     token = remembered(pick, "Token", key="token", default=0, valid=range(tokens))
-    return LensChoice(layer, _heads(head, view.card.heads) or (), token)
+    return LensChoice(layer, heads_of(head, view.card.heads) or (), token)
 
 
 def last_choice(view: View) -> LensChoice:
     """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
     state, layers = st.session_state, view.card.layers
     layer = state.get("layer", max(layers - 1, 1))
-    return LensChoice(min(layer, layers), _heads(state.get("head", ""), view.card.heads) or (), 0)
+    return LensChoice(min(layer, layers), heads_of(state.get("head", ""), view.card.heads) or (), 0)
 
 
 def pick(label: str, key: str) -> Any:
@@ -49,11 +49,12 @@ def pick(label: str, key: str) -> Any:
     return st.session_state[key]
 
 
-def _fits(count: int, text: Any) -> bool:
-    return _heads(text, count) is not None
+def fits_heads(count: int, text: Any) -> bool:
+    """Whether heads_of can read it."""
+    return heads_of(text, count) is not None
 
 
-def _heads(text: Any, count: int) -> tuple[int, ...] | None:
+def heads_of(text: Any, count: int) -> tuple[int, ...] | None:
     """ "1,3" → (1, 3); None for what is not an ascending list of heads."""
     if text == "":
         return ()

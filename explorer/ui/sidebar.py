@@ -1,4 +1,5 @@
-"""The sidebar: which model looks at which photo, how finely. The URL and every page share its settings."""
+"""The sidebar: which model looks at which photo, how finely, or which reads which text. The URL and every page share
+its settings."""
 
 from __future__ import annotations
 
@@ -11,16 +12,22 @@ from explorer import runtime
 from explorer.card import ModelCard
 from explorer.inputs.decode import MAX_BYTES, reading_note
 from explorer.inputs.gallery import gallery, gallery_photo
+from explorer.inputs.text import MAX_FILE_BYTES
 from explorer.trace import Knobs, patch_grid
 from explorer.ui import caches
-from explorer.ui.remembered import remembered
+from explorer.ui.remembered import PAGE, remembered
 from explorer.ui.turned import knobs_notice, turned_knobs
-from explorer.zoo import FIRST_MODEL
+from explorer.zoo import FIRST_MODEL, FIRST_TEXT_MODEL
 
 SLOW_S = 2.0
 SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
 FRAMINGS = {"crop": "Centre crop, as in training", "whole": "Whole photo"}
 SOURCES = {"gallery": "Gallery", "upload": "Upload", "camera": "Camera"}
+TEXT_SOURCES = {"typed": "Typed", "file": "File"}
+TEXT_PAGES = ("text", "generate", "features")
+"""Addresses of the pages that read text."""
+TEXT_FILE = "text_upload"
+"""Session state: name and bytes of the uploaded text, kept when the page changes."""
 FIRST_PHOTO = "kangaroo"
 MAX_UPLOADS = 24
 UPLOADS = "uploads"
@@ -49,16 +56,31 @@ class Choice:
     knobs: Knobs
 
 
+@dataclass(frozen=True)
+class TextChoice:
+    """What the sidebar says on a page of text. source: where the text comes from, one of TEXT_SOURCES; file: the name
+    and the bytes of an upload, None where there is none yet."""
+
+    card: ModelCard | None
+    source: str
+    file: tuple[str, bytes] | None
+    knobs: Knobs
+
+
 def draw() -> None:
     """Draw the sidebar and keep its choice for the page."""
     with st.sidebar:
-        card = _model()
+        of_text = st.session_state.get(PAGE) in TEXT_PAGES
+        card = _model("text" if of_text else "image")
         knobs = turned_knobs(card) if card else Knobs()
         if card:
             knobs_notice(card, knobs)
-        photo = _photo()
-        size, stride, framing = _resolution(card) if card else (None, None, "crop")
-        st.session_state["choice"] = Choice(card, photo, size, stride, framing, knobs)
+        if of_text:
+            st.session_state["text_choice"] = TextChoice(card, *_text(), knobs)
+        else:
+            photo = _photo()
+            size, stride, framing = _resolution(card) if card else (None, None, "crop")
+            st.session_state["choice"] = Choice(card, photo, size, stride, framing, knobs)
         st.session_state["sidebar_drawn"] = True
         used, reason = runtime.provider()
         st.caption("Runs on the GPU" if used == runtime.CUDA else "Runs on the CPU", help=reason)
@@ -69,20 +91,28 @@ def choice() -> Choice:
     return st.session_state["choice"]
 
 
+def text_choice() -> TextChoice:
+    """What the sidebar was set to in this rerun, on a page of text."""
+    return st.session_state["text_choice"]
+
+
 def was_drawn() -> bool:
     """Whether streamlit_app.py has drawn the sidebar in this run; to be asked once a run."""
     return st.session_state.pop("sidebar_drawn", False)
 
 
-def _model() -> ModelCard | None:
-    cards = {card.name: card for card in caches.cards()}
+def _model(modality: str) -> ModelCard | None:
+    """The models of pictures and those of text are two settings, so that a change of page brings each back."""
+    cards = {card.name: card for card in caches.cards(modality)}
+    key, preferred = {"image": ("model", FIRST_MODEL), "text": ("lm", FIRST_TEXT_MODEL)}[modality]
     if not cards:
-        st.info("The zoo is empty: import a checkpoint on the Models page.")
+        what = "model of pictures" if modality == "image" else "language model"
+        st.info(f"The zoo has no {what}: import a checkpoint on the Models page.")
         return None
     names = list(cards)
-    first = names.index(FIRST_MODEL) if FIRST_MODEL in names else 0
+    first = names.index(preferred) if preferred in names else 0
     name = remembered(
-        st.selectbox, "Model", names, key="model", default=names[first], valid=names,
+        st.selectbox, "Model", names, key=key, default=names[first], valid=names,
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]
@@ -90,6 +120,23 @@ def _model() -> ModelCard | None:
     licence = card.provenance.get("licence")
     st.caption(f"{about}; {licence}" if licence else about)
     return card
+
+
+def _text() -> tuple[str, tuple[str, bytes] | None]:
+    """Where the text comes from, and what was uploaded."""
+    source = remembered(
+        st.segmented_control, "Text", list(TEXT_SOURCES), key="text_from", default="typed", valid=list(TEXT_SOURCES),
+        required=True, format_func=TEXT_SOURCES.__getitem__, width="stretch",
+    )  # fmt: skip
+    if source == "typed":
+        return source, None
+    file = st.file_uploader(
+        "A text (UTF-8), or a .npy of token numbers (1,N)", type=["txt", "md", "npy"], key="text_file",
+        max_upload_size=MAX_FILE_BYTES >> 20,
+    )  # fmt: skip
+    if file is not None:
+        st.session_state[TEXT_FILE] = file.name, file.getvalue()
+    return source, st.session_state.get(TEXT_FILE)
 
 
 def _photo() -> Photo | None:

@@ -11,10 +11,10 @@ from explorer.card import ModelCard
 from explorer.trace import Array, Trace
 from explorer.ui import caches
 from explorer.ui.common import heading, plot
-from explorer.ui.view import View
+from explorer.ui.run import RunView
 
 
-def token_axes(view: View, layer: int) -> None:
+def token_axes(view: RunView, layer: int) -> None:
     """What the weights make of the tokens: how many directions each subspace holds, and whether axes mean something."""
     heading("What the tokens use of the weights", "The same weights with this photo's tokens in them.")
     now, other = (_token_numbers(view, layer, control) for control in (False, True))
@@ -50,7 +50,7 @@ def _where_from(card: ModelCard) -> str:
     return "The threshold zeroes coordinates one by one, and so aligns even a random network."
 
 
-def token_axes_curves(view: View, layer: int) -> None:
+def token_axes_curves(view: RunView, layer: int) -> None:
     """Effective rank and axis alignment of every layer, beside the control's."""
     ranks, alignment = st.columns(2)
     with ranks:
@@ -66,7 +66,7 @@ def token_axes_curves(view: View, layer: int) -> None:
         )
 
 
-def _token_numbers(view: View, layer: int, control: bool) -> tuple[Array, Array, float]:
+def _token_numbers(view: RunView, layer: int, control: bool) -> tuple[Array, Array, float]:
     trace = view.control_trace() if control else view.trace
     return caches.once(f"{view.key}|{control}", _token_geometry, trace, layer=layer)
 
@@ -78,7 +78,7 @@ def _token_geometry(trace: Trace, layer: int) -> tuple[Array, Array, float]:
     return measures.projected_ranks(projections), alignment, measures.axis_alignment(trace.z(layer + 1))
 
 
-def _token_curve(view: View, layer: int, which: int) -> go.Figure:
+def _token_curve(view: RunView, layer: int, which: int) -> go.Figure:
     layers = range(1, view.card.layers + 1)
     values, control = (np.array([np.mean(_token_numbers(view, n, c)[which]) for n in layers]) for c in (False, True))
     label, title = (

@@ -12,7 +12,7 @@ from explorer.trace import Knobs
 
 PARAMETER = "knobs"
 TEXT = "turned"
-"""Session state: the turned knobs as text (explorer.knobs)."""
+"""Session state: the turned knobs as text (explorer.knobs), of models of pictures."""
 MOVING = "knob_moves"
 """Session state: whether the last turn came from a fader that has not come to rest."""
 SHOWN = 4
@@ -21,21 +21,27 @@ SHOWN = 4
 
 def turned_knobs(card: ModelCard) -> Knobs:
     """What is turned, without the stride. What this model does not have is dropped, with a word."""
-    if TEXT not in st.session_state:
-        st.session_state[TEXT] = st.query_params.get(PARAMETER, "")
-    knobs, refused = read_knobs(st.session_state[TEXT], card)
+    name = _name(card)
+    if name not in st.session_state:
+        st.session_state[name] = st.query_params.get(PARAMETER, "")
+    knobs, refused = read_knobs(st.session_state[name], card)
     if refused:
         shown = [f"`{part[:20].replace('`', '')}`" for part in refused[:SHOWN]]
         named = ", ".join(shown) + (" …" if len(refused) > SHOWN else "")
         st.toast(f"{card.name} has no knob {named}: as trained.", icon=":material/link_off:")
-    _keep(write_knobs(knobs, card))
+    _keep(card, write_knobs(knobs, card))
     return knobs
+
+
+def _name(card: ModelCard) -> str:
+    """Where a model's turned knobs are kept: models of pictures share theirs, and models of text."""
+    return f"{TEXT}.text" if card.reads_text else TEXT
 
 
 def turn(card: ModelCard, turns: Iterable[Turn], moving: bool = False) -> None:
     """Turn some knobs further; the whole app follows. moving: it waits, since more is to come at once."""
     st.session_state[MOVING] = moving
-    st.session_state[TEXT] = write_knobs(turn_knobs(knobs_now(card), card, turns), card)
+    st.session_state[_name(card)] = write_knobs(turn_knobs(knobs_now(card), card, turns), card)
 
 
 def knob_moves() -> bool:
@@ -45,12 +51,12 @@ def knob_moves() -> bool:
 
 def knobs_now(card: ModelCard) -> Knobs:
     """What is turned at this moment, without the stride and without a word on what the model does not have."""
-    return read_knobs(st.session_state.get(TEXT, ""), card)[0]
+    return read_knobs(st.session_state.get(_name(card), ""), card)[0]
 
 
-def reset_knobs() -> None:
+def reset_knobs(card: ModelCard) -> None:
     """Everything as trained."""
-    st.session_state[TEXT] = ""
+    st.session_state[_name(card)] = ""
 
 
 def knobs_notice(card: ModelCard, knobs: Knobs) -> None:
@@ -63,11 +69,12 @@ def knobs_notice(card: ModelCard, knobs: Knobs) -> None:
     named = [*words[:SHOWN], *([f"and {len(words) - SHOWN} more"] if len(words) > SHOWN else [])]
     with st.container(border=True):
         st.markdown(f":material/tune: **{count}**  \n" + "  \n".join(named))
-        st.button("Reset", key="reset_turned", on_click=reset_knobs, icon=":material/undo:", width="stretch")
+        back = {"on_click": reset_knobs, "args": (card,)}
+        st.button("Reset", key="reset_turned", **back, icon=":material/undo:", width="stretch")
 
 
-def _keep(text: str) -> None:
-    st.session_state[TEXT] = text
+def _keep(card: ModelCard, text: str) -> None:
+    st.session_state[_name(card)] = text
     if not text:
         st.query_params.pop(PARAMETER, None)
     elif st.query_params.get(PARAMETER) != text:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 
@@ -12,88 +10,22 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.shown import shown_picture
-from explorer.knobs import turns_of, values_of
-from explorer.measures import LayerMeasures, measure_curves, measure_layers, top_classes
-from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
+from explorer.measures import top_classes
+from explorer.trace import Array, Knobs, Prepared
 from explorer.ui import caches, sidebar
+from explorer.ui.run import RunView
 
 MAX_PREPARED = 48
 
 
-@dataclass(frozen=True)
-class View:
-    """One run in view. picture: the photo as shown, `scale` times as large as what the model sees."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class View(RunView):
+    """The run of a photo. picture: the photo as shown, `scale` times as large as what the model sees."""
 
-    card: ModelCard
     photo: sidebar.Photo
-    prepared: Prepared
-    knobs: Knobs
-    trace: Trace
-    key: str
     picture: Array
     scale: int
     framing: str
-
-    def __repr__(self) -> str:
-        """Its key, so that a view can be an option of what is computed once (caches.once)."""
-        return f"View({self.key})"
-
-    @property
-    def file_stem(self) -> str:
-        """How files that are taken away from this view begin: photo, model, and whether knobs are turned."""
-        stem = f"{self.photo.name.rsplit('.', 1)[0].replace(' ', '_')}_{self.card.name}"
-        return f"{stem}_turned" if self.turned else stem
-
-    @property
-    def turned(self) -> bool:
-        """Whether any knob but the stride is not as trained."""
-        return bool(turns_of(self.knobs, self.card))
-
-    @property
-    def trained(self) -> View:
-        """The same photo, resolution and model as trained; this very view where nothing is turned."""
-        return self.under(Knobs())
-
-    def under(self, knobs: Knobs) -> View:
-        """The same photo, resolution and model under other knobs; this very view if they are its own."""
-        knobs = replace(knobs, stride=self.knobs.stride)
-        key = caches.trace_key(self.card, self.prepared, knobs)
-        if key == self.key:
-            return self
-        return replace(self, knobs=knobs, trace=caches.trace(self.card, self.prepared, knobs), key=key)
-
-    def measured(self, function: Callable[..., Any], **options: Any) -> Any:
-        """function(trace, **options), computed once for this trace and these options."""
-        return caches.once(self.key, function, self.trace, **options)
-
-    def ready(self, function: Callable[..., Any], **options: Any) -> Any:
-        """What measured would return, if it has been computed; else None."""
-        return caches.ready(self.key, function, **options)
-
-    def layer_measures(self, control: bool = False) -> list[LayerMeasures]:
-        """Every layer's numbers of this run, or of the random-init control on the same photo."""
-        weights = self.layer_weights(control)
-        trace = self.control_trace() if control else self.trace
-        return caches.once(f"{self.key}|{control}", measure_layers, trace, weights)
-
-    def curves(self, control: bool = False) -> tuple[Array, Array]:
-        """R^c as the official code measures it and the share of non-zeros of every layer: quick, see measure_curves."""
-        trace = self.control_trace() if control else self.trace
-        return caches.once(f"{self.key}|{control}", measure_curves, trace)
-
-    def layer_weights(self, control: bool = False) -> tuple[LayerWeights, ...]:
-        """The measured weights of every layer, with η and λ as they are turned."""
-        weights = caches.layer_weights(self.card, control)
-        if not (self.card.has_ista and self.turned):
-            return weights
-        steps = zip(values_of(self.knobs, self.card, "e"), values_of(self.knobs, self.card, "l"), strict=True)
-        return tuple(
-            replace(one, eta=float(eta), lam=float(lam)) for one, (eta, lam) in zip(weights, steps, strict=True)
-        )
-
-    def control_trace(self) -> Trace:
-        """The same photo through the same architecture with freshly drawn weights, under the same knobs."""
-        return caches.trace(self.card, self.prepared, self.knobs, control=True)
 
     def top_classes(self, count: int = 5) -> tuple[list[str], Array]:
         """The classes of highest probability and their probabilities, softmax of the logits."""
@@ -127,7 +59,10 @@ def make_view(
     trace = caches.trace(card, prepared, knobs)
     picture, scale = caches.once(prepared.digest, shown_picture, photo.data, card, prepared, size, framing)
     key = caches.trace_key(card, prepared, knobs)
-    return View(card, photo, prepared, knobs, trace, key, picture, scale, framing)
+    return View(
+        card=card, name=photo.name, prepared=prepared, knobs=knobs, trace=trace, key=key, photo=photo,
+        picture=picture, scale=scale, framing=framing,
+    )  # fmt: skip
 
 
 def _prepare(photo: sidebar.Photo, card: ModelCard, size: int | None, framing: str) -> Prepared:

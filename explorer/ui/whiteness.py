@@ -11,7 +11,7 @@ from explorer import figures, measures, summary
 from explorer.measures import CompressionFit, DistortionCurves, SparsityFit
 from explorer.ui import caches
 from explorer.ui.common import download, plot
-from explorer.ui.view import View
+from explorer.ui.run import RunView
 
 EPS_GRID = tuple(float(f"{value:.4g}") for value in np.logspace(-5, 1, 37))
 
@@ -41,7 +41,7 @@ PROGRESS = (
 )
 
 
-def compression_fits(view: View, eps_squared: float, control: bool) -> list[CompressionFit]:
+def compression_fits(view: RunView, eps_squared: float, control: bool) -> list[CompressionFit]:
     """The compression steps' cosines, of the run in view or of its control."""
     trace = view.control_trace() if control else view.trace
     weights = view.layer_weights(control)
@@ -49,14 +49,14 @@ def compression_fits(view: View, eps_squared: float, control: bool) -> list[Comp
     return caches.once(key, measures.measure_compression, trace, weights, eps_squared=eps_squared)
 
 
-def sparsity_fits(view: View, control: bool) -> list[SparsityFit]:
+def sparsity_fits(view: RunView, control: bool) -> list[SparsityFit]:
     """The sparsifying steps' cosines, of the run in view or of its control; empty for a ViT."""
     trace = view.control_trace() if control else view.trace
     weights = view.layer_weights(control)
     return caches.once(f"{view.key}|{control}", measures.measure_sparsification, trace, weights)
 
 
-def whiteness_curves(view: View, eps_squared: float) -> None:
+def whiteness_curves(view: RunView, eps_squared: float) -> None:
     """Every layer's steps against what they were derived from, with the control, and as CSV."""
     with st.spinner("Solving each layer's own problem exactly…", show_time=True):
         pair = [(compression_fits(view, eps_squared, c), sparsity_fits(view, c)) for c in (False, True)]
@@ -97,7 +97,7 @@ def _curve(ours, random, name: str, title: str, reference=None) -> None:
     plot(figure, f"white_{name}")
 
 
-def _fit_download(view: View, ours: tuple, random: tuple) -> None:
+def _fit_download(view: RunView, ours: tuple, random: tuple) -> None:
     def numbers() -> str:
         pairs = zip(summary.fit_rows(*ours), summary.fit_rows(*random), strict=True)
         return summary.csv_text([a | {f"{k}_control": b[k] for k in summary.FITS} for a, b in pairs])
@@ -105,7 +105,7 @@ def _fit_download(view: View, ours: tuple, random: tuple) -> None:
     download("Cosines (CSV)", numbers, f"{view.file_stem}_whiteness.csv")
 
 
-def distortion_curves(view: View, layer: int, eps_squared: float) -> None:
+def distortion_curves(view: RunView, layer: int, eps_squared: float) -> None:
     """Bits, directions and overlap of one layer against ε², with the control."""
     ours, random = (_curves(view, layer, control) for control in (False, True))
     parts = (
@@ -130,7 +130,7 @@ def distortion_curves(view: View, layer: int, eps_squared: float) -> None:
             st.caption(caption)
 
 
-def _curves(view: View, layer: int, control: bool) -> DistortionCurves:
+def _curves(view: RunView, layer: int, control: bool) -> DistortionCurves:
     trace = view.control_trace() if control else view.trace
     weights = view.layer_weights(control)[layer - 1]
     key = f"{view.key}|{control}|{layer}"

@@ -127,6 +127,18 @@ def test_the_tied_matrix_stays_tied():
         assert model.lm_head.weight is model.transformer["wte"].weight
 
 
+def test_a_run_starts_from_another(texts, tmp_path, quick_reader):
+    path = train(text_recipe(), texts, tmp_path / "first")
+    recipe = text_recipe(seed=5, start=str(path))
+    train(recipe, texts, tmp_path / "second")
+    source, first = (
+        torch.load(file, weights_only=True)["model"] for file in (path, tmp_path / "second" / "tiny_p0.pt")
+    )
+    assert all(torch.equal(first[name], tensor) for name, tensor in source.items())
+    with pytest.raises(ExplorerError, match="context 12, the recipe 10"):
+        train(text_recipe(context=10, start=str(path)), texts, tmp_path / "third")
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -8,24 +8,28 @@ function attentionLayer(arrays) {
   return { heads, tokens, width, query, key };
 }
 
-/** What a token attends to in every head: (K,N), each row summing to 1, CLS in column 0. */
-function attentionRows({ heads, tokens, width, query, key }, token) {
+/**
+ * What a token attends to in every head: (K,N), each row summing to 1; of a picture CLS is column 0.
+ * causal: as in a language model, only the token itself and those before it.
+ */
+function attentionRows({ heads, tokens, width, query, key }, token, causal = false) {
   const rows = new Float32Array(heads * tokens);
   const scale = 1 / Math.sqrt(width);
   for (let head = 0; head < heads; head++) {
     const from = (head * tokens + token) * width;
     const asked = query.subarray(from, from + width);
     const row = rows.subarray(head * tokens, (head + 1) * tokens);
+    const seen = causal ? token + 1 : tokens;
     let largest = -Infinity;
-    for (let n = 0, at = head * tokens * width; n < tokens; n++) {
+    for (let n = 0, at = head * tokens * width; n < seen; n++) {
       let product = 0;
       for (let i = 0; i < width; i++) product += asked[i] * key[at++];
       row[n] = product * scale;
       if (row[n] > largest) largest = row[n];
     }
     let total = 0;
-    for (let n = 0; n < tokens; n++) total += row[n] = Math.exp(row[n] - largest);
-    for (let n = 0; n < tokens; n++) row[n] /= total;
+    for (let n = 0; n < seen; n++) total += row[n] = Math.exp(row[n] - largest);
+    for (let n = 0; n < seen; n++) row[n] /= total;
   }
   return rows;
 }

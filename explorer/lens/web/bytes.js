@@ -1,6 +1,6 @@
 // Bytes from Python (lens/packing.py): a JSON header, then named arrays.
 
-const ARRAY_TYPES = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array, float16: Uint16Array };
+const ARRAY_TYPES = { uint8: Uint8Array, int8: Int8Array, int32: Int32Array, float32: Float32Array, float16: Uint16Array };
 
 /** Length of the JSON header (4 bytes, little-endian), header, body. */
 function unpack(bytes) {

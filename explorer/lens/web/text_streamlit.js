@@ -1,0 +1,20 @@
+// The lens on text as a Streamlit component: settings from Python, the user's choice back as the state "chosen".
+
+const textLenses = new WeakMap(); // the root element → its lens, kept over reruns
+
+export default function ({ parentElement, data: [data], setStateValue }) {
+  const root = parentElement.querySelector(".reader");
+  if (!textLenses.has(root)) textLenses.set(root, create(root));
+  const lens = textLenses.get(root);
+  const feeds = (window.crateTextFeeds ??= { latest: new Map(), listeners: new Set() });
+  lens.listener = (feed) => feed.view === lens.data.view && take(lens, feed);
+  feeds.listeners.add(lens.listener);
+  update(lens, data, (chosen) => setStateValue("chosen", chosen));
+  const feed = feeds.latest.get(data.view);
+  if (feed) take(lens, feed);
+  return () => {
+    feeds.listeners.delete(lens.listener);
+    clearInterval(lens.playing);
+    lens.playing = null;
+  };
+}

@@ -1,0 +1,124 @@
+"""The lens on text on a page: its settings live in the URL, its pictures in the browser (explorer/lens)."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.components.v2 import component
+
+from explorer import lens
+from explorer.inputs import token_name
+from explorer.lens import Colour, TextChoice
+from explorer.measures import Foretold, subspace_token_rates
+from explorer.trace import Array
+from explorer.ui import caches
+from explorer.ui.lens import FEEDS, fits_heads, heads_of, pick
+from explorer.ui.remembered import remembered
+from explorer.ui.text_view import TextView
+
+KEY = "reader"
+ATTENTION = "none"
+"""The colour that is no number: the attention of the token that is looked at."""
+
+
+def text_lens(view: TextView) -> TextChoice:
+    """Tokens, attention, what is foretold in every layer; returns what is looked at."""
+    colours = caches.once(view.key, _colours, view)
+    choice = _choice(view, colours)
+    name = lens.view_id(view.key)
+    with st.container(key=f"{FEEDS}_{KEY}"):
+        _feed()(key=f"{KEY}.{name}", data=caches.once(view.key, _packed, view, name=name))
+    data = lens.text_settings(name, view.card, choice, colours, _said().get("at", 0), view.file_stem)
+    _component()(key=KEY, data=[data], on_chosen_change=_keep)
+    return choice
+
+
+def _choice(view: TextView, colours: list[Colour]) -> TextChoice:
+    layers, names = view.card.layers, [ATTENTION, *(colour.name for colour in colours)]
+    layer = remembered(pick, "Layer", key="layer", default=max(layers - 1, 1), valid=range(1, layers + 1))
+    head = remembered(pick, "Heads", key="head", default="", valid=partial(fits_heads, view.card.heads))
+    token = remembered(pick, "Token", key="place", default=0, valid=range(len(view.tokens) + 1))
+    colour = remembered(pick, "Colour", key="colour", default=ATTENTION, valid=names)
+    return TextChoice(layer, heads_of(head, view.card.heads) or (), token, colour)
+
+
+def _packed(view: TextView, name: str) -> bytes:
+    found = view.lens()
+    words = {int(n): token_name(view.card, int(n)) for n in np.unique(np.stack([one.top for one in found]))}
+    return lens.text_feed(name, view.trace, view.tokens, view.pieces, found, _colours(view), words)
+
+
+def _colours(view: TextView) -> list[Colour]:
+    """Numbers of every token in every layer."""
+    trace, found = view.trace, view.lens()
+    layers = range(1, view.card.layers + 1)
+    surprise = np.array([_after(one) for one in found])
+    return [
+        Colour(
+            "surprise of the model", np.repeat(surprise[-1:], len(layers), axis=0), unit="nats",
+            explanation="How little the model expected each token: −log of its probability. The first has none.",
+        ),
+        Colour(
+            "surprise in this layer", surprise[:-1], unit="nats",
+            explanation="How little each token was expected by what enters this layer, read out at once.",
+        ),
+        Colour(
+            "still to change", np.array([one.divergence for one in found[:-1]]), unit="nats",
+            explanation="How far what enters this layer is from the model's output: KL divergence of the next token.",
+        ),
+        Colour(
+            "rate", np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
+            "What Rᶜ of this layer would lose without the token, exactly; ε² = 0.01, tokens as they are.",
+        ),
+        Colour(
+            "non-zeros", np.array([(trace.codes(n) != 0).mean(axis=1) for n in layers]), "rate",
+            explanation="The share of the token's entries that this layer leaves non-zero"
+            + (", of its codes." if view.card.codes_dim else "."),
+        ),
+        Colour(
+            "length", np.array([np.linalg.norm(trace.z(n), axis=1) for n in layers]), "rate",
+            explanation="The norm of the token that enters this layer.",
+        ),
+    ]  # fmt: skip
+
+
+def _after(one: Foretold) -> Array:
+    """Surprise at every token; NaN at the first, which nothing foretells."""
+    return np.r_[np.nan, one.surprise]
+
+
+def _said() -> dict[str, Any]:
+    """What the browser last sent; empty if that is not what the lens sends."""
+    state = st.session_state.get(KEY)
+    said = state.get("chosen") if state else None
+    if not isinstance(said, dict):
+        return {}
+    whole = all(type(said.get(name)) is int for name in ("layer", "token", "at"))
+    heads = said.get("heads")
+    fits = whole and isinstance(heads, list) and all(type(head) is int for head in heads)
+    return said if fits and isinstance(said.get("colour"), str) else {}
+
+
+def _keep() -> None:
+    """Put what was chosen in the browser where the URL and the other pages find it."""
+    if said := _said():
+        heads = ",".join(map(str, said["heads"]))
+        st.session_state.update(layer=said["layer"], head=heads, place=said["token"], colour=said["colour"])
+
+
+@cache
+def _component() -> Any:
+    """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
+    js = lens.asset("bytes.js", "attention.js", "text.js", "text_streamlit.js")
+    html = (
+        '<div class="reader" role="application" aria-label="Tokens of the text and what the model makes of them"></div>'
+    )
+    return component("crate_reader", html=html, css=lens.asset("lens.css", "text.css"), js=js)
+
+
+@cache
+def _feed() -> Any:
+    return component("crate_text_feed", js=lens.asset("bytes.js", "attention.js", "text.js", "text_feed.js"))

@@ -1,0 +1,112 @@
+"""Curves over the layers of a text's run, and what a turned knob changes in what it foretells."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, measures
+from explorer.inputs import token_name
+from explorer.trace import Array
+from explorer.ui.common import heading, plain, plot
+from explorer.ui.knobs import gain_panel, step_panel
+from explorer.ui.layers import equations, layer_downloads
+from explorer.ui.remembered import remembered
+from explorer.ui.text_view import TextView
+from explorer.ui.turned import knob_moves, knobs_now
+
+SHOWN = 8
+"""Next tokens in the bars."""
+
+
+def text_layers(view: TextView, layer: int) -> None:
+    """The layer's equations with their numbers; compression, sparsity, surprise of all layers, beside the control."""
+    equations(view, view.layer_measures()[layer - 1])
+    left, middle, right = st.columns(3)
+    curves = view.curves(), view.curves(control=True), view.trained.curves()
+    ghosts = curves[2] if view.turned else (None, None)
+    with left:
+        plot(
+            figures.layer_curve(
+                curves[0][0], curves[1][0], label=figures.RATE_LABEL, selected=layer, ghost=ghosts[0],
+                title="Compression: R<sup>c</sup> in the subspaces",
+            ),
+            "text_rate",
+        )  # fmt: skip
+    with middle:
+        plot(
+            figures.layer_curve(
+                curves[0][1], curves[1][1], label=figures.NONZERO_LABEL, selected=layer, ghost=ghosts[1],
+                title="Sparsity: share of non-zeros",
+            ),
+            "text_zeros",
+        )  # fmt: skip
+    with right:
+        plot(_surprise_curve(view, layer), "text_surprise")
+    st.caption(
+        "R<sup>c</sup> as the official code measures it: every token scaled to length 1 within each head, ε² = 0.01. "
+        "Surprise: what the text costs when the head reads the tokens that enter a layer at once; the last point is "
+        "the model's output. Grey: the same network before training.", unsafe_allow_html=True,
+    )  # fmt: skip
+    layer_downloads(view)
+
+
+def _surprise_curve(view: TextView, layer: int):
+    costs, control = (np.array([one.cross_entropy for one in view.lens(drawn)]) for drawn in (False, True))
+    if not np.isfinite(costs).all():  # a single token foretells nothing that could be checked
+        costs = control = np.zeros(len(costs))
+    return figures.layer_curve(
+        costs, control, label=figures.SURPRISE_LABEL, selected=layer, title="Mean surprise, read out before layer ℓ",
+        axis="before layer (last: output)",
+    )  # fmt: skip
+
+
+def text_knobs(view: TextView, layer: int) -> None:
+    """Gains, λ and η of a layer beside what they change in the next token; within a fragment, which alone runs while a
+    fader moves."""
+    now = view.under(knobs_now(view.card))
+    turning, seeing = st.columns([5, 6], gap="large")
+    with seeing:
+        _next_change(now, token_place(view, "After token"))
+    with turning:
+        gain_panel(now, layer)
+        step_panel(now, layer)
+    if now.key != view.key and not knob_moves():
+        st.rerun()
+
+
+def token_place(view: TextView, label: str = "Token") -> int:
+    """A token of the text, from 0, shared with the lens and by all pages; at first the last."""
+    count = len(view.tokens)
+    if count == 1:
+        return 0
+    names = [f"{i}: {piece}" for i, piece in enumerate(view.pieces, start=1)]
+    if st.session_state.get("place") == count:
+        st.session_state["place"] = 0  # so is the last one called
+    place = remembered(
+        st.select_slider, label, [*range(1, count), 0], key="place", default=0, valid=range(count),
+        format_func=lambda i: names[i - 1], help="Choose it here, or on the page Read.",
+    )  # fmt: skip
+    return (place or count) - 1
+
+
+def _next_change(view: TextView, place: int) -> None:
+    """The most probable next tokens now, each with its change; the first as trained is added where it dropped out."""
+    now, before = (measures.probabilities(one.trace.logits[0, place]) for one in (view, view.trained))
+    shown = list(np.argsort(-now, kind="stable")[:SHOWN])
+    if (first := int(np.argmax(before))) not in shown:
+        shown.append(first)
+    names = [token_name(view.card, token) for token in shown]
+    heading("What comes next?", f"After {plain(repr(view.pieces[place]))}, token {place + 1} of {len(view.tokens)}.")
+    deltas = now[shown] - before[shown] if view.turned else None
+    plot(figures.prediction_bars(names, now[shown], deltas), "next_tokens")
+    costs = [float(np.mean(_surprise(one))) if len(one.tokens) > 1 else None for one in (view, view.trained)]
+    if costs[0] is not None and costs[1] is not None:
+        change = f", {costs[0] - costs[1]:+.3f} against the network as trained".replace("-", "−") if view.turned else ""
+        st.caption(f"Mean surprise of the text: {costs[0]:.3f} nats per token{change}.")
+    st.caption("As trained. Turn a knob, and each token shows how far it moved." if not view.turned else
+               "In brackets: the change against the network as trained, in percentage points (pp).")  # fmt: skip
+
+
+def _surprise(view: TextView) -> Array:
+    return view.lens()[-1].surprise

@@ -1,0 +1,110 @@
+"""A text in view: what was typed or uploaded, run through the language model of the sidebar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import streamlit as st
+
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.inputs.array import load_array
+from explorer.inputs.text import decode_text, prepare_text, prepare_tokens, words_of
+from explorer.measures import Foretold, logit_lens
+from explorer.trace import Array, Knobs, Prepared, Readout
+from explorer.ui import caches, sidebar
+from explorer.ui.run import RunView
+from explorer.ui.typed import typed_text
+
+TOP = 5
+"""Tokens that are shown of what is foretold."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TextView(RunView):
+    """The run of a text."""
+
+    @property
+    def tokens(self) -> Array:
+        """(N,)"""
+        return self.prepared.data[0]
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """The characters of each token; its number where there is no text."""
+        return self.prepared.pieces or tuple(f"#{number}" for number in self.tokens)
+
+    def prepared_again(self, tokens: Array) -> Prepared:
+        """Other tokens (1,N) as this model's input, with the piece of text of each."""
+        prepared = prepare_tokens(tokens, self.card.vocabulary, self.card.context, self.name)
+        return replace(prepared, pieces=text_of_tokens(self.card, tokens[0].tolist()))
+
+    def readout(self, control: bool = False) -> Readout:
+        return caches.readout(self.card, control)
+
+    def lens(self, control: bool = False) -> list[Foretold]:
+        """What Z¹ … Z^{L+1} foretell (measures.logit_lens)."""
+        trace = self.control_trace() if control else self.trace
+        return caches.once(f"{self.key}|{control}", logit_lens, trace, self.readout(control), self.tokens, count=TOP)
+
+
+def text_of_tokens(card: ModelCard, tokens: Sequence[int]) -> tuple[str, ...]:
+    """The piece of text of each token: what the text grows by with it, so that the pieces are the text. Of a character
+    that several tokens spell byte by byte, the last has it and the others are empty."""
+    pieces, shown = [], ""
+    for count in range(1, len(tokens) + 1):
+        whole = (
+            words_of(card, tokens[:count]).rstrip("\N{REPLACEMENT CHARACTER}")
+            if count < len(tokens)
+            else words_of(card, tokens)
+        )
+        pieces.append(whole[len(shown) :])
+        shown = whole if len(whole) > len(shown) else shown
+    return tuple(pieces)
+
+
+def current_text() -> TextView:
+    """The box or the file of the sidebar, traced; the page ends with a word where there is no text yet."""
+    choice = sidebar.text_choice()
+    if choice.card is None:
+        raise ExplorerError("The zoo has no language model: import a checkpoint on the Models page.")
+    if choice.source == "typed":
+        if not choice.card.tokenizer:
+            raise ExplorerError(f"{choice.card.name} has no tokenizer: choose File in the sidebar, with token numbers.")
+        text = typed_text()
+        if not text:
+            st.info("Type or paste something.")
+            st.stop()
+        prepared = prepared_text(choice.card, text)
+    else:
+        if choice.file is None:
+            st.info("There is no text yet: upload one in the sidebar, or choose Typed there.")
+            st.stop()
+        prepared = _from_file(choice.card, *choice.file)
+    if prepared.note:
+        st.caption(f":material/content_cut: {prepared.note}")
+    return make_text_view(choice.card, prepared, choice.knobs)
+
+
+def prepared_text(card: ModelCard, text: str) -> Prepared:
+    return prepare_text(text, card.tokenizer, card.context)
+
+
+def _from_file(card: ModelCard, name: str, data: bytes) -> Prepared:
+    if name.endswith(".npy"):
+        array = load_array(data, name)
+        if array.ndim == 2 and len(array) > 1:
+            st.caption(f":material/info: {name} holds {len(array)} texts: the first is shown.")
+        return prepare_tokens(np.asarray(array)[:1], card.vocabulary, card.context, name)
+    if not card.tokenizer:
+        raise ExplorerError(f"{card.name} has no tokenizer: upload token numbers as a .npy of whole numbers (1,N).")
+    return prepare_text(decode_text(data, name), card.tokenizer, card.context, name)
+
+
+def make_text_view(card: ModelCard, prepared: Prepared, knobs: Knobs) -> TextView:
+    """A view with its run, from the caches where they have it."""
+    trace, key = caches.trace(card, prepared, knobs), caches.trace_key(card, prepared, knobs)
+    return TextView(card=card, prepared=prepared, knobs=knobs, trace=trace, key=key, name=prepared.label)

@@ -1,0 +1,159 @@
+"""The lens on text in a real browser: its numbers against NumPy, its keys, and typing in the app."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from explorer import lens, zoo
+from explorer.lens import Colour, TextChoice
+from explorer.measures import attention_rows, foretold
+from explorer.trace import Trace
+from tests.browser.conftest import Serve
+from tests.browser.test_app import APP, PATIENCE_MS, console_errors, settle
+
+pytestmark = pytest.mark.browser
+__all__ = ["console_errors"]  # a fixture
+
+LAYERS, HEADS, WIDTH, WORDS = 3, 2, 8, 11
+PIECES = ("the", " cat", "\n", "", " <b>sat", " on")
+TOKENS = np.array([3, 1, 4, 1, 5, 9])
+COLOUR = Colour("length", np.array([[np.nan, 1, 2, 3, 4, 5]] * LAYERS), "rate", "nats", "A number.")
+
+
+class Card:
+    """As much of a model card as the lens asks for."""
+
+    name, family_label, layers, heads, head_dim = "model", "CRATE-LM", LAYERS, HEADS, WIDTH
+    has_subspaces, reads_text = True, True
+
+
+def projections(layer: int) -> np.ndarray:
+    values = np.random.default_rng(layer).standard_normal((HEADS, len(TOKENS), WIDTH)).astype(np.float32)
+    return values.astype(np.float16).astype(np.float32)  # what half precision keeps
+
+
+def found() -> list:
+    rng = np.random.default_rng(7)
+    return [foretold(rng.standard_normal((len(TOKENS), WORDS)), TOKENS, 3) for _ in range(LAYERS + 1)]
+
+
+def feed() -> bytes:
+    points = {f"subspace.{layer}": projections(layer)[None] for layer in range(1, LAYERS + 1)}
+    trace = Trace(Card(), points, (1, len(TOKENS)), 1)  # pyright: ignore[reportArgumentType]
+    words = {number: f"w{number}" for number in range(WORDS)}
+    return lens.text_feed("v", trace, TOKENS, PIECES, found(), [COLOUR], words)
+
+
+@pytest.fixture
+def tab(page: Page) -> Page:
+    """The lens with a text, at layer 2; `sent` holds what it reports."""
+    page.set_content('<div style="width:900px"><div class="reader"></div></div>')
+    page.add_style_tag(content=lens.asset("lens.css", "text.css"))
+    page.add_script_tag(content=lens.asset("bytes.js", "attention.js", "text.js"))
+    settings = lens.text_settings("v", Card(), TextChoice(2, (), 0, "none"), [COLOUR], 0, "file")  # pyright: ignore[reportArgumentType]
+    page.evaluate(
+        """([settings, text]) => {
+        window.sent = [];
+        window.lens = create(document.querySelector('.reader'));
+        update(lens, settings, (chosen) => sent.push(chosen));
+        take(lens, readFeed(Uint8Array.from(atob(text), (c) => c.charCodeAt(0))));
+    }""",
+        [settings, base64.b64encode(feed()).decode()],
+    )
+    page.wait_for_selector(".reader[data-view=v]")
+    return page
+
+
+def test_causal_attention_is_numpys(tab: Page):
+    for layer in range(1, LAYERS + 1):
+        for token in range(len(TOKENS)):
+            rows = tab.evaluate("([l, t]) => [...attentionRows(lens.feed.layer(l), t, true)]", [layer, token])
+            u = projections(layer)
+            expected = attention_rows(u, u, token, causal=True)
+            np.testing.assert_allclose(np.reshape(rows, expected.shape), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_foretold_is_what_was_sent(tab: Page):
+    for layer, one in enumerate(found(), start=1):
+        got = tab.evaluate("l => lens.feed.pieces.map((_, t) => foretold(lens.feed, l, t))", layer)
+        assert [[w["number"] for w in row] for row in got] == one.top.tolist()
+        np.testing.assert_allclose([[w["share"] for w in row] for row in got], one.shares, rtol=1e-6)
+        met = tab.evaluate("([l, n]) => lens.feed.pieces.map((_, t) => met(lens.feed, l, t))", [layer, 0])
+        assert met[0] is None
+        assert [m["rank"] for m in met[1:]] == one.rank.tolist()
+
+
+def test_the_chips_are_the_text_and_nothing_is_markup(tab: Page):
+    chips = tab.locator(".token")
+    assert chips.count() == len(PIECES)
+    assert [text.replace("⏎", "").replace("·", "") for text in chips.all_text_contents()] == list(PIECES)
+    assert tab.locator(".text b").count() == 0
+
+
+def test_pointing_shows_the_past_and_dims_the_future(tab: Page):
+    chips = tab.locator(".token")
+    chips.nth(4).hover()
+    expect(tab.locator(".reader")).to_have_attribute("data-token", "5")
+    expect(chips.nth(5)).to_have_attribute("data-future", "")
+    expect(chips.nth(4)).not_to_have_attribute("data-future", "")
+    u = projections(2)
+    mean = attention_rows(u, u, 4, causal=True).mean(axis=0)
+    caption = tab.locator(".scale + .caption")
+    expect(caption).to_contain_text(f"({100 * mean.max():.0f} %)")
+    tab.locator("h5").first.hover()
+    expect(tab.locator(".reader")).to_have_attribute("data-token", str(len(TOKENS)))
+
+
+def test_keys_and_clicks_choose_and_report(tab: Page):
+    tab.locator(".token").nth(1).click()
+    tab.locator(".reader").press("]")
+    tab.locator(".reader").press("2")
+    tab.locator(".reader").press("ArrowRight")
+    tab.wait_for_function("sent.length && sent.at(-1).token === 3")
+    said = tab.evaluate("sent.at(-1)")
+    assert (said["layer"], said["heads"], said["token"], said["colour"]) == (3, [2], 3, "none")
+    tab.get_by_label("Colour of the tokens").select_option("length")
+    tab.locator("h5").first.hover()
+    expect(tab.locator(".scale + .caption")).to_contain_text("A number. Layer 3.")
+    expect(tab.locator(".token").nth(0)).to_have_attribute("style", "")  # no number, no colour
+    tab.locator("td").first.click()
+    tab.wait_for_function("sent.at(-1).token === 1")
+
+
+def test_an_older_answer_does_not_undo_a_newer_choice(tab: Page):
+    tab.locator(".reader").press("]")
+    settings = json.dumps(lens.text_settings("v", Card(), TextChoice(1, (), 0, "none"), [COLOUR], 5, "file"))  # pyright: ignore[reportArgumentType]
+    tab.evaluate("text => update(lens, JSON.parse(text), () => {})", settings)
+    tab.wait_for_timeout(100)
+    expect(tab.locator(".reader")).to_have_attribute("data-layer", "3")
+
+
+def test_frames_are_quick(tab: Page):
+    took = []
+    for token in [*range(len(TOKENS)), *range(len(TOKENS))]:
+        tab.locator(".token").nth(token).dispatch_event("pointerenter")
+        expect(tab.locator(".reader")).to_have_attribute("data-token", str(token + 1))
+        took.append(float(tab.locator(".reader").get_attribute("data-frame-ms") or 99))
+    assert np.median(took) < 16
+
+
+def test_typing_in_the_app_changes_the_tokens(page: Page, serve: Serve, word_card):
+    url = serve(APP, {zoo.MODELS_VARIABLE: str(word_card.path.parent)})
+    page.goto(f"{url}/text?text=the+cat")
+    page.wait_for_selector(".reader[data-view]", timeout=PATIENCE_MS)
+    expect(page.locator(".text .token")).not_to_have_count(0)
+    first = page.locator(".reader").get_attribute("data-view") or ""
+    box = page.get_by_label("Text", exact=True).and_(page.locator("textarea"))
+    box.press_sequentially(" sat", delay=20)
+    expect(page.locator(".reader")).not_to_have_attribute("data-view", first, timeout=PATIENCE_MS)
+    expect(page.locator(".text")).to_have_text("the cat sat")
+    page.wait_for_url(re.compile(r"text=the(\+|%20)cat(\+|%20)sat"), timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Repetition").click()
+    expect(page.locator(".text")).to_contain_text("The cat saw", timeout=PATIENCE_MS)
+    settle(page)
