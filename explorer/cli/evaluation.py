@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Models of the zoo, or paths of .onnx files.")],
     suite: Annotated[
-        list[str], typer.Option(help="accuracy, emergence, curves, heads, noise, voc or coco; may be repeated.")
+        list[str],
+        typer.Option(help="accuracy, emergence, curves, heads, noise, voc, coco; of text language. May be repeated."),
     ],
     data: Annotated[
         Path, typer.Option(help="A prepared folder with val/ (and train/); for voc VOC2012, for coco COCO.")
@@ -72,7 +73,8 @@ def evaluate(
 def _print(card: ModelCard, result: Result) -> None:
     commit = f", commit {result.commit}" if result.commit else ""
     console.print(
-        f"[bold]{escape(card.name)}[/bold], {result.suite}: {result.data['images']:,} images, "
+        f"[bold]{escape(card.name)}[/bold], {result.suite}: {result.data['images']:,} "
+        f"{'windows' if card.reads_text else 'images'}, "
         f"{result.seconds:,.0f} s{commit}"
     )
     single = [row for row in result.rows if row.at is None]

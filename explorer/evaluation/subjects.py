@@ -23,7 +23,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Subject:
-    """Who is measured, and how its input is cut. who: as in Row. size, stride: pixels."""
+    """Who is measured, and how its input is cut. who: as in Row. size, stride: pixels; of a text its context, and 1."""
 
     who: str
     model: runtime.Model
@@ -66,6 +66,8 @@ def open_subjects(
     pixels, divisor = defaults
 
     def cut(one: ModelCard) -> tuple[int, int]:
+        if one.reads_text:
+            return one.context, runtime.check_knobs(one, Knobs())
         own = size or (one.patch * round(pixels / one.patch) if pixels else one.image_size)
         finer = max(1, one.patch // divisor) if stride is None else stride
         return own, runtime.check_knobs(one, Knobs(stride=finer))

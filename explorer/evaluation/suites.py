@@ -20,6 +20,7 @@ from explorer.evaluation.coco import coco
 from explorer.evaluation.curves import curves
 from explorer.evaluation.emergence import emergence
 from explorer.evaluation.heads import heads
+from explorer.evaluation.language import language
 from explorer.evaluation.noise import noise
 from explorer.evaluation.record import Result
 from explorer.evaluation.subjects import Measured, Progress, Task, open_subjects
@@ -32,7 +33,8 @@ PAPER_SIZE = 480
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite. limit: images unless asked otherwise, None for all. size: pixels, 0 for the model's own.
+    """One suite. limit: images (or windows of text) unless asked otherwise, None for all. size: pixels, 0 for the
+    model's own. modality: what its models read.
 
     divisor: the stride is the patch over this, so 2 lets patches overlap by half.
     """
@@ -42,6 +44,7 @@ class Suite:
     limit: int | None = None
     size: int = 0
     divisor: int = 1
+    modality: str = "image"
 
 
 SUITES: dict[str, Suite] = {
@@ -51,6 +54,7 @@ SUITES: dict[str, Suite] = {
     "heads": Suite(heads, "whether heads specialise, and who looks at the object", limit=500, divisor=2),
     "noise": Suite(noise, "the boxes again as the pixels are disturbed", limit=500, divisor=2),
     "voc": Suite(voc, "coarse segmentation on VOC 2012 from CLS attention", size=PAPER_SIZE),
+    "language": Suite(language, "cross-entropy of held-out text against counting models", limit=1000, modality="text"),
     "coco": Suite(coco, "MaskCut's average precision on COCO", size=PAPER_SIZE),
 }
 
@@ -76,6 +80,10 @@ def evaluate(
     if limit is not None and limit < 2:
         raise ExplorerError(f"--limit {limit} is too few: an interval needs at least 2 images.")
     own = SUITES[suite]
+    for one in (card, *against):
+        if one.modality != own.modality:
+            fit = [name for name, other in SUITES.items() if other.modality == one.modality]
+            raise ExplorerError(f"{one.name} has no suite {suite}: choose {', '.join(fit)}.")
     subjects = open_subjects(card, against, size, stride, (own.size, own.divisor))
     started = time.perf_counter()
     with threadpool_limits(1, "blas"):  # images run side by side; several threads for each would wait for one another

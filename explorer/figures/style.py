@@ -23,6 +23,8 @@ NORM_LABEL = "norm of a token"
 RANK_LABEL = "effective rank (directions)"
 ATTENTION_LABEL = "attention (share)"
 SURPRISE_LABEL = "surprise (nats per token)"
+CROSS_ENTROPY_LABEL = "cross-entropy (nats)"
+PERPLEXITY_LABEL = "perplexity"
 SCORE_LABEL = "change of the score (logits, mean 0)"
 FIRING_LABEL = "above 0 (share of tokens)"
 WORD_SHARE_LABEL = "of its sum at its first word (share)"
@@ -97,6 +99,8 @@ QUANTITIES = {
     for quantity in (
         Quantity(RATE_LABEL, "#2d87d2", ",.1f", "nats"),
         Quantity(SURPRISE_LABEL, "#b3446c", ",.2f", "nats"),
+        Quantity(CROSS_ENTROPY_LABEL, "#b3446c", ",.3f", "nats"),
+        Quantity(PERPLEXITY_LABEL, "#b3446c", ",.1f"),
         Quantity(SCORE_LABEL, "#2d5ac3", ".3~g"),
         Quantity(FIRING_LABEL, "#e0730d", ".1%"),
         Quantity(WORD_SHARE_LABEL, "#1e8a3c", ".1%"),

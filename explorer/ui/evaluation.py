@@ -12,6 +12,7 @@ import streamlit as st
 from explorer import figures, summary
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
 from explorer.trace import Array
@@ -23,6 +24,8 @@ LABELS = {
     "top-1": figures.ACCURACY_LABEL, "top-5": figures.ACCURACY_LABEL, "mIoU": figures.MASK_OVERLAP_LABEL,
     "AP": figures.PRECISION_LABEL, "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
     "heads apart": figures.APART_LABEL, "head constancy": figures.CONSTANCY_LABEL, "on the object": figures.LIFT_LABEL,
+    "cross-entropy": figures.CROSS_ENTROPY_LABEL, "perplexity": figures.PERPLEXITY_LABEL,
+    "logit lens": figures.SURPRISE_LABEL,
 }  # fmt: skip
 OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
 """Colours of the models that this one is compared with."""
@@ -80,14 +83,41 @@ def about(result: Result) -> str:
     """One line: on what, how, when, by which code, and the licence of the data."""
     data, settings = result.data, result.settings
     source = plain(f"{', '.join(map(str, data.get('sources', []))) or 'unnamed data'} ({data.get('part', '')})")
+    of_text = result.suite == "language"
     parts = [
-        f"{data['images']:,} of {data['of']:,} images, {source}",
-        plain(f"{settings.get('size')} px at stride {settings.get('stride')}"),
+        f"{data['images']:,} windows of {settings.get('size')} tokens, {source}"
+        if of_text
+        else f"{data['images']:,} of {data['of']:,} images, {source}",
+        f"counting models saw {settings.get('counted_tokens', 0):,} tokens"
+        if of_text
+        else plain(f"{settings.get('size')} px at stride {settings.get('stride')}"),
         f"measured {plain(result.date[:10])} in {result.seconds:,.0f} s"
         + (f" by commit {plain(result.commit)}" if result.commit else ""),
     ]
     licence = f" Data: {plain(str(data['licence']))}." if data.get("licence") else ""
-    return f"{'; '.join(parts)}.{licence} {LICENCE_NOTE}"
+    return f"{'; '.join(parts)}.{licence} {'' if of_text else LICENCE_NOTE}".strip()
+
+
+def _language(card: ModelCard, result: Result) -> None:
+    measure = _choose("Measure", ["cross-entropy", "perplexity"], f"said_{card.name}")
+    for place, on in zip(st.columns(2), ("token", "byte"), strict=True):
+        rows = [row for row in result.rows if (row.measure, row.on) == (measure, on)]
+        with place:
+            own, less = ([row for row in rows if bool(row.minus) == minus] for minus in (False, True))
+            _dots(card, own, measure, _method, f"{measure}_{on}", f"{measure.capitalize()} per {on}")
+            title = f"Trained minus …, nats per {on}"
+            _dots(card, less, measure, lambda row: f"− {row.minus}", f"less_{on}", title, True)
+    curves = [name for name in ("R^c", "non-zeros", "logit lens") if any(row.measure == name for row in result.rows)]
+    for place, name in zip(st.columns(len(curves)), curves, strict=True):
+        with place:
+            mine = [row for row in result.rows if row.measure == name]
+            plot(_scale(mine, "layer" if name != "logit lens" else "before layer (last: output)", name.replace(
+                "^c", "<sup>c</sup>").capitalize()), f"{card.name}_{name}")  # fmt: skip
+    st.caption(
+        "Lower is better. Bars are 95 % bootstrap intervals over the windows. The counting models saw the training "
+        "text: a unigram knows how often each token occurs, Kneser–Ney which follow which. Per byte, models of other "
+        "tokens can be compared."
+    )
 
 
 def _accuracy(card: ModelCard, result: Result) -> None:
@@ -260,7 +290,8 @@ def _dots(
         return
     label = LABELS.get(measure, measure)
     groups: dict[str, list[Row]] = {}
-    networks = {row.who for row in rows if row.method or measure in ("top-1", "AP")}
+    all_are = measure in ("top-1", "AP", "cross-entropy", "perplexity")
+    networks = {row.who for row in rows if row.method or (all_are and row.who not in COUNTING)}
     for row in rows:
         groups.setdefault(row.who if row.who in networks else BASELINES, []).append(row)
     drawn = []
@@ -279,6 +310,6 @@ def _end(row: Row, end: str) -> float:
 
 DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
     "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "heads": _heads, "noise": _noise,
-    "voc": _protocol, "coco": _protocol,
+    "voc": _protocol, "coco": _protocol, "language": _language,
 }  # fmt: skip
 """How each suite is drawn; one that this version does not know is a table alone."""
