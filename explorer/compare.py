@@ -1,4 +1,6 @@
-"""How far apart two runs on one photo are: every difference with its unit, its scale and what chance alone gives.
+"""How far apart two runs on one input are: every difference with its unit, its scale and what chance alone gives.
+
+Here is what is of photos, and what photos and texts share; compare_text has what is of texts.
 
 The Compare page and `crate-explorer compare` both take their numbers from here.
 """
@@ -29,14 +31,22 @@ SCALES = {
     "atom_cosine": ("dictionary: |cos| of matched atoms", "0: orthogonal, 1: equal up to sign"),
     "weight_change": ("weights: median relative change", "0: the same, √2: independent; no limit"),
 }
-"""Key of a difference → its name with the unit, and what the ends of its scale mean."""
+"""Key of a difference of photos → its name with the unit, and what the ends of its scale mean."""
+TEXT_SCALES = {
+    "foretold_kl_nats": ("next tokens: mean KL (nats)", "0: the same; no limit"),
+    "agreement": ("next tokens: the same first choice", "0: never, 1: at every place"),
+    "surprise_nats": ("the text: change of its surprise (nats per token)", "below 0: expected more than by A"),
+    "token_attention_js_bits": ("attention of all tokens: JS (bits)", "0: the same tokens, 1: none shared"),
+    **{key: SCALES[key] for key in ("cka", "procrustes", "head_overlap", "atom_cosine", "weight_change")},
+}
+"""The same of texts."""
 Once = Callable[..., Any]
 """once(key, function, *arguments, **options) → function(*arguments, **options), perhaps from a cache."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One model on one photo. weights: of every layer, as they ran. drawn: they were drawn anew, as before training.
+    """One model on one input. weights: of every layer, as they ran. drawn: they were drawn anew, as before training.
 
     key: names the run where results are kept, else empty.
     """
@@ -72,7 +82,8 @@ def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
 
 @dataclass(frozen=True)
 class Difference:
-    """One of SCALES. value: None where the two have nothing to compare. chance: what it is by chance, where known."""
+    """One of SCALES or TEXT_SCALES. value: None where the two have nothing to compare. chance: what it is by chance,
+    where known."""
 
     key: str
     value: float | None
@@ -80,21 +91,21 @@ class Difference:
 
     @property
     def name(self) -> str:
-        return SCALES[self.key][0]
+        return (SCALES | TEXT_SCALES)[self.key][0]
 
     @property
     def scale(self) -> str:
-        return SCALES[self.key][1]
+        return (SCALES | TEXT_SCALES)[self.key][1]
 
 
-def _now(key: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+def computed_now(key: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Nothing is kept."""
     del key
     return function(*arguments, **options)
 
 
 def differences(
-    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = _now
+    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
 ) -> list[Difference]:
     """Everything of SCALES from A to B, in its order. layer, other: layers of A and B. heads: from 1, empty = all.
 
@@ -103,17 +114,24 @@ def differences(
     pair = f"{a.key}|{b.key}"
     prediction, attention = predictions(a, b), attention_change(a, b, layer, other, heads, once)
     first = min(prediction.classes, key=lambda one: one.rank_a, default=None)
-    alike = cka(a, b, once)
-    match, atoms = (find(a.weights[layer - 1], b.weights[other - 1]) for find in MATCHES)
-    moved = [one.relative for one in weight_changes(a, b, once).tensors]
     return [
         Difference("kl_nats", prediction.divergence),
         Difference("rank", first.rank_b if first else None),
         Difference("attention_js_bits", attention.mean),
         Difference("cls_attention_js_bits", attention.cls),
         Difference("mask_iou", once(pair, mask_overlap, a, b, layer=layer, other=other)),
-        Difference("cka", float(alike.values[layer - 1, other - 1]), float(alike.chance[layer - 1, other - 1])),
-        Difference("procrustes", once(pair, _procrustes, a, b, layer=layer, other=other)),
+        *alike(a, b, layer, other, once),
+    ]
+
+
+def alike(a: Run, b: Run, layer: int, other: int, once: Once) -> list[Difference]:
+    """The differences of tokens, subspaces, dictionaries and weights, which pictures and texts share."""
+    known = cka(a, b, once)
+    match, atoms = (find(a.weights[layer - 1], b.weights[other - 1]) for find in MATCHES)
+    moved = [one.relative for one in weight_changes(a, b, once).tensors]
+    return [
+        Difference("cka", float(known.values[layer - 1, other - 1]), float(known.chance[layer - 1, other - 1])),
+        Difference("procrustes", once(f"{a.key}|{b.key}", _procrustes, a, b, layer=layer, other=other)),
         Difference("head_overlap", match.mean if match else None, by_chance(a, b, measures.heads_by_chance, once)),
         Difference("atom_cosine", atoms.mean if atoms else None, by_chance(a, b, measures.atoms_by_chance, once)),
         Difference("weight_change", float(np.median(moved)) if moved else None),
@@ -130,7 +148,7 @@ def predictions(a: Run, b: Run) -> measures.PredictionChange:
 
 
 def attention_change(
-    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = _now
+    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
 ) -> measures.AttentionChange:
     """Jensen–Shannon divergence of what every patch and CLS attend to, on A's grid."""
     return once(f"{a.key}|{b.key}", _attention_change, a, b, layer=layer, other=other, heads=heads)
@@ -141,7 +159,7 @@ def _attention_change(a: Run, b: Run, layer: int, other: int, heads: tuple[int, 
     return measures.compare_attention(*looks, a.patches, b.patches, heads or None)
 
 
-def cka(a: Run, b: Run, once: Once = _now) -> measures.CkaMap:
+def cka(a: Run, b: Run, once: Once = computed_now) -> measures.CkaMap:
     """CKA of what every layer of A leaves with what every layer of B leaves."""
     return once(f"{a.key}|{b.key}", _cka, a, b)
 
@@ -156,7 +174,9 @@ def _procrustes(a: Run, b: Run, layer: int, other: int) -> float:
 
 
 def carried(a: Run, b: Run, layer: int) -> Array:
-    """What a layer of B leaves, Z^{ℓ+1}, on A's grid of tokens."""
+    """What a layer of B leaves, Z^{ℓ+1}, on A's grid of tokens; a text has one."""
+    if a.card.reads_text:
+        return b.trace.z(layer + 1)
     return measures.carry_tokens(b.trace.z(layer + 1), b.patches, a.patches)
 
 
@@ -175,13 +195,13 @@ def _foreground(run: Run, layer: int) -> Array:
     return measures.on_pixels(found, run.trace, run.prepared.height, run.prepared.width).labels > 0
 
 
-def by_chance(a: Run, b: Run, level: Callable[..., measures.Chance | None], once: Once = _now) -> float | None:
+def by_chance(a: Run, b: Run, level: Callable[..., measures.Chance | None], once: Once = computed_now) -> float | None:
     """A chance level of measures, which depends on the sizes of the two models alone; None where they do not fit."""
     found = once(f"{a.card.sha256}|{b.card.sha256}", level, a.weights[0], b.weights[0])
     return found.mean if found else None
 
 
-def weight_changes(a: Run, b: Run, once: Once = _now) -> measures.WeightChanges:
+def weight_changes(a: Run, b: Run, once: Once = computed_now) -> measures.WeightChanges:
     """Every tensor of A against the one of the same name in B."""
     return once(f"{a.weights_key}|{b.weights_key}", _weight_changes, a, b)
 

@@ -10,6 +10,7 @@ PARTS = {
     "knobs": "Turn the knobs",
     "ledger": "The ledger",
     "weights": "The weights",
+    "compare": "Compare",
 }
 
 ui.title("Read a text")
@@ -56,5 +57,12 @@ def weights() -> None:
     ui.weight_geometry(view, ui.layer_slider(view))
 
 
-{"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger, "weights": weights}[part]()
+def compare() -> None:
+    """Another model on the same text, or this one before training or turned."""
+    sides = ui.text_sides(view)
+    ui.text_comparison(view, sides, ui.layer_slider(view))
+
+
+draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger, "weights": weights, "compare": compare}
+draw[part]()
 ui.glossary()

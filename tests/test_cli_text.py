@@ -91,6 +91,28 @@ def test_what_does_not_fit_is_one_line(command, tmp_path, monkeypatch, arguments
     assert not list(tmp_path.iterdir())
 
 
+def test_compare_with_the_control(command, tmp_path):
+    code, out, _ = command("compare", "words", "the cat sat", "--control", "--json", "-o", tmp_path / "out")
+    values = json.loads(out)
+    (one,) = values["comparisons"]
+    (pair,) = one["pairs"]
+    assert code == 0
+    assert set(pair["differences"]) == set(values["scales"])
+    assert pair["differences"]["foretold_kl_nats"]["value"] > 0
+    assert 0 <= pair["differences"]["agreement"]["value"] <= 1
+    assert all(0 < share <= 1 for share in one["top"]["words"].values())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["text.json"]
+    code, out, _ = command("compare", "words", "words", "the cat sat")
+    assert code == 0
+    assert "next tokens: the same first choice" in " ".join(out.split())
+
+
+def test_compare_takes_one_kind_of_model(monkeypatch, capsys, cards, word_card):
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(cards["crate"].path.parent))
+    code, _, err = run(monkeypatch, capsys, "compare", "crate", word_card.path, "the cat")
+    assert (code, "not both at once" in err) == (2, True)
+
+
 def test_files_that_are_no_text(command, tmp_path):
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
     code, _, err = command("measure", "words", tmp_path / "latin.txt")

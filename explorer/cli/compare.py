@@ -1,4 +1,4 @@
-"""The command that compares models on pictures: the numbers of the Compare page, and its pictures side by side."""
+"""The command that compares models on pictures or texts: the numbers of the pages, and pictures side by side."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.box import SIMPLE
 from rich.markup import escape
@@ -18,8 +19,9 @@ from explorer.card import ModelCard
 from explorer.cli.options import FramingOption, JsonOption, SizeOption, StrideOption
 from explorer.cli.output import console, print_json, write_file
 from explorer.compare import Run, differences, notes
+from explorer.compare_text import text_differences
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input
+from explorer.inputs import prepare_input, prepare_words, token_name
 from explorer.trace import Array, Knobs, layer_on
 
 CONTROL_NAME = "random init"
@@ -27,7 +29,7 @@ CONTROL_NAME = "random init"
 
 def compare(
     things: Annotated[
-        list[str], typer.Argument(metavar="MODEL MODEL… INPUT…", help="Models, the first is A; then pictures.")
+        list[str], typer.Argument(metavar="MODEL MODEL… INPUT…", help="Models, the first is A; then pictures or texts.")
     ],
     layer: Annotated[int | None, typer.Option(help="Layer of A, from 1; by default the one before its last.")] = None,
     head: Annotated[list[int] | None, typer.Option(help="From 1; by default the mean over heads.")] = None,
@@ -41,19 +43,24 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare models with the first one on the same pictures: prediction, attention, masks, tokens, weights."""
+    """Compare models with the first on the same pictures or texts: prediction, attention, masks, tokens, weights."""
     cards, inputs = _sorted(things)
     if len(cards) + control < 2:
         raise ExplorerError("compare needs two models, or one and --control.")
     if not inputs:
-        raise ExplorerError("compare needs a picture behind the models.")
+        raise ExplorerError("compare needs a picture behind the models, or for language models a text.")
     layer = max(cards[0].layers - 1, 1) if layer is None else layer
     if not 1 <= layer <= cards[0].layers:
         raise ExplorerError(f"{cards[0].name} has no layer {layer}: choose 1 to {cards[0].layers}.")
-    framing = comparing.shared_framing(cards, framing)
+    of_text = cards[0].reads_text
+    if of_text and (size or stride):
+        raise ExplorerError("compare of language models: leave --size and --stride out.")
+    if not of_text:
+        framing = comparing.shared_framing(cards, framing)
     found = []
-    for path in inputs:
-        runs = [_run(card, path, size, stride, framing) for card in cards]
+    for source in inputs:
+        path = Path(source) if not of_text or Path(source).suffix else Path("text")
+        runs = [_text_run(card, source) if of_text else _run(card, path, size, stride, framing) for card in cards]
         if control:
             runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), drawn=True))
         values = _values(path, runs, layer, tuple(head or ()), by_number)
@@ -63,19 +70,33 @@ def compare(
         if not as_json:
             _print(values)
     if as_json:
-        print_json({"scales": comparing.SCALES, "comparisons": found})
+        print_json({"scales": _scales(cards[0]), "comparisons": found})
 
 
-def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[Path]]:
-    """What names a model up to the first that does not, and the rest as files."""
+def _scales(card: ModelCard) -> dict[str, tuple[str, str]]:
+    return comparing.TEXT_SCALES if card.reads_text else comparing.SCALES
+
+
+def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
+    """What names a model up to the first that does not, and the rest."""
     names = {card.name for card in zoo.list_models()}
     models = [thing for thing in things if thing in names or thing.endswith(".onnx")]
     if list(things[: len(models)]) != models:
-        raise ExplorerError("compare takes the models first and the pictures behind them.")
-    rest = [Path(thing) for thing in things[len(models) :]]
-    if rest and not rest[0].exists() and not rest[0].suffix:
-        zoo.find_model(str(rest[0]))  # neither a file nor a model: its own sentence names the models
-    return [zoo.find_model(name) for name in models], rest
+        raise ExplorerError("compare takes the models first and the pictures or texts behind them.")
+    rest, cards = list(things[len(models) :]), [zoo.find_model(name) for name in models]
+    if len({card.modality for card in cards}) > 1:
+        raise ExplorerError("compare takes models of pictures or models of text, not both at once.")
+    reads_text = bool(cards) and cards[0].reads_text
+    if rest and not reads_text and not Path(rest[0]).exists() and not Path(rest[0]).suffix:
+        zoo.find_model(rest[0])  # neither a file nor a model: its own sentence names the models
+    return cards, rest
+
+
+def _text_run(card: ModelCard, source: str) -> Run:
+    prepared = prepare_words(source, card)
+    if len(prepared.data) != 1:
+        raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} texts: compare takes one at a time.")
+    return comparing.run(card, prepared, Knobs())
 
 
 def _run(card: ModelCard, path: Path, size: int | None, stride: int | None, framing: str) -> Run:
@@ -93,13 +114,24 @@ def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...],
     a, pairs = runs[0], []
     for letter, b in zip(_letters(len(runs))[1:], runs[1:], strict=True):
         other = layer_on(layer, a.card.layers, b.card.layers, not by_number)
-        rows = differences(a, b, layer, other, heads)
+        find = text_differences if a.card.reads_text else differences
+        rows = find(a, b, layer, other, heads)
         values = {one.key: {"value": one.value, "chance": one.chance} for one in rows}
+        said = [] if a.card.reads_text else notes(a, b, letter)
         pairs.append({"a": _name(a), "b": _name(b), "layer": layer, "layer_of_b": other, "differences": values,
-                      "notes": notes(a, b, letter)})  # fmt: skip
-    tops = {_name(run): measures.top_classes(run.trace) for run in runs}
-    top = {name: dict(zip(classes, map(float, shares), strict=True)) for name, (classes, shares) in tops.items()}
+                      "notes": said})  # fmt: skip
+    top = {_name(run): _top(run) for run in runs}
     return {"input": path.name, "heads": list(heads) or "mean", "top": top, "pairs": pairs}
+
+
+def _top(run: Run) -> dict[str, float]:
+    """The most probable classes with their probabilities, or of a text the tokens that may follow it."""
+    if not run.card.reads_text:
+        classes, shares = measures.top_classes(run.trace)
+        return dict(zip(classes, map(float, shares), strict=True))
+    shares = measures.probabilities(run.trace.logits[0, -1])
+    best = np.argsort(-shares, kind="stable")[:5]
+    return {token_name(run.card, int(token)): float(shares[token]) for token in best}
 
 
 def _print(values: dict[str, Any]) -> None:
@@ -110,7 +142,9 @@ def _print(values: dict[str, Any]) -> None:
     for letter, pair in zip(letters[1:], pairs, strict=True):
         console.print(f"{letter}: {escape(pair['b'])}, layer {pair['layer_of_b']}")
     table = Table("from A to", *letters[1:], "by chance", "scale", box=SIMPLE)
-    for key, (name, scale) in comparing.SCALES.items():
+    scales = comparing.SCALES | comparing.TEXT_SCALES
+    for key in pairs[0]["differences"]:
+        name, scale = scales[key]
         cells = [pair["differences"][key] for pair in pairs]
         table.add_row(name, *(_number(cell["value"]) for cell in cells), _number(cells[0]["chance"]), scale)
     console.print(table)
@@ -125,7 +159,7 @@ def _number(value: float | None) -> str:
 def _write(folder: Path, path: Path, runs: Sequence[Run], values: dict[str, Any]) -> None:
     """The numbers, and attention and objects of every run side by side where there is a picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"scales": comparing.SCALES, **values}, ensure_ascii=False, indent=1)
+    text = json.dumps({"scales": _scales(runs[0].card), **values}, ensure_ascii=False, indent=1)
     write_file(folder / f"{path.stem}.json", lambda file: file.write(text.encode()))
     if all(run.prepared.picture is not None for run in runs):
         layers = [values["pairs"][0]["layer"], *(pair["layer_of_b"] for pair in values["pairs"])]

@@ -28,6 +28,7 @@ from explorer.measures.compare import (
     compare_predictions,
 )
 from explorer.measures.compare_colours import shared_colours
+from explorer.measures.compare_text import TextChange, causal_attention, compare_causal_attention, compare_foretold
 from explorer.measures.compare_weights import (
     AtomMatch,
     Chance,
@@ -205,6 +206,7 @@ __all__ = [
     "SparsityFit",
     "StepMeasures",
     "TensorChange",
+    "TextChange",
     "WeightChanges",
     "absolute_cosines",
     "affinity",
@@ -219,6 +221,7 @@ __all__ = [
     "block_max",
     "block_mean",
     "carry_tokens",
+    "causal_attention",
     "centred_in_cube",
     "cka_map",
     "cloud_clusters",
@@ -227,6 +230,8 @@ __all__ = [
     "cloud_vectors",
     "coding_rate",
     "compare_attention",
+    "compare_causal_attention",
+    "compare_foretold",
     "compare_predictions",
     "cosine",
     "default_layer",

@@ -14,6 +14,7 @@ from explorer.figures.style import HEAD_COLORS
 from explorer.trace import Knobs
 from explorer.ui import caches, sidebar
 from explorer.ui.remembered import remembered
+from explorer.ui.run import RunView
 from explorer.ui.turned import knobs_now
 from explorer.ui.view import View, make_view, model_and_photo
 
@@ -36,13 +37,12 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Side:
-    """A slot with its run. view: under the side's own trace, weights drawn anew included. size: pixels, None = own."""
+class Compared:
+    """A slot with its run. view: under the side's own trace, weights drawn anew included."""
 
     slot: Slot
-    view: View
+    view: RunView
     color: str
-    size: int | None = None
 
     @property
     def letter(self) -> str:
@@ -69,6 +69,14 @@ class Side:
         """What explorer.compare compares: the trace, and the weights that ran, with η and λ as they are turned."""
         view, drawn = self.view, self.slot.weights == DRAWN
         return Run(view.card, view.prepared, view.trace, view.layer_weights(drawn), drawn, view.key)
+
+
+@dataclass(frozen=True)
+class Side(Compared):
+    """One that looks at the photo. size: pixels, None = own."""
+
+    view: View
+    size: int | None = None
 
 
 def chosen_sides() -> list[Side]:

@@ -24,7 +24,7 @@ from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.trace import Array, layer_on
 from explorer.ui import caches
 from explorer.ui.common import plain, plot
-from explorer.ui.compared import Side
+from explorer.ui.compared import Compared, Side
 from explorer.ui.lens import draw_lens, lens_choice
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View
@@ -38,7 +38,7 @@ TABLE_CAPTION = (
     "and atoms of random directions after the same matching. Heads and dictionaries are compared as directions of the "
     "residual stream, so only models of one run share coordinates for sure."
 )
-_LAYER = re.compile(r"(?:layers|blocks)\.(\d+)\.(.*)")
+_LAYER = re.compile(r"(?:layers|blocks|transformer\.h)\.(\d+)\.(.*)")
 """Number and role of a tensor that belongs to a layer, in the official names."""
 
 
@@ -84,7 +84,7 @@ def _differences(a: Side, b: Side, layer: int, heads: tuple[int, ...], by_depth:
     return differences(a.run, b.run, layer, counterpart(a, b, layer, by_depth), heads, caches.once)
 
 
-def counterpart(a: Side, b: Side, layer: int, by_depth: bool) -> int:
+def counterpart(a: Compared, b: Compared, layer: int, by_depth: bool) -> int:
     """The layer of B that goes with a layer of A."""
     return layer_on(layer, a.view.card.layers, b.view.card.layers, by_depth)
 
@@ -94,7 +94,7 @@ def _number(one: Difference) -> str:
     return "" if one.value is None else str(one.value) if isinstance(one.value, int) else f"{one.value:.3f}"
 
 
-def difference_figures(sides: Sequence[Side], layer: int, by_depth: bool) -> None:
+def difference_figures(sides: Sequence[Compared], layer: int, by_depth: bool) -> None:
     """One pair in four pictures: all layers with all layers, heads with heads, atoms, and weights."""
     a, letters = sides[0], [side.letter for side in sides[1:]]
     letter = letters[0]
@@ -113,7 +113,7 @@ def difference_figures(sides: Sequence[Side], layer: int, by_depth: bool) -> Non
         plot(figures.cross_matrix(alike.values, label=figures.CKA_LABEL, limits=(0, 1), axes=layers, title=title,
                                   marked=[(layer, other)]), "cka")  # fmt: skip
         st.caption(
-            f"Linear CKA of what the layers leave on this photo; shuffled tokens would have {alike.chance.mean():.3f}. "
+            f"Linear CKA of what the layers leave here; shuffled tokens would have {alike.chance.mean():.3f}. "
             "A bright diagonal: the two do the same, layer by layer."
         )
     with right:
@@ -125,7 +125,7 @@ def difference_figures(sides: Sequence[Side], layer: int, by_depth: bool) -> Non
         _weight_figure(a, b)
 
 
-def _head_figure(a: Side, b: Side, layer: int, other: int) -> None:
+def _head_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
     match = measures.match_heads(a.run.weights[layer - 1], b.run.weights[other - 1])
     if match is None:
         st.info(f"{a.letter} and {b.letter} have other widths, so their subspaces share no space.")
@@ -141,7 +141,7 @@ def _head_figure(a: Side, b: Side, layer: int, other: int) -> None:
     )
 
 
-def _atom_figure(a: Side, b: Side, layer: int, other: int) -> None:
+def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
     match = measures.match_atoms(a.run.weights[layer - 1], b.run.weights[other - 1])
     if match is None:
         st.info(f"{a.letter} and {b.letter} have no dictionaries of one width to compare.")
@@ -164,7 +164,7 @@ def _atom_figure(a: Side, b: Side, layer: int, other: int) -> None:
     )
 
 
-def _weight_figure(a: Side, b: Side) -> None:
+def _weight_figure(a: Compared, b: Compared) -> None:
     changes = weight_changes(a.run, b.run, caches.once)
     roles: dict[str, dict[int, float]] = {}
     for one in changes.tensors:

@@ -15,7 +15,7 @@ from explorer.ui import caches
 from explorer.ui.common import download, heading, plain, show_problem
 from explorer.ui.generate_job import GenerateJob, start_generation
 from explorer.ui.remembered import remembered
-from explorer.ui.text_view import TextView, make_text_view, text_of_tokens
+from explorer.ui.text_view import TextView, make_text_view, prepared_again, text_of_tokens
 from explorer.ui.typed import set_typed
 
 JOB = "generate_job"
@@ -124,4 +124,4 @@ def _ended(view: TextView, job: GenerateJob, key: str) -> TextView | None:
         return None
     tokens = np.array([job.tokens[-view.card.context :]])
     heading("Inside the text", plain(f"The last {tokens.shape[1]} tokens as one run: the lens of the page Read."))
-    return make_text_view(view.card, view.prepared_again(tokens), view.knobs)
+    return make_text_view(view.card, prepared_again(view.card, tokens, view.name), view.knobs)

@@ -37,11 +37,6 @@ class TextView(RunView):
         """The characters of each token; its number where there is no text."""
         return self.prepared.pieces or tuple(f"#{number}" for number in self.tokens)
 
-    def prepared_again(self, tokens: Array) -> Prepared:
-        """Other tokens (1,N) as this model's input, with the piece of text of each."""
-        prepared = prepare_tokens(tokens, self.card.vocabulary, self.card.context, self.name)
-        return replace(prepared, pieces=text_of_tokens(self.card, tokens[0].tolist()))
-
     def readout(self, control: bool = False) -> Readout:
         return caches.readout(self.card, control)
 
@@ -64,6 +59,12 @@ def text_of_tokens(card: ModelCard, tokens: Sequence[int]) -> tuple[str, ...]:
         pieces.append(whole[len(shown) :])
         shown = whole if len(whole) > len(shown) else shown
     return tuple(pieces)
+
+
+def prepared_again(card: ModelCard, tokens: Array, name: str) -> Prepared:
+    """Tokens (1,N) as a model's input, with the piece of text of each where it has a tokenizer."""
+    prepared = prepare_tokens(tokens, card.vocabulary, card.context, name)
+    return replace(prepared, pieces=text_of_tokens(card, tokens[0].tolist())) if card.tokenizer else prepared
 
 
 def current_text() -> TextView:

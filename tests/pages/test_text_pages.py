@@ -15,7 +15,7 @@ from explorer.ui.typed import EXAMPLES
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_pages import texts
 
-PARTS = ("tokens", "layers", "knobs", "ledger", "weights")
+PARTS = ("tokens", "layers", "knobs", "ledger", "weights", "compare")
 UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "the cat " * 3000)
 
 
