@@ -18,6 +18,7 @@ st.markdown(
 show_objects = ui.first_lens(view)
 st.caption(f"{ui.COMPRESSION_CAPTION} {ui.SPARSITY_CAPTION}")
 
+st.page_link("pages/text.py", label="It reads text, too: type a sentence", icon=":material/notes:")
 st.subheader("Try another photo", anchor=False)
 ui.choose_photo("pages/segment.py")
 ui.take_away(view)

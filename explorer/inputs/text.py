@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import load_array
 from explorer.inputs.file import read_file
 from explorer.trace import Prepared, read_only
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 MAX_CHARACTERS = 1 << 20
 """Of a text that is read at all; what lies behind is not tokenized."""
@@ -127,6 +130,8 @@ def token_name(card: ModelCard, token: int) -> str:
 @lru_cache(maxsize=8)
 def load_tokenizer(text: str) -> Tokenizer:
     """A tokenizer from its JSON. Raises ExplorerError for what is none."""
+    from tokenizers import Tokenizer  # takes time, and only texts need it
+
     try:
         return Tokenizer.from_str(text)
     except Exception as error:
@@ -157,6 +162,8 @@ def read_tokenizer(path: Path) -> str:
 
 
 def _from_gpt2(vocabulary: Path, merges: Path) -> str:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
     try:
         tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
     except Exception as error:

@@ -72,7 +72,7 @@ def navigation() -> StreamlitPage:
                 st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:"),
                 st.Page("pages/features.py", title="Features", icon=":material/manage_search:"),
             ],
-            "Beside": [
+            "More": [
                 st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
                 st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
             ],
