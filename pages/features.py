@@ -30,4 +30,5 @@ elif data:
     ui.feature_overview(view.card, data[0], layer)
 if data and part != "all":
     ui.code_card(view.card, data[0], layer, ui.code_number(view.card, ui.strongest_code(view, layer, place)))
+ui.take_away(view)
 ui.glossary()

@@ -65,4 +65,5 @@ def compare() -> None:
 
 draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger, "weights": weights, "compare": compare}
 draw[part]()
+ui.take_away(view)
 ui.glossary()

@@ -77,7 +77,6 @@ def test_a_long_text_is_cut_with_a_note(command):
         (("measure", "words", "nothing.npy"), "nothing.npy does not exist"),
         (("segment", "words", "the cat", "-o", "x.png"), "segment takes models of pictures"),
         (("ablate", "words", "the cat"), "ablate takes models of pictures"),
-        (("report", "words", "the cat", "-o", "x.html"), "report takes models of pictures"),
         (("generate", "words", "the", "--temperature", "-1"), "temperature -1"),
         (("generate", "words", ""), "There is no text"),
     ],
@@ -89,6 +88,18 @@ def test_what_does_not_fit_is_one_line(command, tmp_path, monkeypatch, arguments
     assert sentence in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_report_of_a_text(command, tmp_path):
+    evil = "</script><b>the cat"
+    code, out, _ = command("report", "words", evil, "-o", tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text()
+    assert code == 0
+    assert "x.html" in out.replace("\n", "")
+    assert "default-src 'none'" in page
+    assert "</script><b>" not in page
+    assert "nats per token" in page
+    assert "$" not in page.split("<script")[0]
 
 
 def test_compare_with_the_control(command, tmp_path):

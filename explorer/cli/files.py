@@ -14,7 +14,7 @@ from explorer.cli.options import Asked, GainOption, StepOption, gains, of_one_in
 from explorer.cli.output import console, write_file
 from explorer.inputs import read_file
 from explorer.measures import METHODS, on_pixels, segment_trace
-from explorer.report import report_html, run_report
+from explorer.report import report_html, run_report, run_text_report, text_report_html
 from explorer.trace import Knobs, trace_points
 
 
@@ -76,13 +76,15 @@ def report(
     asked: Asked,
     output: Annotated[Path, typer.Option("-o", "--output", help="The .html to write.")],
 ) -> None:
-    """One HTML file of a photo and a model that works offline: the lens, the segmentations, the curves, the numbers.
+    """One HTML file of a photo or text and a model that works offline: the lens, the curves, the numbers.
 
-    It is made from a picture, never from an array.
+    Of a photo it has the segmentations, too, and is made from a picture, never from an array.
     """
-    asked.of_pictures("report")
     with Console(stderr=True).status("Measuring every layer…"):
-        framed = (asked.size, asked.stride, asked.framing)
-        data = report_html(run_report(read_file(asked.path), asked.path.name, asked.card, *framed))
+        if asked.card.reads_text:
+            data = text_report_html(run_text_report(asked.prepared(), asked.card))
+        else:
+            framed = (asked.size, asked.stride, asked.framing)
+            data = report_html(run_report(read_file(asked.path), asked.path.name, asked.card, *framed))
     write_file(output, lambda file: file.write(data))
     console.print(f"{output} ({len(data) / 1e6:.1f} MB)")

@@ -23,6 +23,8 @@ MAX_CHARACTERS = 1 << 20
 """Of a text that is read at all; what lies behind is not tokenized."""
 CHARACTERS_A_TOKEN = 64
 """Characters that are tokenized for each token of the context: more than any text needs but long runs of blanks."""
+LABEL = 40
+"""Characters of a text that name it."""
 MAX_TOKENIZER_BYTES = 32 << 20
 MAX_FILE_BYTES = 16 << 20
 """Of a file of text or of token numbers; larger ones are refused."""
@@ -50,7 +52,13 @@ def prepare_text(text: str, tokenizer: str, context: int, label: str = "") -> Pr
         note = f"The model reads {context:,} tokens at most: the first {kept:,} of {len(text):,} characters are shown."
     digest = hashlib.sha256(data + tokenizer.encode() + str(context).encode()).hexdigest()
     array = read_only(np.array([ids], np.int64))
-    return Prepared(array, None, digest, label or read[:40], pieces=pieces, note=note)
+    return Prepared(array, None, digest, label or _short(read), pieces=pieces, note=note)
+
+
+def _short(text: str) -> str:
+    """A text's beginning on one line, as what it is called."""
+    line = " ".join(text.split())
+    return line if len(line) <= LABEL else f"{line[: LABEL - 1]}…"
 
 
 def prepare_words(source: str, card: ModelCard) -> Prepared:

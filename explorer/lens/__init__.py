@@ -18,7 +18,7 @@ from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
 from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
-from explorer.lens.text import Colour, TextChoice, text_feed, text_settings
+from explorer.lens.text import Colour, TextChoice, text_feed, text_settings, token_colours
 from explorer.lens.web import SCRIPTS, asset
 
 __all__ = [
@@ -49,5 +49,6 @@ __all__ = [
     "shots_panel",
     "text_feed",
     "text_settings",
+    "token_colours",
     "view_id",
 ]

@@ -1,6 +1,17 @@
-"""One HTML file of a photo and a model: the lens still works in it, offline and anywhere."""
+"""One HTML file of a photo or a text and a model: the lens still works in it, offline and anywhere."""
 
 from explorer.report.page import MAX_BYTES, Subject, report_html
 from explorer.report.run import about_run, run_report
+from explorer.report.text import TextSubject, about_text, run_text_report, text_report_html
 
-__all__ = ["MAX_BYTES", "Subject", "about_run", "report_html", "run_report"]
+__all__ = [
+    "MAX_BYTES",
+    "Subject",
+    "TextSubject",
+    "about_run",
+    "about_text",
+    "report_html",
+    "run_report",
+    "run_text_report",
+    "text_report_html",
+]

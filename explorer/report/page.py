@@ -7,7 +7,7 @@ import gzip
 import html
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from string import Template
@@ -28,55 +28,99 @@ VIEW = "report"
 PANELS = ("photo", "attention", "objects", "parts", "kept", "clusters", "strongest")
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What a report is about.
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What every report is about.
 
-    about: what to say of the run, label → text. picture: the photo as shown, uint8 (H,W,3), scale times as large as
-    what the model sees. rows, control: the numbers of every layer, trained and at random init. top: the most probable
-    classes and their probabilities.
+    about: what to say of the run, label → text. rows, control: the numbers of every layer, trained and at random init.
     """
 
     title: str
     file_stem: str
     about: Mapping[str, str]
     trace: Trace
-    picture: Array
-    scale: int
     rows: Sequence[LayerMeasures]
     control: Sequence[LayerMeasures]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Report):
+    """The report of a photo. picture: as shown, uint8 (H,W,3), scale times as large as what the model sees. top: the
+    most probable classes and their probabilities."""
+
+    picture: Array
+    scale: int
     top: tuple[list[str], Array]
     choice: lens.LensChoice
     look: lens.LensLook
 
 
 def report_html(subject: Subject, segment: Callable[..., Any] | None = None) -> bytes:
-    """The report as the bytes of an HTML file of at most 10 MB, where a few megabytes of photo and numbers allow it.
+    """The report of a photo as the bytes of an HTML file of at most 10 MB, where a few megabytes of photo and numbers
+    allow it.
 
     segment: what segments the trace, segment_trace by default; a page hands in its cached one.
     """
-    plotly = _plotly()
-    room = MAX_BYTES - ROOM_FOR_TEXT - len(plotly)
-    feeds, precision = _feeds(subject, segment or _segment(subject.trace), room)
+    feeds, precision = _feeds(subject, segment or _segment(subject.trace), room())
+    subject = replace(subject, about={**subject.about, "Precision of the lens": precision})
+    return page_html(
+        subject,
+        look=asset("photo.html"),
+        top=("The most probable classes, softmax of the logits.", *subject.top),
+        settings=_settings(subject),
+        feeds=feeds,
+        style=lens.asset("lens.css"),
+        script=lens.asset(*lens.SCRIPTS) + asset("photo.js"),
+    )
+
+
+def room() -> int:
+    """Characters that feeds may take."""
+    return MAX_BYTES - ROOM_FOR_TEXT - len(_plotly())
+
+
+def page_html(
+    report: Report,
+    look: str,
+    top: tuple[str, Sequence[str], Array],
+    settings: Mapping[str, Any],
+    feeds: str,
+    style: str,
+    script: str,
+) -> bytes:
+    """The page of a report.
+
+    look: the element of its lens with a word on how to use it. top: what the probabilities are, names, values.
+    settings, feeds, style, script: of the lens; the script has a function showLens(settings, feeds).
+    """
+    caption, names, shares = top
     parts = {
-        "title": html.escape(subject.title),
-        "style": lens.asset("lens.css") + _asset("report.css"),
-        "about": _definitions({**subject.about, "Precision of the lens": precision}),
-        "prediction": _prediction(*subject.top),
-        "table": _table(summary.report_rows(subject.rows, subject.control)),
+        "title": html.escape(report.title),
+        "style": style + asset("report.css"),
+        "about": _definitions(report.about),
+        "look": look,
+        "caption": html.escape(caption),
+        "prediction": _prediction(names, shares),
+        "table": _table(summary.report_rows(report.rows, report.control)),
         "glossary": _glossary(),
-        "data": _json(_settings(subject)),
-        "figures": _json([json.loads(str(figure.to_json())) for figure in _curves(subject)]),
-        "csv": _json(summary.csv_text(summary.layer_rows(list(subject.rows), list(subject.control)))),
+        "data": _json(settings),
+        "figures": _json([json.loads(str(figure.to_json())) for figure in _curves(report)]),
+        "csv": _json(summary.csv_text(summary.layer_rows(list(report.rows), list(report.control)))),
         "feeds": feeds,
-        "plotly": plotly,
-        "script": lens.asset(*lens.SCRIPTS) + _asset("report.js"),
+        "plotly": _plotly(),
+        "script": script + asset("report.js"),
     }
-    return Template(_asset("report.html")).substitute(parts).encode()
+    return Template(asset("report.html")).substitute(parts).encode()
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this folder."""
     return (resources.files("explorer.report") / name).read_text("utf-8")
+
+
+def feed_tags(texts: Sequence[str]) -> str:
+    """Packed feeds as elements of the page."""
+    return "\n".join(f'<script type="application/gzip" class="feed">{text}</script>' for text in texts)
 
 
 def _segment(trace: Trace) -> Callable[..., Any]:
@@ -103,8 +147,8 @@ def _settings(subject: Subject) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _feeds(subject: Subject, segment: Callable[..., Any], room: int) -> tuple[str, str]:
-    """Everything that the lens draws, as text of at most `room` characters, and how exact its projections are."""
+def _feeds(subject: Subject, segment: Callable[..., Any], most: int) -> tuple[str, str]:
+    """Everything that the lens draws, as text of at most `most` characters, and how exact its projections are."""
     trace, layers = subject.trace, range(1, subject.trace.card.layers + 1)
     found = {}
     for source in {lens.PANELS[name].source for name in PANELS} - {""}:
@@ -113,15 +157,14 @@ def _feeds(subject: Subject, segment: Callable[..., Any], room: int) -> tuple[st
     fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found)]
     for levels in LEVELS:
         feeds = [*fixed, *(lens.attention_feed(VIEW, trace, layer, levels=levels) for layer in layers)]
-        texts = [_script_bytes(feed) for feed in feeds]
-        if sum(map(len, texts)) <= room or levels == LEVELS[-1]:
+        texts = [script_bytes(feed) for feed in feeds]
+        if sum(map(len, texts)) <= most or levels == LEVELS[-1]:
             break
     precision = "half precision" if levels is None else f"{2 * levels + 1} levels for each token and head"
-    tags = "\n".join(f'<script type="application/gzip" class="feed">{text}</script>' for text in texts)
-    return tags, precision
+    return feed_tags(texts), precision
 
 
-def _script_bytes(data: bytes) -> str:
+def script_bytes(data: bytes) -> str:
     """Bytes as text for a script element: gzip, then base64."""
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
 
@@ -130,14 +173,14 @@ def _script_bytes(data: bytes) -> str:
 def _plotly() -> str:
     from plotly.offline import get_plotlyjs
 
-    return _script_bytes(get_plotlyjs().encode())
+    return script_bytes(get_plotlyjs().encode())
 
 
 # ---- curves, tables, words ----
 
 
-def _curves(subject: Subject) -> list[go.Figure]:
-    rows, control, card = subject.rows, subject.control, subject.trace.card
+def _curves(report: Report) -> list[go.Figure]:
+    rows, control, card = report.rows, report.control, report.trace.card
     rates, others = (np.array([r.subspace_coding_rate_official for r in some]) for some in (rows, control))
     shares, random = (np.array([r.nonzero_fraction for r in some]) for some in (rows, control))
     heads = np.stack([row.per_head_official for row in rows])
@@ -155,7 +198,7 @@ def _definitions(about: Mapping[str, str]) -> str:
     return "".join(f"<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>" for key, value in about.items())
 
 
-def _prediction(names: list[str], probabilities: Array) -> str:
+def _prediction(names: Sequence[str], probabilities: Array) -> str:
     bar = '<tr><td>{}</td><td class="bar"><i style="width:{:.1f}%"></i></td><td>{:.1%}</td></tr>'
     rows = zip(names, probabilities, strict=True)
     return "".join(bar.format(html.escape(name), 100 * float(p), float(p)) for name, p in rows)

@@ -1,4 +1,5 @@
-// The report: the lens gets its feeds from this file, and the curves are drawn by the Plotly that is packed in it.
+// The report: the lens gets its feeds from this file (photo.js, text.js: showLens), and the curves are drawn by the Plotly
+// that is packed in it.
 
 const packed = (node) => Uint8Array.from(atob(node.textContent), (sign) => sign.charCodeAt(0));
 const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -33,11 +34,12 @@ const svgButton = () => ({
 async function start() {
   const settings = parsed("settings");
   document.querySelector(".csv").onclick = () => saveFile(new Blob([parsed("csv")], { type: "text/csv" }), `${settings.file}_layers.csv`);
-  update(createLens(document.querySelector(".lens")), settings, () => {});
+  const feeds = [];
   for (const node of document.querySelectorAll(".feed")) {
-    receive(new Uint8Array(await unzipped(node)));
+    feeds.push(new Uint8Array(await unzipped(node)));
     node.remove();
   }
+  showLens(settings, feeds);
   await drawCurves();
 }
 

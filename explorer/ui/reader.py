@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 from streamlit.components.v2 import component
 
 from explorer import lens
 from explorer.inputs import token_name
 from explorer.lens import Colour, TextChoice
-from explorer.measures import Foretold, subspace_token_rates
-from explorer.trace import Array
 from explorer.ui import caches
 from explorer.ui.lens import FEEDS, fits_heads, heads_of, pick
 from explorer.ui.remembered import remembered
@@ -26,7 +23,7 @@ ATTENTION = "none"
 
 def text_lens(view: TextView) -> TextChoice:
     """Tokens, attention, what is foretold in every layer; returns what is looked at."""
-    colours = caches.once(view.key, _colours, view)
+    colours = caches.once(view.key, lens.token_colours, view.trace, view.lens())
     choice = _choice(view, colours)
     name = lens.view_id(view.key)
     with st.container(key=f"{FEEDS}_{KEY}"):
@@ -45,49 +42,16 @@ def _choice(view: TextView, colours: list[Colour]) -> TextChoice:
     return TextChoice(layer, heads_of(head, view.card.heads) or (), token, colour)
 
 
+def last_text_choice(view: TextView) -> TextChoice:
+    """What the lens was last set to; nothing of it is drawn or put into the URL."""
+    state, layers = st.session_state, view.card.layers
+    layer, token = min(state.get("layer", max(layers - 1, 1)), layers), state.get("place", 0)
+    heads = heads_of(state.get("head", ""), view.card.heads) or ()
+    return TextChoice(layer, heads, token if token <= len(view.tokens) else 0, state.get("colour", ATTENTION))
+
+
 def _packed(view: TextView, name: str) -> bytes:
-    found = view.lens()
-    words = {int(n): token_name(view.card, int(n)) for n in np.unique(np.stack([one.top for one in found]))}
-    return lens.text_feed(name, view.trace, view.tokens, view.pieces, found, _colours(view), words)
-
-
-def _colours(view: TextView) -> list[Colour]:
-    """Numbers of every token in every layer."""
-    trace, found = view.trace, view.lens()
-    layers = range(1, view.card.layers + 1)
-    surprise = np.array([_after(one) for one in found])
-    return [
-        Colour(
-            "surprise of the model", np.repeat(surprise[-1:], len(layers), axis=0), unit="nats",
-            explanation="How little the model expected each token: −log of its probability. The first has none.",
-        ),
-        Colour(
-            "surprise in this layer", surprise[:-1], unit="nats",
-            explanation="How little each token was expected by what enters this layer, read out at once.",
-        ),
-        Colour(
-            "still to change", np.array([one.divergence for one in found[:-1]]), unit="nats",
-            explanation="How far what enters this layer is from the model's output: KL divergence of the next token.",
-        ),
-        Colour(
-            "rate", np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
-            "What Rᶜ of this layer would lose without the token, exactly; ε² = 0.01, tokens as they are.",
-        ),
-        Colour(
-            "non-zeros", np.array([(trace.codes(n) != 0).mean(axis=1) for n in layers]), "rate",
-            explanation="The share of the token's entries that this layer leaves non-zero"
-            + (", of its codes." if view.card.codes_dim else "."),
-        ),
-        Colour(
-            "length", np.array([np.linalg.norm(trace.z(n), axis=1) for n in layers]), "rate",
-            explanation="The norm of the token that enters this layer.",
-        ),
-    ]  # fmt: skip
-
-
-def _after(one: Foretold) -> Array:
-    """Surprise at every token; NaN at the first, which nothing foretells."""
-    return np.r_[np.nan, one.surprise]
+    return lens.text_feed(name, view.trace, view.tokens, view.pieces, view.lens(), partial(token_name, view.card))
 
 
 def _said() -> dict[str, Any]:

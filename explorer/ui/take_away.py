@@ -9,21 +9,26 @@ import streamlit as st
 from explorer import lens
 from explorer.knobs import write_knobs
 from explorer.measures import segment_trace
-from explorer.report import Subject, about_run, report_html
+from explorer.report import Subject, TextSubject, about_run, about_text, report_html, text_report_html
 from explorer.ui.common import FORMAT, FORMATS, download
 from explorer.ui.lens import last_choice
+from explorer.ui.reader import last_text_choice
 from explorer.ui.remembered import remembered
+from explorer.ui.text_view import TextView
 from explorer.ui.view import View
 
 
-def take_away(view: View) -> None:
-    """The report of the photo and model in view, the format of saved figures, and how a link works."""
+def take_away(view: View | TextView) -> None:
+    """The report of the input and model in view, the format of saved figures, and how a link works."""
+    of_text = isinstance(view, TextView)
     with st.expander("Take it away: report, figures, link", icon=":material/ios_share:"):
         left, middle, right = st.columns(3)
         with left:
             st.markdown("**One file of this view.** Opens offline, anywhere, and the lens still works in it.")
-            download("Report (HTML)", partial(_report, view), f"{view.file_stem}.html")
-            st.caption("Every layer is segmented for it: this takes a few seconds.")
+            make = partial(_text_report, view) if of_text else partial(_report, view)
+            download("Report (HTML)", make, f"{view.file_stem}.html")
+            if not of_text:
+                st.caption("Every layer is segmented for it: this takes a few seconds.")
         with middle:
             st.markdown("**Figures.** The camera above each chart saves it; pictures offer PNG and SVG at their title.")
             remembered(
@@ -32,8 +37,9 @@ def take_away(view: View) -> None:
             )  # fmt: skip
         with right:
             st.markdown(
-                "**Link.** The address of this page restores what you see, model, photo and settings included. "
-                "Photos that you uploaded stay in your session: take the report for those."
+                "**Link.** The address of this page restores what you see, model, input and settings included. "
+                + ("Files and texts of more than 600 characters" if of_text else "Photos that you uploaded")
+                + " stay in your session: take the report for those."
             )
 
 
@@ -49,3 +55,16 @@ def _report(view: View) -> bytes:
         top=view.top_classes(), choice=last_choice(view), look=lens.LensLook(),
     )  # fmt: skip
     return report_html(subject, partial(view.measured, segment_trace))
+
+
+def _text_report(view: TextView) -> bytes:
+    about = about_text(view.card, view.prepared, view.lens()[-1])
+    if view.turned:
+        about["Turned knobs"] = write_knobs(view.knobs, view.card)
+    return text_report_html(
+        TextSubject(
+            title=f"“{view.name}” through {view.card.name}", file_stem=view.file_stem, about=about, trace=view.trace,
+            rows=view.layer_measures(), control=view.layer_measures(control=True), prepared=view.prepared,
+            foretold=view.lens(), choice=last_text_choice(view),
+        )
+    )  # fmt: skip

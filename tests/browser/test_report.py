@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from explorer.inputs import prepare_text
 from explorer.inputs.gallery import gallery_photo
-from explorer.report import report_html, run_report
+from explorer.report import report_html, run_report, run_text_report, text_report_html
 
 pytestmark = pytest.mark.browser
 
@@ -67,3 +68,18 @@ def test_a_curve_is_saved_as_svg(opened: Page):
     with opened.expect_download() as saved:
         opened.locator('[data-title="Save as SVG"]').first.click()
     assert saved.value.path().read_text().startswith("<svg")
+
+
+def test_a_report_of_a_text_works(page: Page, word_card, tmp_path: Path):
+    prepared = prepare_text("the cat sat on the mat", word_card.tokenizer, word_card.context)
+    (tmp_path / "text.html").write_bytes(text_report_html(run_text_report(prepared, word_card)))
+    page.context.set_offline(True)
+    page.goto((tmp_path / "text.html").as_uri())
+    expect(page.locator(".reader")).to_have_attribute("data-layer", "1", timeout=60_000)
+    assert "".join(page.locator(".token").all_text_contents()) == "the cat sat on the mat"
+    page.locator(".token").nth(2).hover()
+    expect(page.locator(".reader")).to_have_attribute("data-token", "3")
+    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=60_000)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="All numbers (CSV)").click()
+    assert saved.value.path().read_text().startswith("layer,")

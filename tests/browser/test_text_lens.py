@@ -23,14 +23,14 @@ __all__ = ["console_errors"]  # a fixture
 LAYERS, HEADS, WIDTH, WORDS = 3, 2, 8, 11
 PIECES = ("the", " cat", "\n", "", " <b>sat", " on")
 TOKENS = np.array([3, 1, 4, 1, 5, 9])
-COLOUR = Colour("length", np.array([[np.nan, 1, 2, 3, 4, 5]] * LAYERS), "rate", "nats", "A number.")
+COLOUR = Colour("surprise in this layer", np.zeros((LAYERS, len(TOKENS))), "heat", "nats", "A number.")
 
 
 class Card:
     """As much of a model card as the lens asks for."""
 
     name, family_label, layers, heads, head_dim = "model", "CRATE-LM", LAYERS, HEADS, WIDTH
-    has_subspaces, reads_text = True, True
+    has_subspaces, reads_text, codes_dim = True, True, 0
 
 
 def projections(layer: int) -> np.ndarray:
@@ -45,9 +45,9 @@ def found() -> list:
 
 def feed() -> bytes:
     points = {f"subspace.{layer}": projections(layer)[None] for layer in range(1, LAYERS + 1)}
+    points |= {f"z.{layer}": np.ones((1, len(TOKENS), 4)) for layer in range(1, LAYERS + 2)}
     trace = Trace(Card(), points, (1, len(TOKENS)), 1)  # pyright: ignore[reportArgumentType]
-    words = {number: f"w{number}" for number in range(WORDS)}
-    return lens.text_feed("v", trace, TOKENS, PIECES, found(), [COLOUR], words)
+    return lens.text_feed("v", trace, TOKENS, PIECES, found(), lambda number: f"w{number}")
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_keys_and_clicks_choose_and_report(tab: Page):
     tab.wait_for_function("sent.length && sent.at(-1).token === 3")
     said = tab.evaluate("sent.at(-1)")
     assert (said["layer"], said["heads"], said["token"], said["colour"]) == (3, [2], 3, "none")
-    tab.get_by_label("Colour of the tokens").select_option("length")
+    tab.get_by_label("Colour of the tokens").select_option(COLOUR.name)
     tab.locator("h5").first.hover()
     expect(tab.locator(".scale + .caption")).to_contain_text("A number. Layer 3.")
     expect(tab.locator(".token").nth(0)).to_have_attribute("style", "")  # no number, no colour

@@ -1,0 +1,82 @@
+"""The report of a text and a language model: the lens on text, the curves and the numbers in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import numpy as np
+
+from explorer import lens, runtime, zoo
+from explorer.card import ModelCard
+from explorer.inputs import token_name
+from explorer.lens import TextChoice
+from explorer.measures import Foretold, logit_lens, measure_layers
+from explorer.report.page import VIEW, Report, asset, feed_tags, page_html, script_bytes
+from explorer.trace import Knobs, Prepared
+
+TOP = 5
+"""Tokens of what is foretold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSubject(Report):
+    """The report of a text. prepared: its tokens and pieces. foretold: what Z¹ … Z^{L+1} foretell."""
+
+    prepared: Prepared
+    foretold: Sequence[Foretold]
+    choice: TextChoice
+
+
+def text_report_html(subject: TextSubject) -> bytes:
+    """The report of a text as the bytes of an HTML file."""
+    card, tokens = subject.trace.card, subject.prepared.data[0]
+    pieces = subject.prepared.pieces or tuple(f"#{token}" for token in tokens)
+    name = partial(token_name, card)
+    colours = lens.token_colours(subject.trace, subject.foretold)
+    feed = lens.text_feed(VIEW, subject.trace, tokens, pieces, subject.foretold, name)
+    last = subject.foretold[-1]
+    return page_html(
+        subject,
+        look=asset("text.html"),
+        top=("The most probable next tokens after the text.", [name(int(n)) for n in last.top[-1]], last.shares[-1]),
+        settings=lens.text_settings(VIEW, card, subject.choice, colours, 0, subject.file_stem),
+        feeds=feed_tags([script_bytes(feed)]),
+        style=lens.asset("lens.css", "text.css"),
+        script=lens.asset("bytes.js", "attention.js", "text.js") + asset("text.js"),
+    )
+
+
+def about_text(card: ModelCard, prepared: Prepared, foretold: Foretold) -> dict[str, str]:
+    """What a report says of its run, label → text."""
+    shape = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
+    said = {
+        "Model": f"{card.name}: {shape}",
+        "Digest of the model": card.sha256,
+        "Text": f"{prepared.data.shape[1]} tokens",
+        "Made on": date.today().isoformat(),
+    }
+    if np.isfinite(foretold.cross_entropy):
+        said["Cross-entropy"] = f"{foretold.cross_entropy:.3f} nats per token"
+    return said | ({"Cut": prepared.note} if prepared.note else {})
+
+
+def run_text_report(prepared: Prepared, card: ModelCard) -> TextSubject:
+    """The subject of a report on a text. Raises ExplorerError as the runtime does."""
+    drawn = zoo.draw_control(card)
+    trace = runtime.run(runtime.open_model(card), prepared, None, Knobs())
+    control = runtime.run(runtime.open_model(card, drawn), prepared, None, Knobs())
+    found = logit_lens(trace, zoo.load_readout(card), prepared.data[0], TOP)
+    return TextSubject(
+        title=f"“{prepared.label}” through {card.name}",
+        file_stem=f"text_{card.name}",
+        about=about_text(card, prepared, found[-1]),
+        trace=trace,
+        rows=measure_layers(trace, zoo.layer_weights(card)),
+        control=measure_layers(control, zoo.layer_weights(card, drawn)),
+        prepared=prepared,
+        foretold=found,
+        choice=TextChoice(max(card.layers - 1, 1), (), 0, "none"),
+    )
