@@ -100,6 +100,13 @@ def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> 
         return (
             rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + \mathrm{{MLP}}\big(\mathrm{{LN}}\,Z^{{{layer}+\frac12}}\big)"
         )
+    if weights.thresholds is not None:
+        codes = rf"\underbrace{{A}}_{{\text{{non-zeros }}{share}}}"
+        return (
+            rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + D_{{\mathrm{{dec}}}} {codes},\quad A = \mathrm{{ReLU}}\big("
+            rf"\underbrace{{\eta}}_{{{weights.eta:g}}} (D_{{\mathrm{{enc}}}} \mathrm{{LN}}\,Z^{{{layer}+\frac12}}"
+            rf" - \underbrace{{\lambda}}_{{{weights.lam:g}}} \theta)\big)"
+        )
     left, where = (
         rf"\underbrace{{Z^{{{layer + 1}}}}}_{{\text{{non-zeros }}{share}}}",
         rf"X = \mathrm{{LN}}\,Z^{{{layer}+\frac12}}",
