@@ -138,8 +138,8 @@ def ledger_note(card: ModelCard) -> None:
     elif card.is_nanochat:
         st.info(
             "In nanochat-crate the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here. Its thresholds "
-            "are learned one by one and belong to no LASSO, so there is no such column; and what enters a layer has "
-            "the embedding mixed in again, which counts with the second half step before it."
+            "are learned one by one and belong to no LASSO, so that column stays empty. What enters a layer has the "
+            "embedding mixed in again, which counts with the second half step before it."
         )
     elif card.codes_dim:
         st.info(
