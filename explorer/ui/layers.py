@@ -123,8 +123,10 @@ def _learned_thresholds(layer: int, layers: int, share: str, weights: LayerWeigh
     result = rf"{half} + D_{{\mathrm{{dec}}}} \underbrace{{A}}_{{\text{{non-zeros }}{share}}}"
     mixed = result if layer == layers else rf"a_{{{layer + 1}}} \big({result}\big) + b_{{{layer + 1}}} Y^0"
     return (
-        rf"Z^{{{layer + 1}}} = {mixed},\quad A = \mathrm{{ReLU}}\big(\underbrace{{\eta}}_{{{weights.eta:g}}} "
-        rf"(D_{{\mathrm{{enc}}}}\,\mathrm{{RMS}}\,{half} - \underbrace{{\lambda}}_{{{weights.lam:g}}} \theta)\big)"
+        rf"\begin{{gathered}} Z^{{{layer + 1}}} = {mixed} \\ "
+        rf"A = \mathrm{{ReLU}}\big(\underbrace{{\eta}}_{{{weights.eta:g}}} "
+        rf"(D_{{\mathrm{{enc}}}}\,\mathrm{{RMS}}\,{half} - \underbrace{{\lambda}}_{{{weights.lam:g}}} \theta)\big) "
+        r"\end{gathered}"
     )
 
 

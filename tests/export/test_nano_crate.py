@@ -13,12 +13,10 @@ from safetensors.torch import save_file
 from explorer import knobs, measures, runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.export import checkpoint
 from explorer.export.importer import import_file
 from explorer.measures.whiteness import layer_rate_gradient
 from explorer.rotary import rotate
 from explorer.trace import LayerWeights, Prepared, Trace, trace_points
-from tests.conftest import read_in_process
 from tests.models.test_nano_crate import KNOBS, SIZE, TOKENS, nano_model, state_of
 
 CONFIG = {"sequence_len": 12, "vocab_size": 11, "n_layer": 2, "n_head": 2, "n_kv_head": 2, "n_embd": 8,
@@ -37,11 +35,8 @@ def write_files(folder: Path, config: dict | None = CONFIG, **changes: torch.Ten
 
 
 @pytest.fixture(scope="module")
-def card(tmp_path_factory) -> ModelCard:
-    folder = tmp_path_factory.mktemp("nano")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "_run_reader", read_in_process)
-        return import_file(write_files(folder), name="nano", directory=folder)
+def card(nano_card) -> ModelCard:
+    return nano_card
 
 
 @pytest.fixture(scope="module")
