@@ -18,7 +18,10 @@ MAX_SIZE = 1 << 20
 """Of any of a card's sizes: a vocabulary is the largest."""
 MAX_SIDE = 1024
 """Pixels of the longest side of a square input."""
-FAMILY_LABELS = {"crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT", "crate_lm": "CRATE-LM", "gpt": "GPT"}
+FAMILY_LABELS = {
+    "crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT", "crate_lm": "CRATE-LM", "gpt": "GPT",
+    "nanochat_crate": "nanochat-crate",
+}  # fmt: skip
 MODALITIES = ("image", "text")
 
 
@@ -60,7 +63,8 @@ class ModelCard:
     opens with, both in pixels; 0 for text. context: longest text in tokens, vocabulary: number of tokens that the model
     knows, tokenizer: Hugging Face's JSON, "" where none is known; 0 and "" for pictures.
     norm_eps: epsilon of the block norms.
-    eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none).
+    eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none); where each atom
+    has a learned threshold, lam is what multiplies them, 1 as trained.
     weights: role → name of the tensor in the file, with {l} for the layer index from 0.
     init: tensor → law of the official initialisation, from which the random-init control is drawn.
     measured: what the card file says. evaluation: suite → what `crate-explorer evaluate` measured on this very file.
@@ -103,6 +107,12 @@ class ModelCard:
     def has_subspaces(self) -> bool:
         """True for the CRATE families, whose query, key and value are one projection U_kᵀZ."""
         return self.family not in ("vit", "gpt")
+
+    @property
+    def is_nanochat(self) -> bool:
+        """True for nanochat-crate: norms without weights, rotated and normalised projections, capped scores, and a
+        threshold of each atom that η = λ = 1 leaves as trained."""
+        return self.family == "nanochat_crate"
 
     @property
     def reads_text(self) -> bool:

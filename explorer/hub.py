@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from explorer.errors import ExplorerError
 
 SUFFIXES = (".pth", ".pt", ".pth.tar", ".safetensors", ".onnx")
 PREFIX = "hub:"
+COMPANIONS = ("config.json", "tokenizer.json", "vocab.json", "merges.txt")
+"""Of a language model: what the importer looks for beside the checkpoint."""
+MAX_COMPANION_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file that could be imported: repository, the commit it is pinned to, path, bytes, SHA-256 where known."""
+    """A file that could be imported: repository, the commit it is pinned to, path, bytes, SHA-256 where known.
+
+    beside: paths of the companions in its folder.
+    """
 
     repository: str
     revision: str
     path: str
     size_bytes: int
     sha256: str | None
+    beside: tuple[str, ...] = ()
 
 
 def list_files(repository: str) -> list[HubFile]:
@@ -34,9 +41,18 @@ def list_files(repository: str) -> list[HubFile]:
         info = HfApi().model_info(repository, files_metadata=True, timeout=20)
     except _hub_errors() as error:
         raise _unreachable(repository, error) from error
+    siblings = info.siblings or []
+    small = {f.rfilename for f in siblings if (f.size or 0) <= MAX_COMPANION_BYTES}
     files = [
-        HubFile(repository, info.sha or "main", f.rfilename, f.size or 0, f.lfs.sha256 if f.lfs else None)
-        for f in info.siblings or []
+        HubFile(
+            repository,
+            info.sha or "main",
+            f.rfilename,
+            f.size or 0,
+            f.lfs.sha256 if f.lfs else None,
+            tuple(name for part in COMPANIONS if (name := str(PurePosixPath(f.rfilename).with_name(part))) in small),
+        )
+        for f in siblings
         if f.rfilename.endswith(SUFFIXES)
     ]
     if not files:
@@ -45,10 +61,15 @@ def list_files(repository: str) -> list[HubFile]:
 
 
 def download(file: HubFile) -> Path:
-    """Fetch a file (resumed if it broke off, renamed when whole) and check its SHA-256 where the hub gives one."""
+    """Fetch a file (resumed if it broke off, renamed when whole) and check its SHA-256 where the hub gives one.
+
+    Its companions are fetched into the same folder.
+    """
     from huggingface_hub import hf_hub_download
 
     try:
+        for companion in file.beside:
+            hf_hub_download(file.repository, companion, revision=file.revision)
         path = Path(hf_hub_download(file.repository, file.path, revision=file.revision))
     except _hub_errors() as error:
         raise _unreachable(f"{file.repository}/{file.path}", error) from error

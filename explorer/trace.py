@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from explorer.card import ModelCard
 
 Array = np.ndarray
+Norm = tuple[Array, Array] | Literal["rms"]
+"""Scale and shift (d,) of a LayerNorm, or "rms": division by √(mean z² + ε), without weights."""
 
 GLOSSARY: dict[str, str] = {
     "**token**": "a vector of d numbers that stands for one patch of the photo; the first one, **CLS**, stands for the "
@@ -138,7 +141,8 @@ class Trace:
         return self.points[f"z_half.{layer}"][image]
 
     def projections(self, layer: int, image: int = 0) -> Array:
-        """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) for CRATE families, the keys for a ViT."""
+        """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) for CRATE families (rotated and normalised in a
+        nanochat-crate), the keys for a ViT."""
         return self.points[f"subspace.{layer}" if self.card.has_subspaces else f"key.{layer}"][image]
 
     def query_key(self, layer: int, image: int = 0) -> tuple[Array, Array]:
@@ -161,33 +165,43 @@ class Trace:
 class LayerWeights:
     """The weights of one layer that the measures need.
 
-    subspaces: (K·p,d), rows kp…(k+1)p are U_kᵀ (of a ViT or a GPT the key matrix). bias: (K·p,) or None. norm: scale
-    and shift (d,) of the norm in front of them, eps its epsilon. dictionary: D, (d,d), or (d,m) where it is
-    overcomplete; None where the family has none. ista_norm: scale and shift of the norm in front of D. eta, lam: step
-    size and threshold.
+    subspaces: (K·p,d), rows kp…(k+1)p are U_kᵀ (of a ViT or a GPT the key matrix). bias: (K·p,) or None. norm: the one
+    in front of them, eps its epsilon. rotary: whether projections are then rotated by their token's place and
+    normalised within each head. dictionary: D, (d,d), or (d,m) where it is overcomplete; None where the family has
+    none. ista_norm: the norm in front of D. eta, lam: step size and threshold. thresholds: (m,) learned ones of the
+    atoms, which λ then scales; some may be negative, so such a layer has no LASSO. None elsewhere.
     """
 
     subspaces: Array
     bias: Array | None
-    norm: tuple[Array, Array]
+    norm: Norm
     eps: float
     heads: int
     dictionary: Array | None = None
-    ista_norm: tuple[Array, Array] | None = None
+    ista_norm: Norm | None = None
     eta: float = 0.0
     lam: float = 0.0
+    rotary: bool = False
+    thresholds: Array | None = None
+
+    @property
+    def has_lasso(self) -> bool:
+        """Whether the sparsifying step is one of a LASSO problem."""
+        return self.dictionary is not None and self.thresholds is None
 
 
 @dataclass(frozen=True)
 class Readout:
-    """How a language model reads the next token from its last layer: LN, then the token embedding E.
+    """How a language model reads the next token from its last layer: a norm, then the token embedding E.
 
-    embedding: (V,d). norm: scale and shift (d,), eps its epsilon; None where the head reads tokens as they are.
+    embedding: (V,d), or the head's own matrix. norm: None where the head reads tokens as they are; eps its epsilon.
+    cap: scores s become cap·tanh(s/cap); 0 where they stay as they are.
     """
 
     embedding: Array
-    norm: tuple[Array, Array] | None
+    norm: Norm | None
     eps: float
+    cap: float = 0.0
 
 
 def trace_points(card: ModelCard) -> Iterator[str]:

@@ -26,11 +26,14 @@ FIRST_MODEL = "crate_objects112_e9"
 """Opens first when it is there."""
 FIRST_TEXT_MODEL = "crate-lm-novels"
 """Of the pages that read text."""
+NANOCHAT_CAP = 15.0
+"""Scores of a nanochat-crate lie within ± this."""
 
 ALLOWED_OPERATORS = {
     "": {
         "Add", "Concat", "Div", "Expand", "Gather", "Gelu", "LayerNormalization", "MatMul", "Max", "Mul", "Range",
-        "Relu", "Reshape", "Resize", "Shape", "Slice", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+        "ReduceMean", "Relu", "Reshape", "Resize", "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose",
+        "Unsqueeze",
     },
     "com.microsoft": {"MultiHeadAttention"},
 }  # fmt: skip
@@ -242,6 +245,8 @@ def layer_weights(card: ModelCard, arrays: dict[str, Array] | None = None) -> tu
 def _names(card: ModelCard, layer: int) -> dict[str, list[str]]:
     """The tensors of a layer (from 0) that the measures need, by role."""
     roles = {role: pattern.format(l=layer) for role, pattern in card.weights.items()}
+    if card.is_nanochat:
+        return {role: [roles[role]] for role in ("subspaces", "dictionary", "threshold")}
     names = {"norm": [f"{roles['mssa_norm']}.{part}" for part in ("weight", "bias")]}
     if not card.has_subspaces:
         return {**names, "subspaces": [roles["qkv"], roles["qkv"].replace(".weight", ".bias")]}
@@ -251,6 +256,11 @@ def _names(card: ModelCard, layer: int) -> dict[str, list[str]]:
 
 def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> LayerWeights:
     found = {role: [arrays[name] for name in group] for role, group in _names(card, layer).items()}
+    if card.is_nanochat:
+        return LayerWeights(
+            found["subspaces"][0], None, "rms", card.norm_eps, card.heads, found["dictionary"][0].T, "rms",
+            card.eta[layer], card.lam[layer], rotary=True, thresholds=found["threshold"][0],
+        )  # fmt: skip
     norm = (found["norm"][0], found["norm"][1])
     if not card.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
         weight, bias = (array[card.dim : 2 * card.dim] for array in found["subspaces"])
@@ -266,6 +276,10 @@ def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> Lay
 
 def load_readout(card: ModelCard, arrays: Mapping[str, Array] | None = None) -> Readout:
     """How a language model reads the next token from its last layer; arrays: other weights (the control's)."""
+    if card.is_nanochat:
+        head = card.weights["head"]
+        matrix = (load_weights(card, [head]) if arrays is None else arrays)[head]
+        return Readout(matrix[: card.vocabulary], "rms", card.norm_eps, NANOCHAT_CAP)
     norm = card.weights.get("final_norm")
     names = [card.weights["embedding"], *(f"{norm}.{part}" for part in ("weight", "bias") if norm)]
     found = load_weights(card, names) if arrays is None else arrays
@@ -274,8 +288,8 @@ def load_readout(card: ModelCard, arrays: Mapping[str, Array] | None = None) -> 
 
 
 def load_atoms(card: ModelCard, layer: int) -> Array:
-    """What each code of a layer (from 1) writes into the tokens: (m,d). The atoms of an overcomplete dictionary; of a
-    GPT the rows that its neurons are read out by. Raises ExplorerError for a model without codes."""
+    """What each code of a layer (from 1) writes into the tokens: (m,d). The atoms of an overcomplete dictionary; where
+    codes, or a GPT's neurons, are read out by another matrix, its columns. Raises ExplorerError for a model without."""
     role = "decoder" if "decoder" in card.weights else "dictionary"
     if not card.codes_dim:
         raise ExplorerError(f"{card.name} has no codes: its dictionary is square.")

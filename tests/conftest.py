@@ -140,6 +140,17 @@ def text_cards(tmp_path_factory) -> dict[str, ModelCard]:
 
 
 @pytest.fixture(scope="session")
+def nano_card(tmp_path_factory) -> ModelCard:
+    """A tiny nanochat-crate without a tokenizer, named nano, in a zoo of its own."""
+    from tests.export.test_nano_crate import write_files
+
+    folder = tmp_path_factory.mktemp("nano")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_run_reader", read_in_process)
+        return import_file(write_files(folder), name="nano", directory=folder)
+
+
+@pytest.fixture(scope="session")
 def word_card(tmp_path_factory) -> ModelCard:
     """A tiny crate-lm with a tokenizer, named words, in a zoo beside the tiny CRATE."""
     from explorer.models.crate_lm import CrateLM, TextSize

@@ -15,12 +15,15 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 @pytest.fixture
 def repository(monkeypatch, tmp_path):
-    """A repository of three files, and the calls that were made to fetch them."""
+    """A repository of a few files, and the calls that were made to fetch them."""
     calls = []
     siblings = [
         SimpleNamespace(rfilename="torch/big.pth", size=900, lfs=SimpleNamespace(sha256=SHA256)),
         SimpleNamespace(rfilename="small.safetensors", size=10, lfs=None),
         SimpleNamespace(rfilename="README.md", size=1, lfs=None),
+        SimpleNamespace(rfilename="config.json", size=1, lfs=None),
+        SimpleNamespace(rfilename="tokenizer.json", size=1 << 40, lfs=None),
+        SimpleNamespace(rfilename="torch/tokenizer.json", size=1, lfs=None),
     ]
 
     def model_info(self, name, files_metadata, timeout):
@@ -47,6 +50,14 @@ def test_a_reference_is_downloaded_at_its_commit_and_checked(repository):
     path = hub.download(hub.find_file("hub:owner/name/torch/big.pth"))
     assert path.read_bytes() == DATA
     assert repository[-1] == ("owner/name", "torch/big.pth", "c0ffee")
+
+
+def test_companions_of_its_folder_come_with_a_file(repository):
+    hub.download(hub.find_file("hub:owner/name/small.safetensors"))
+    assert [path for _, path, *_ in repository[1:]] == ["config.json", "small.safetensors"]
+    del repository[:]
+    hub.download(hub.find_file("hub:owner/name/torch/big.pth"))
+    assert [path for _, path, *_ in repository[1:]] == ["torch/tokenizer.json", "torch/big.pth"]
 
 
 def test_a_damaged_download_is_refused(repository):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.export.card import CardFile
 from explorer.export.checkpoint import Checkpoint
 from explorer.export.families import WEIGHT_ROLES
-from explorer.export.identify import Identity, network
+from explorer.export.identify import NANOCHAT, Identity, network
 from explorer.export.text import roles_of
 from explorer.inputs.text import load_tokenizer, read_tokenizer
 from explorer.models.crate import Size
@@ -21,7 +22,8 @@ from explorer.models.crate_lm import TextSize
 from explorer.models.parts import Law
 from explorer.trace import Array
 
-HAS_ISTA = ("crate", "crate_alpha", "crate_lm")
+HAS_ISTA = ("crate", "crate_alpha", "crate_lm", NANOCHAT)
+MAX_CONFIG_BYTES = 1 << 20
 
 
 def describe(
@@ -56,7 +58,8 @@ def shape_fields(identity: Identity, weights: dict[str, Array]) -> dict[str, Any
     if isinstance(size, TextSize):
         return common | {
             "head_dim": size.dim // size.heads, "context": size.context, "vocabulary": size.vocabulary, "patch": 0,
-            "codes_dim": size.atoms if family == "gpt" or size.overcomplete else 0, "weights": roles_of(family, size),
+            "codes_dim": 0 if family == "crate_lm" and not size.overcomplete else size.atoms,
+            "weights": roles_of(family, size),
         }  # fmt: skip
     codes = weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
     return common | {
@@ -114,6 +117,23 @@ def find_tokenizer(checkpoint: Path, given: Path | None) -> str:
     beside = checkpoint.parent
     names = [{"tokenizer.json"}, {"vocab.json", "merges.txt"}]
     return read_tokenizer(beside) if any(all((beside / n).is_file() for n in files) for files in names) else ""
+
+
+def find_config(checkpoint: Path) -> dict[str, Any]:
+    """The plain values of the config.json beside a checkpoint; {} where there is none. Raises ExplorerError for one
+    that is no JSON object."""
+    path = checkpoint.parent / "config.json"
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_CONFIG_BYTES else None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ExplorerError(
+            "The config.json beside the checkpoint is not a small JSON object: mend it or take it away."
+        )
+    return {key: value for key, value in values.items() if isinstance(value, (str, int, float, bool))}
 
 
 def check_tokenizer(tokenizer: str, vocabulary: int) -> None:

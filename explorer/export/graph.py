@@ -58,6 +58,14 @@ class Graph:
         """A constant int64 scalar."""
         return self._constant(f"s_{value}".replace("-", "m"), np.array(value, np.int64))
 
+    def number(self, name: str, value: float) -> str:
+        """A constant float scalar."""
+        return self._constant(name, np.array(value, np.float32))
+
+    def table(self, name: str, values: Array) -> str:
+        """A constant float array that is no weight."""
+        return self._constant(name, np.ascontiguousarray(values, np.float32))
+
     def _constant(self, name: str, array: Array) -> str:
         self._initializers.setdefault(name, numpy_helper.from_array(array, name))
         return name

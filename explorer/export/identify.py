@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +14,10 @@ from torch import nn
 
 from explorer.card import FAMILY_LABELS
 from explorer.errors import ExplorerError
-from explorer.export.identify_text import spare_tensors, text_size
+from explorer.export.identify_text import nano_size, spare_tensors, text_size
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
-from explorer.models.families import FAMILIES, NORM_EPS, TEXT_FAMILIES
+from explorer.models.families import FAMILIES, NORM_EPS, READ_TEXT_FAMILIES
 from explorer.trace import Array
 
 DEFAULT_HEADS = {384: 6, 576: 12, 768: 12, 1024: 16}
@@ -27,10 +28,11 @@ DEMO_HEADS = 6
 UNUSED = {"crate": ("head.weight", "head.bias")}
 """Tensors that some files carry and the released forward pass never reads (the emergence notebook's demo model)."""
 
+NANOCHAT = "nanochat_crate"
 # In this order: the first pattern that some key matches names the family.
 SIGNATURES = (
     (r"^visual\.", "CRATE-α CLIPA"),
-    (r"\bodl\.", "nanochat-crate"),
+    (r"\bodl\.", NANOCHAT),
     (r"\bista\.weight$", "crate_lm"),
     (r"denom_bias$", "ToST language"),
     (r"^cls_attn_blocks\.", "ToST vision"),
@@ -64,13 +66,17 @@ def identify(
     heads: int | None = None,
     eta: float | tuple[float, ...] = 0.1,
     lam: float | tuple[float, ...] = 0.1,
+    said: Mapping[str, Any] | None = None,
 ) -> Identity:
     """Family and sizes of a state dict, checked tensor by tensor against the family's network.
 
-    heads: overrides the table of released models. Raises ExplorerError that names the key or the shape.
+    heads: overrides the table of released models. eta, lam: of families whose steps are not learned. said: what lies
+    beside the tensors (a nanochat-crate's config.json). Raises ExplorerError that names the key or the shape.
     """
-    family = _family(weights)
-    if family in TEXT_FAMILIES:
+    family = family_of(weights)
+    if family == NANOCHAT:
+        size, eta, lam = nano_size(weights, heads, said or {}), 1.0, 1.0
+    elif family in READ_TEXT_FAMILIES:
         size = text_size(family, weights, heads, eta, lam)
     else:
         size = _size(family, weights, heads, eta, lam)
@@ -79,7 +85,8 @@ def identify(
     return Identity(family, size, *_compare(family, size, weights))
 
 
-def _family(weights: dict[str, Array]) -> str:
+def family_of(weights: dict[str, Array]) -> str:
+    """The family's name. Raises ExplorerError for one that is not known, or not imported."""
     found = next((family for pattern, family in SIGNATURES if any(re.search(pattern, key) for key in weights)), None)
     known = ", ".join(FAMILY_LABELS.values())
     if found is None:
@@ -151,7 +158,7 @@ def _heads(family: str, dim: int, projected: int, heads: int | None, keys: Conta
 
 def network(family: str, size: Size | TextSize) -> nn.Module:
     """The torch module of a family."""
-    return (TEXT_FAMILIES if isinstance(size, TextSize) else FAMILIES)[family](size)  # pyright: ignore[reportArgumentType]
+    return (READ_TEXT_FAMILIES if isinstance(size, TextSize) else FAMILIES)[family](size)  # pyright: ignore[reportArgumentType]
 
 
 def _compare(family: str, size: Size | TextSize, weights: dict[str, Array]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -161,7 +168,7 @@ def _compare(family: str, size: Size | TextSize, weights: dict[str, Array]) -> t
     """
     with torch.device("meta"):
         expected = {name: tuple(p.shape) for name, p in network(family, size).named_parameters()}
-    absent = tuple(n for n in expected if n not in weights and n.endswith(".bias") and family in TEXT_FAMILIES)
+    absent = tuple(n for n in expected if n not in weights and n.endswith(".bias") and family in READ_TEXT_FAMILIES)
     for name, shape in expected.items():
         if name in absent:
             continue
@@ -170,7 +177,8 @@ def _compare(family: str, size: Size | TextSize, weights: dict[str, Array]) -> t
         if weights[name].shape != shape:
             raise ExplorerError(f"Tensor {name} has shape {weights[name].shape}: {shape} was expected.")
     ignored = tuple(sorted(set(weights) - set(expected)))
-    spare = spare_tensors(weights) if family in TEXT_FAMILIES else UNUSED.get(family, ())
+    tied = family in READ_TEXT_FAMILIES and family != NANOCHAT
+    spare = spare_tensors(weights) if tied else UNUSED.get(family, ())
     if unknown := [name for name in ignored if name not in spare]:
         raise ExplorerError(
             f"The checkpoint has a tensor {unknown[0]} of shape {weights[unknown[0]].shape} "

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from explorer.errors import ExplorerError
 from explorer.models.crate_lm import TextSize
+from explorer.models.nano_crate import NanoSize
 from explorer.trace import Array
 
 EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
-HEAD_WIDTH = 64
-"""Of the released models, which gives the head count where nothing says it."""
+HEAD_WIDTH, NANO_HEAD_WIDTH = 64, 128
+"""Of the released models (nanochat-crate: the second), which gives the head count where nothing says it."""
 MASKS = re.compile(r"^transformer\.h\.\d+\.attn\.(bias|masked_bias)$")
 """Buffers of older files: the causal mask, which is drawn anew."""
 LAYER = re.compile(r"^transformer\.h\.(\d+)\.")
@@ -28,20 +31,12 @@ def text_size(
     """Sizes from the shapes; heads: what the card or the file's model_args say. Raises ExplorerError."""
     vocabulary, dim = _shape(weights, EMBEDDING)
     context, _ = _shape(weights, "transformer.wpe.weight")
-    numbers = {m[1] for key in weights if (m := LAYER.match(key))}
-    layers = len(numbers)
-    if not layers or numbers != {str(i) for i in range(layers)}:
-        raise ExplorerError(f"The checkpoint's layers should be numbered 0, 1, 2, …: it has {sorted(numbers)[:4]}.")
+    layers = _layers(weights)
     atoms, _ = _shape(weights, "transformer.h.0." + ("ista.weight" if family == "crate_lm" else "mlp.c_fc.weight"))
-    heads = heads or dim // HEAD_WIDTH
-    if not heads or dim % heads:
-        raise ExplorerError(
-            f"The head count cannot be read from shapes: give --heads K, which divides the width {dim}."
-        )
     return TextSize(
         dim,
         layers,
-        heads,
+        _heads(heads or dim // HEAD_WIDTH, dim),
         vocabulary,
         context,
         atoms,
@@ -49,6 +44,55 @@ def text_size(
         eta=_of_all_layers("eta", eta),
         lam=_of_all_layers("lambda", lam),
     )
+
+
+def nano_size(weights: dict[str, Array], heads: int | None, said: Mapping[str, Any]) -> NanoSize:
+    """Sizes of a nanochat-crate from the shapes and from what its config.json says (sequence_len, vocab_size,
+    window_pattern), as released. Raises ExplorerError."""
+    rows, dim = _shape(weights, EMBEDDING)
+    layers = _layers(weights)
+    for switch in ("odl_use_relu", "odl_use_residual"):
+        if said.get(switch, True) is not True:
+            raise ExplorerError(f"Its config.json turns {switch} off: only the form that was released is imported.")
+    length, vocabulary = said.get("sequence_len"), said.get("vocab_size", rows)
+    if type(length) is not int or length < 1:
+        raise ExplorerError(
+            "The context of a nanochat-crate is in no tensor: put its config.json beside the file, or sequence_len and "
+            "window_pattern into the card file."
+        )
+    if type(vocabulary) is not int or not 1 <= vocabulary <= rows:
+        raise ExplorerError(f"Its vocab_size should be a number from 1 to {rows}, the rows of {EMBEDDING}.")
+    heads = _heads(heads or dim // NANO_HEAD_WIDTH, dim)
+    if dim // heads % 2:
+        raise ExplorerError(f"{heads} heads of {dim // heads} cannot be rotated in pairs: give another --heads.")
+    atoms, _ = _shape(weights, "transformer.h.0.odl.D_enc.weight")
+    context = _uncut(length, str(said.get("window_pattern", "L")).upper(), layers)
+    return NanoSize(dim, layers, heads, vocabulary, context, atoms, rows=rows)
+
+
+def _uncut(length: int, pattern: str, layers: int) -> int:
+    """The longest text that no layer's window cuts: a short window (S) reaches length/2 tokens back, the last layer's
+    never is short."""
+    if not pattern or set(pattern) - {"L", "S"}:
+        raise ExplorerError(f"Its window_pattern should be of the letters L and S, but is {pattern!r}.")
+    short = any(pattern[i % len(pattern)] == "S" for i in range(layers - 1))
+    return length // 2 + 1 if short and length > 1 else length
+
+
+def _layers(weights: dict[str, Array]) -> int:
+    numbers = {m[1] for key in weights if (m := LAYER.match(key))}
+    layers = len(numbers)
+    if not layers or numbers != {str(i) for i in range(layers)}:
+        raise ExplorerError(f"The checkpoint's layers should be numbered 0, 1, 2, …: it has {sorted(numbers)[:4]}.")
+    return layers
+
+
+def _heads(heads: int, dim: int) -> int:
+    if heads < 1 or dim % heads:
+        raise ExplorerError(
+            f"The head count cannot be read from shapes: give --heads K, which divides the width {dim}."
+        )
+    return heads
 
 
 def _of_all_layers(name: str, value: float | tuple[float, ...]) -> float:

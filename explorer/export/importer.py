@@ -18,9 +18,9 @@ from explorer.card import FAMILY_LABELS, METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import Checkpoint, read_checkpoint
-from explorer.export.describe import check_tokenizer, describe, find_tokenizer, shape_fields
+from explorer.export.describe import check_tokenizer, describe, find_config, find_tokenizer, shape_fields
 from explorer.export.families import build
-from explorer.export.identify import Identity, identify, network
+from explorer.export.identify import NANOCHAT, Identity, family_of, identify, network
 from explorer.export.identify_text import HEAD
 from explorer.export.parity import check_parity
 from explorer.export.text import build_text
@@ -76,8 +76,11 @@ def _export(
     progress("Reading the checkpoint", 0.02)
     checkpoint = read_checkpoint(path)
     progress("Recognising the model", 0.3)
+    if family_of(checkpoint.weights) == NANOCHAT:
+        checkpoint = dataclasses.replace(checkpoint, facts=checkpoint.facts | find_config(path))
     said = next((n for n in (heads, card_file.heads, _heads_said(checkpoint.facts)) if n is not None), None)
-    identity = identify(checkpoint.weights, said, card_file.eta, card_file.lam)
+    beside = checkpoint.facts | card_file.provenance
+    identity = identify(checkpoint.weights, said, card_file.eta, card_file.lam, beside)
     tokenizer = ""
     if isinstance(identity.size, TextSize):
         tokenizer = find_tokenizer(path, tokenizer_path)
@@ -92,7 +95,7 @@ def _export(
 
 
 def _heads_said(facts: dict[str, Any]) -> int | None:
-    """What nanoGPT's model_args say, which lie beside the tensors."""
+    """What nanoGPT's model_args or nanochat's config.json say, which lie beside the tensors."""
     return said if isinstance(said := facts.get("n_head"), int) else None
 
 
@@ -121,7 +124,8 @@ def check_graph(card: ModelCard) -> None:
     if card.family not in FAMILY_LABELS or not card.init:
         raise ExplorerError(f"{name} is refused: its card names the family {card.family!r} or no weights.")
     weights = zoo.load_weights(card, card.init)
-    identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1)
+    beside = {"sequence_len": card.context, "vocab_size": card.vocabulary}
+    identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1, beside)
     size = identity.size
     ours = build_graph(identity, weights, {}).graph
     theirs = onnx.load(card.path, load_external_data=False).graph
@@ -158,7 +162,7 @@ def _export_checked(
     weights = identity.weights(checkpoint.weights)
     module = network(identity.family, identity.size).eval()
     state = {name: torch.from_numpy(array) for name, array in weights.items()}
-    tied = {HEAD} if isinstance(identity.size, TextSize) else set()
+    tied = {HEAD} if isinstance(identity.size, TextSize) and HEAD not in weights else set()
     missing, unexpected = module.load_state_dict(state, strict=False)
     assert set(missing) == tied
     assert not unexpected

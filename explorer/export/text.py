@@ -11,10 +11,11 @@ import onnx
 
 from explorer.export.families import Knobs, add_knobs, by_heads, fused_attention, ista
 from explorer.export.graph import Graph
+from explorer.export.nano import BLOCK, NANO_ROLES, embed_nano, nano_head, nano_layer, rotary_pair
 from explorer.models.crate_lm import TextSize
+from explorer.models.nano_crate import NanoSize
 from explorer.trace import Array
 
-BLOCK = "transformer.h.{l}"
 TEXT_ROLES: dict[str, dict[str, str]] = {
     "crate_lm": {
         "subspaces": f"{BLOCK}.attn.c_attn.weight",
@@ -32,14 +33,15 @@ TEXT_ROLES: dict[str, dict[str, str]] = {
         "decoder": f"{BLOCK}.mlp.c_proj.weight",
         "embedding": "transformer.wte.weight",
     },
+    "nanochat_crate": NANO_ROLES,
 }
 FINAL_NORM = "transformer.ln_f"
 EMBEDDING = "transformer.wte.weight"
-"""Token embedding and head are one tensor, which is stored once."""
+"""Token embedding and head are one tensor, which is stored once (but of a nanochat-crate, see nano.py)."""
 
 
 def roles_of(family: str, size: TextSize) -> dict[str, str]:
-    """The tensors of a model by their role; the older square form has no final norm."""
+    """The tensors of a model by their role; the older square form and a nanochat-crate have no final norm's."""
     return TEXT_ROLES[family] | ({"final_norm": FINAL_NORM} if size.final_norm else {})
 
 
@@ -50,6 +52,9 @@ def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata:
     g.output("logits", ["batch", "tokens", size.vocabulary])
     steps = {} if family == "gpt" else {"eta": size.eta, "lam": size.lam}
     knobs = add_knobs(g, size.layers, size.heads, {name: np.full(size.layers, v) for name, v in steps.items()})
+    if isinstance(size, NanoSize):
+        _nano(g, size, knobs)
+        return g.model(metadata)
     z = _embed(g)
     layer_of = _gpt_layer if family == "gpt" else _crate_layer
     for layer in range(size.layers):
@@ -59,6 +64,17 @@ def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata:
     last = g.norm(z, FINAL_NORM, size.norm_eps) if size.final_norm else z
     g.op("MatMul", last, g.op("Transpose", g.weight(EMBEDDING), perm=[1, 0]), to="logits")
     return g.model(metadata)
+
+
+def _nano(g: Graph, size: NanoSize, knobs: Knobs) -> None:
+    """The whole of a nanochat-crate, whose layers need the places and the embedding, too."""
+    z = start = embed_nano(g, size)
+    places = rotary_pair(g, size)
+    for layer in range(size.layers):
+        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
+        z = nano_layer(g, size, layer, z, start, places, settings)
+    g.output(z, ["batch", "tokens", size.dim])
+    nano_head(g, size, z)
 
 
 def _embed(g: Graph) -> str:

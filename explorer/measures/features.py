@@ -102,10 +102,11 @@ def logit_effect(direction: Array, readout: Readout) -> Array:
 
     direction: (d,), what the code writes into the tokens. The final norm's scale counts, its division by the standard
     deviation does not, which depends on the rest of the token: so effects compare with each other, not with scores.
-    Exact up to that factor at the last layer of a CRATE-LM; earlier layers' codes go through the layers between.
+    Exact up to that factor at the last layer of a CRATE-LM; earlier layers' codes go through the layers between. A cap
+    of the scores is left out.
     """
-    written = direction - direction.mean()
-    if readout.norm is not None:
+    written = direction if readout.norm == "rms" else direction - direction.mean()
+    if isinstance(readout.norm, tuple):
         written = written * readout.norm[0]
     effect = readout.embedding @ written
     return effect - effect.mean()

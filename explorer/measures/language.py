@@ -62,9 +62,10 @@ def foretold(logits: Array, tokens: Array, count: int = 5, output: Array | None 
 
 def read_out(z: Array, readout: Readout) -> Array:
     """Scores (N,V) of tokens (N,d) as the model's head gives them: LN(z) Eᵀ, E the token embedding, or z Eᵀ where no
-    norm stands before the head."""
+    norm stands before the head; drawn within ±cap where the model does so."""
     normed = z if readout.norm is None else layer_norm(z, readout.norm, readout.eps)
-    return normed @ readout.embedding.T
+    scores = normed @ readout.embedding.T
+    return readout.cap * np.tanh(scores / readout.cap) if readout.cap else scores
 
 
 def logit_lens(trace: Trace, readout: Readout, tokens: Array, count: int = 5, text: int = 0) -> list[Foretold]:

@@ -15,7 +15,8 @@ from explorer.measures.rate import (
     subspace_coding_rate_official,
 )
 from explorer.measures.sparsity import l0, l1, nonzero_fraction
-from explorer.trace import Array, LayerWeights, Trace
+from explorer.rotary import rotate
+from explorer.trace import Array, LayerWeights, Norm, Trace
 
 
 @dataclass(frozen=True)
@@ -67,24 +68,35 @@ def normed(z: Array, weights: LayerWeights) -> Array:
 def project(z: Array, weights: LayerWeights) -> Array:
     """U_kᵀ LN(z) for tokens z (N,d) → (K,N,p), with the norm and the subspaces of a layer.
 
-    Equals the trace point subspace.ℓ when z is Z^ℓ. Source: the released code's PreNorm(Attention).
+    Where the layer rotates its projections, row n is turned as the token of place n and normalised in each head. Equals
+    the trace point subspace.ℓ when z is Z^ℓ. Source: the released code's PreNorm(Attention), and nanochat-crate's MSSA.
     """
+    turned = turned_projections(z, weights)
+    return layer_norm(turned, "rms", weights.eps) if weights.rotary else turned
+
+
+def turned_projections(z: Array, weights: LayerWeights) -> Array:
+    """Like project, before the projections are normalised in each head; the same where they are not."""
     flat = normed(z, weights) @ weights.subspaces.T
     flat = flat if weights.bias is None else flat + weights.bias
-    return flat.reshape(len(z), weights.heads, -1).transpose(1, 0, 2)
+    split = flat.reshape(len(z), weights.heads, -1).transpose(1, 0, 2)
+    return rotate(split) if weights.rotary else split
 
 
 def before_threshold(z_half: Array, weights: LayerWeights) -> tuple[Array, float]:
     """What the last ReLU of a layer's sparsifying step thresholds, and the threshold ηλ.
 
     z_half: (N,d). Square D: x + η Dᵀ(x − Dx) with x = LN(Z^{ℓ+½}), (N,d), and ReLU(that − ηλ) is Z^{ℓ+1}.
-    Overcomplete D: A₁ − η Dᵀ(DA₁ − x), (N,m), and ReLU(that − ηλ) are the codes.
-    Raises ValueError for a family without a dictionary. Source: the released FeedForward (CRATE)
-    and OvercompleteISTABlock (CRATE-α).
+    Overcomplete D: A₁ − η Dᵀ(DA₁ − x), (N,m), and ReLU(that − ηλ) are the codes. With learned thresholds θ:
+    η(Dᵀx − λθ), (N,m), and 0.
+    Raises ValueError for a family without a dictionary. Source: the released FeedForward (CRATE),
+    OvercompleteISTABlock (CRATE-α) and ODL (nanochat-crate).
     """
     if weights.dictionary is None or weights.ista_norm is None:
         raise ValueError("this layer has no dictionary, so nothing is thresholded")
     x, D = layer_norm(z_half, weights.ista_norm, weights.eps), weights.dictionary
+    if weights.thresholds is not None:
+        return weights.eta * (x @ D - weights.lam * weights.thresholds), 0.0
     threshold = weights.eta * weights.lam
     if D.shape[0] == D.shape[1]:
         return x + weights.eta * (x - x @ D.T) @ D, threshold
@@ -92,13 +104,16 @@ def before_threshold(z_half: Array, weights: LayerWeights) -> tuple[Array, float
     return first - weights.eta * (first @ D.T - x) @ D, threshold
 
 
-def layer_norm(z: Array, scale_shift: tuple[Array, Array], eps: float) -> Array:
+def layer_norm(z: Array, norm: Norm, eps: float) -> Array:
     """Every token (last axis) centred, divided by its standard deviation, scaled and shifted: the norm LN of a layer.
 
-    z: (N,d). scale_shift: two (d,). eps: added to the variance. Source: torch.nn.LayerNorm.
+    z: (N,d). norm: scale and shift, or "rms": divided by the root of its mean square alone. eps: added to the variance
+    or the mean square. Source: torch.nn.LayerNorm, torch.nn.functional.rms_norm.
     """
+    if norm == "rms":
+        return z / np.sqrt((z**2).mean(axis=-1, keepdims=True) + eps)
     centred = z - z.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt(z.var(axis=-1, keepdims=True) + eps) * scale_shift[0] + scale_shift[1]
+    return centred / np.sqrt(z.var(axis=-1, keepdims=True) + eps) * norm[0] + norm[1]
 
 
 def measure_layers(

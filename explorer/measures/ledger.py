@@ -105,7 +105,7 @@ def measure_ledger(
 def _layer(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_squared: float) -> LayerLedger:
     tokens = (trace.z(layer, image), trace.z_half(layer, image), trace.z(layer + 1, image))
     before, half, after = (balance(z, weights, eps_squared) for z in tokens)
-    if weights.dictionary is None or weights.ista_norm is None:
+    if not weights.has_lasso or weights.dictionary is None or weights.ista_norm is None:
         return LayerLedger(layer, before, half, after)
     x = layer_norm(tokens[1], weights.ista_norm, weights.eps)
     losses = (

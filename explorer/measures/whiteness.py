@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.measures.layers import layer_norm, project
+from explorer.measures.layers import layer_norm, project, turned_projections
 from explorer.measures.ledger import lasso_loss, lasso_start
 from explorer.measures.rate import OFFICIAL_EPS_SQUARED, subspace_rate_gradient
+from explorer.rotary import rotate
 from explorer.trace import Array, LayerWeights, Trace
 
 MAX_TOKENS, FEW_TOKENS = 128, 32
@@ -82,7 +83,7 @@ def _compression(trace: Trace, layer: int, weights: LayerWeights, image: int, ep
 
 
 def measure_sparsification(trace: Trace, weights: Sequence[LayerWeights], image: int = 0) -> list[SparsityFit]:
-    """How exact every sparsifying step of one image of a trace is; an empty list for a family without a dictionary.
+    """How exact every sparsifying step of one image of a trace is; an empty list for a family without a LASSO.
 
     Measured on FEW_TOKENS to MAX_TOKENS evenly spaced tokens, as each token has a code of its own. weights: those of
     the trace's model; its own λ is used, and D as it is.
@@ -90,7 +91,7 @@ def measure_sparsification(trace: Trace, weights: Sequence[LayerWeights], image:
     return [
         _sparsification(trace, layer, of_layer, image)
         for layer, of_layer in enumerate(weights, start=1)
-        if of_layer.dictionary is not None
+        if of_layer.has_lasso
     ]
 
 
@@ -121,10 +122,15 @@ def evenly_spaced(tokens: int, most: int) -> Array:
 def layer_rate_gradient(z: Array, weights: LayerWeights, eps_squared: float = OFFICIAL_EPS_SQUARED) -> Array:
     """∇_X R^c(X; U) at X = LN(z), exactly: Σ_k α W_k (I + α W_kᵀW_k)⁻¹ U_kᵀ, W_k = X U_k, α = p/(N ε²).
 
-    z: (N,d), before the norm. With respect to X, not chained through the norm. Returns (N,d), in nats for a unit of X.
+    z: (N,d), before the norm. With respect to X, not chained through the norm in front; where W_k are rotated and
+    normalised in each head, chained through that. Returns (N,d), in nats for a unit of X.
     Raises ValueError if eps_squared <= 0. Source: the derivative of arXiv 2306.01129, eq. 8.
     """
-    solved = subspace_rate_gradient(project(z.astype(np.float64), weights), eps_squared)
+    parts = project(z.astype(np.float64), weights)
+    solved = subspace_rate_gradient(parts, eps_squared)
+    if weights.rotary:
+        length = np.sqrt((turned_projections(z.astype(np.float64), weights) ** 2).mean(-1, keepdims=True) + weights.eps)
+        solved = rotate((solved - parts * (parts * solved).mean(-1, keepdims=True)) / length, back=True)
     return solved.transpose(1, 0, 2).reshape(len(z), -1) @ weights.subspaces
 
 

@@ -53,13 +53,7 @@ def step_panel(view: RunView, layer: int) -> None:
         heading("Threshold and step", "A ViT has no sparsifying step: only its head gains can be turned.")
         _resets(card, layer)
         return
-    heading(
-        "Threshold and step of ISTA",
-        r"$Z^{\ell+1} = \mathrm{ReLU}(X + \eta D^\top(X - DX) - \eta\lambda)$: what lies under $\eta\lambda$ becomes 0."
-        if not card.codes_dim
-        else r"$A_{i+1} = \mathrm{ReLU}(A_i - \eta D^\top(DA_i - X) - \eta\lambda)$: what lies under $\eta\lambda$ "
-        "becomes 0.",
-    )
+    heading("Threshold and step of ISTA", _step_formula(card))
     chosen = remembered(
         st.segmented_control, "They are turned for", [EVERY, ONE], key="scope", default=EVERY, valid=[EVERY, ONE],
         required=True,
@@ -67,6 +61,20 @@ def step_panel(view: RunView, layer: int) -> None:
     for kind in "le":
         _step(view, kind, layer if chosen == ONE else None)
     _resets(card, layer)
+
+
+def _step_formula(card: ModelCard) -> str:
+    """The thresholding step of the family, and what it does."""
+    if card.is_nanochat:
+        return (
+            r"$A = \mathrm{ReLU}(\eta(D_{\mathrm{enc}}X - \lambda\theta))$: what lies under $\lambda\theta$ becomes 0. "
+            r"$\theta$ was learned, one for each atom; $\lambda = 1$ leaves it as it is."
+        )
+    if not card.codes_dim:
+        step = r"Z^{\ell+1} = \mathrm{ReLU}(X + \eta D^\top(X - DX) - \eta\lambda)"
+    else:
+        step = r"A_{i+1} = \mathrm{ReLU}(A_i - \eta D^\top(DA_i - X) - \eta\lambda)"
+    return rf"${step}$: what lies under $\eta\lambda$ becomes 0."
 
 
 def _step(view: RunView, kind: str, layer: int | None) -> None:

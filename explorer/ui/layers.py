@@ -75,7 +75,7 @@ def equations(view: RunView, row: LayerMeasures) -> None:
     card, layer = view.card, row.layer
     before, after = row.subspace_coding_rate_official, row.subspace_coding_rate_half_official
     first = (
-        rf"\mathrm{{MSSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}} \mid "
+        rf"\mathrm{{MSSA}}\big(\mathrm{{{'RMS' if card.is_nanochat else 'LN'}}}\,Z^{{{layer}}} \mid "
         rf"\underbrace{{U_{{[{card.heads}]}}}}_{{{card.heads} \times {card.head_dim}}}\big)"
         if card.has_subspaces
         else rf"\mathrm{{MHSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}}\big)"
@@ -100,6 +100,8 @@ def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> 
         return (
             rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + \mathrm{{MLP}}\big(\mathrm{{LN}}\,Z^{{{layer}+\frac12}}\big)"
         )
+    if weights.thresholds is not None:
+        return _learned_thresholds(layer, card.layers, share, weights)
     left, where = (
         rf"\underbrace{{Z^{{{layer + 1}}}}}_{{\text{{non-zeros }}{share}}}",
         rf"X = \mathrm{{LN}}\,Z^{{{layer}+\frac12}}",
@@ -112,6 +114,19 @@ def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> 
     return (
         rf"Z^{{{layer + 1}}} = {result},\quad "
         rf"A_{{i+1}} = \mathrm{{ReLU}}\big(A_i - {steps[0]} D^\top (D A_i - X) - {steps[1]}\big)"
+    )
+
+
+def _learned_thresholds(layer: int, layers: int, share: str, weights: LayerWeights) -> str:
+    """nanochat-crate's second half step; a layer's input has the embedding Y⁰ mixed in again, the output has not."""
+    half = rf"Z^{{{layer}+\frac12}}"
+    result = rf"{half} + D_{{\mathrm{{dec}}}} \underbrace{{A}}_{{\text{{non-zeros }}{share}}}"
+    mixed = result if layer == layers else rf"a_{{{layer + 1}}} \big({result}\big) + b_{{{layer + 1}}} Y^0"
+    return (
+        rf"\begin{{gathered}} Z^{{{layer + 1}}} = {mixed} \\ "
+        rf"A = \mathrm{{ReLU}}\big(\underbrace{{\eta}}_{{{weights.eta:g}}} "
+        rf"(D_{{\mathrm{{enc}}}}\,\mathrm{{RMS}}\,{half} - \underbrace{{\lambda}}_{{{weights.lam:g}}} \theta)\big) "
+        r"\end{gathered}"
     )
 
 

@@ -135,6 +135,12 @@ def ledger_note(card: ModelCard) -> None:
             "A ViT was not derived from this objective. Its keys stand in for the projections into subspaces, its "
             "second half step is an MLP, and no entry is ever exactly zero: read the numbers as those of a black box."
         )
+    elif card.is_nanochat:
+        st.info(
+            "In nanochat-crate the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here. Its thresholds "
+            "are learned one by one and belong to no LASSO, so that column stays empty. What enters a layer has the "
+            "embedding mixed in again, which counts with the second half step before it."
+        )
     elif card.codes_dim:
         st.info(
             "In CRATE-α the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here, and the second half "

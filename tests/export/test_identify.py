@@ -165,10 +165,6 @@ OTHERS = {
         "transformer.wte.weight", "transformer.h.0.attn.temp", "transformer.h.0.attn.denom_bias",
         "transformer.h.0.attn.c_attn.weight", "transformer.h.0.mlp.c_fc.weight", "lm_head.weight",
     ],
-    "nanochat": [
-        "resid_lambdas", "x0_lambdas", "transformer.h.0.mssa.qkv.weight", "transformer.h.0.mssa.c_proj.weight",
-        "transformer.h.0.odl.D_enc.weight", "transformer.h.0.odl.threshold", "lm_head.weight",
-    ],
 }  # fmt: skip
 
 

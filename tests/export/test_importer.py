@@ -14,7 +14,7 @@ from explorer.export import importer, parity
 from explorer.export.importer import import_file
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
-from explorer.models.families import FAMILIES, TEXT_FAMILIES
+from explorer.models.families import FAMILIES, READ_TEXT_FAMILIES
 from tests.conftest import SIZES, draw, pixels, prepared, torch_points
 from tests.export.test_checkpoint import CRATE_FORMS
 
@@ -264,5 +264,5 @@ def test_families_are_those_of_the_vocabulary():
     from explorer.export.families import WEIGHT_ROLES
     from explorer.export.text import TEXT_ROLES
 
-    assert set(FAMILY_LABELS) == {*FAMILIES, *TEXT_FAMILIES}
-    assert (set(FAMILIES), set(TEXT_FAMILIES)) == (set(WEIGHT_ROLES), set(TEXT_ROLES))
+    assert set(FAMILY_LABELS) == {*FAMILIES, *READ_TEXT_FAMILIES}
+    assert (set(FAMILIES), set(READ_TEXT_FAMILIES)) == (set(WEIGHT_ROLES), set(TEXT_ROLES))
