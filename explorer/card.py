@@ -14,8 +14,8 @@ from explorer.errors import ExplorerError
 
 SCHEMA = 1
 METADATA_KEY = "crate_explorer"
-MAX_SIZE = 1 << 20
-"""Of any of a card's sizes: a vocabulary is the largest."""
+MAX_SIZE, MAX_VOCABULARY = 1 << 16, 1 << 20
+"""The largest that any of a card's sizes, or its vocabulary, may be."""
 MAX_SIDE = 1024
 """Pixels of the longest side of a square input."""
 FAMILY_LABELS = {
@@ -162,7 +162,8 @@ class ModelCard:
         if self.modality == "text":
             used, unused = unused, used
         sizes = {f: getattr(self, f) for f in ("layers", "heads", "dim", "head_dim", *used)}
-        bad = [f"{f}={v!r}" for f, v in sizes.items() if type(v) is not int or not 1 <= v <= MAX_SIZE]
+        most = {"vocabulary": MAX_VOCABULARY}
+        bad = [f"{f}={v!r}" for f, v in sizes.items() if type(v) is not int or not 1 <= v <= most.get(f, MAX_SIZE)]
         bad += [f"{f}={getattr(self, f)!r}" for f in unused if getattr(self, f) != 0]
         bad += [] if self.modality in MODALITIES else [f"modality={self.modality!r}"]
         bad += [] if isinstance(self.tokenizer, str) else ["tokenizer (not a text)"]
