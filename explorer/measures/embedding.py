@@ -86,6 +86,15 @@ def nearest_rows(rows: Array, direction: Array, count: int) -> tuple[Array, Arra
     return order, cosines[order]
 
 
+def label_agreement(directions: Array, rows: Array, labels: Array, count: int = 8) -> Array:
+    """How far the `count` rows nearest to each direction (m,d) are of one label: (m,) shares of the most common one.
+
+    labels: (V,), whole numbers of 0 or more. Where one label is common chance gives much: compare with a control.
+    """
+    near = np.stack([nearest_rows(rows, direction, count)[0] for direction in directions])
+    return np.array([np.bincount(of_one).max() for of_one in labels[near]]) / near.shape[1]
+
+
 def matching_pursuit(rows: Array, atoms: Array, nonzeros: int) -> tuple[Array, Array]:
     """Orthogonal matching pursuit: places and values (V,k), the atoms of each row and how much of each.
 
@@ -172,6 +181,7 @@ def learn_dictionary(
     In turns, orthogonal matching pursuit for the codes and approximate K-SVD for the atoms. The weights need no change
     to either: w‖x − cA‖² = ‖√w x − (√w c)A‖², and √w c has the non-zeros of c, so the weighted problem is exactly the
     plain one of rows scaled by √w. In the first half, atoms that do little start anew.
+    An atom points where its values add up to 0 or more.
     As many atoms as rows: own_atoms. Raises ValueError as matching_pursuit does.
     Source: Aharon, Elad and Bruckstein, 2006; Rubinstein, Zibulevsky and Elad, 2008.
     """
@@ -186,6 +196,8 @@ def learn_dictionary(
         if 2 * done < iterations:
             _replace_idle(found, np.bincount(places.ravel(), (values**2).ravel(), atoms), rest)
     places, values = matching_pursuit(rows, found, nonzeros)
+    signs = np.where(np.bincount(places.ravel(), values.ravel(), atoms) < 0, -1, 1)
+    found, values = (found * signs[:, None]).astype(np.float32), values * signs[places]
     error = left_over(rows, weights, decode(places, values, found))
     return SparseCode(read_only(found), read_only(places), read_only(values), error)
 

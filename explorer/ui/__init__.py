@@ -24,6 +24,15 @@ from explorer.ui.common import (
 from explorer.ui.compare import compare_lens, layers_go, prediction_table, shown_rows
 from explorer.ui.compared import chosen_sides
 from explorer.ui.difference import difference_figures, difference_lens, difference_table
+from explorer.ui.embedding_map import row_map
+from explorer.ui.embeddings import (
+    current_rows,
+    measured_curves,
+    token_choice,
+    token_code,
+    token_neighbours,
+    weights_note,
+)
 from explorer.ui.evaluation import evaluations
 from explorer.ui.experiment import (
     drawn,
@@ -133,6 +142,7 @@ __all__ = [
     "code_number",
     "code_search",
     "compare_lens",
+    "current_rows",
     "current_text",
     "current_view",
     "difference_figures",
@@ -182,6 +192,7 @@ __all__ = [
     "linked_cloud",
     "many_photos",
     "mask_comparison",
+    "measured_curves",
     "navigation",
     "overshoot_note",
     "own_share_steps",
@@ -197,6 +208,7 @@ __all__ = [
     "rate_position",
     "rate_steps",
     "remove_form",
+    "row_map",
     "sampling_settings",
     "segment_downloads",
     "segment_lens",
@@ -217,14 +229,18 @@ __all__ = [
     "theory_fit",
     "threshold_note",
     "title",
+    "token_choice",
     "token_clouds",
+    "token_code",
     "token_codes",
+    "token_neighbours",
     "token_place",
     "top_line",
     "turned_view",
     "verdict",
     "warm_up",
     "weight_geometry",
+    "weights_note",
     "what_to_look_for",
     "whiteness_curves",
     "zoo_table",

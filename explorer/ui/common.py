@@ -71,6 +71,7 @@ def navigation() -> StreamlitPage:
                 st.Page("pages/text.py", title="Read", icon=":material/notes:"),
                 st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:"),
                 st.Page("pages/features.py", title="Features", icon=":material/manage_search:"),
+                st.Page("pages/embeddings.py", title="Embeddings", icon=":material/hub:"),
             ],
             "Beside": [
                 st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),

@@ -10,6 +10,7 @@ from explorer.measures import (
     alone_error,
     centre_rows,
     gaussian_rows,
+    label_agreement,
     learn_dictionary,
     matching_pursuit,
     nearest_rows,
@@ -88,6 +89,7 @@ def test_the_error_is_what_the_code_leaves():
     found = learn_dictionary(rows, weights, 12, 3, iterations=3)
     np.testing.assert_allclose(np.linalg.norm(found.atoms, axis=1), 1, rtol=1e-5)
     assert found.places.shape == found.values.shape == (300, 3)
+    assert (np.bincount(found.places.ravel(), found.values.ravel()) >= 0).all()
     centred = rows - weights @ rows
     rest = centred - sum(found.values[:, [s]] * found.atoms[found.places[:, s]] for s in range(3))
     expected = (weights * (rest**2).sum(axis=1)).sum() / (weights * (centred**2).sum(axis=1)).sum()
@@ -193,6 +195,12 @@ def test_neighbours_by_hand():
     places, cosines = nearest_rows(rows, np.array([2.0, 0]), 4)
     assert places.tolist() == [0, 4, 1, 3]
     np.testing.assert_allclose(cosines, [1, np.sqrt(0.5), 0, 0])
+
+
+def test_agreement_by_hand():
+    rows = np.array([[1.0, 0], [2, 0.1], [0, 1], [0.1, 1], [-1, 0]])
+    found = label_agreement(np.array([[1.0, 0], [0, 1]]), rows, np.array([3, 3, 0, 1, 0]), 2)
+    np.testing.assert_allclose(found, [1, 0.5])
 
 
 @pytest.mark.parametrize("counts", [np.zeros(3), np.array([1, -1]), np.ones((2, 2))])
