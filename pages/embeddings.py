@@ -13,32 +13,11 @@ st.markdown(
     "row as a few atoms of a learned dictionary, look at all rows at once, and see whether a sparse code finds more in "
     "them than in rows without structure."
 )
-rows = ui.current_rows()
+card = ui.language_card()
 part = ui.page_part("embeddings", PARTS)
-ui.weights_note(rows)
-
-
-@ui.fragment
-def near() -> None:
-    """A token's neighbours."""
-    ui.token_neighbours(rows, ui.token_choice(rows))
-
-
-@ui.fragment
-def code() -> None:
-    """A token's code in a dictionary that is learned here."""
-    ui.token_code(rows, ui.token_choice(rows))
-
-
-def row_map() -> None:
-    """All rows as points."""
-    ui.row_map(rows)
-
-
-def curves() -> None:
-    """What was measured."""
-    ui.measured_curves(rows)
-
-
-{"near": near, "code": code, "map": row_map, "curves": curves}[part]()
+if part == "curves":
+    ui.measured_curves(card)
+else:
+    rows = ui.counted_rows(card)
+    {"near": ui.token_neighbours, "code": ui.token_code, "map": ui.row_map}[part](rows)
 ui.glossary()

@@ -25,14 +25,7 @@ from explorer.ui.compare import compare_lens, layers_go, prediction_table, shown
 from explorer.ui.compared import chosen_sides
 from explorer.ui.difference import difference_figures, difference_lens, difference_table
 from explorer.ui.embedding_map import row_map
-from explorer.ui.embeddings import (
-    current_rows,
-    measured_curves,
-    token_choice,
-    token_code,
-    token_neighbours,
-    weights_note,
-)
+from explorer.ui.embeddings import counted_rows, language_card, measured_curves, token_code, token_neighbours
 from explorer.ui.evaluation import evaluations
 from explorer.ui.experiment import (
     drawn,
@@ -142,7 +135,7 @@ __all__ = [
     "code_number",
     "code_search",
     "compare_lens",
-    "current_rows",
+    "counted_rows",
     "current_text",
     "current_view",
     "difference_figures",
@@ -178,6 +171,7 @@ __all__ = [
     "import_form",
     "index_caption",
     "knob_curves",
+    "language_card",
     "layer_bar",
     "layer_downloads",
     "layer_slider",
@@ -229,7 +223,6 @@ __all__ = [
     "theory_fit",
     "threshold_note",
     "title",
-    "token_choice",
     "token_clouds",
     "token_code",
     "token_codes",
@@ -240,7 +233,6 @@ __all__ = [
     "verdict",
     "warm_up",
     "weight_geometry",
-    "weights_note",
     "what_to_look_for",
     "whiteness_curves",
     "zoo_table",

@@ -77,7 +77,8 @@ def navigation() -> StreamlitPage:
                 st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
                 st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
             ],
-        }
+        },
+        expanded=True,
     )
     st.session_state[PAGE] = page.url_path
     if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports

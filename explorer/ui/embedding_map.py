@@ -17,7 +17,7 @@ from explorer.ui.remembered import remembered
 from explorer.ui.umap_job import UmapOptions
 
 LAYOUTS = {"pca": "PCA", "umap": "UMAP"}
-COLOURS = {"kind": "Kind of token", "rank": "Frequency rank"}
+COLOURS = {"kind": "Kind", "rank": "Frequency"}
 WHOSE = {"trained": TRAINED, "control": CONTROL}
 MOST_POINTS = 8192
 """Rows that are drawn: the most frequent, or where that is not known the first of the vocabulary."""
@@ -29,13 +29,13 @@ NUMBER_LABEL = "place in the vocabulary (pairs are learned in the order of their
 
 def row_map(rows: Rows) -> None:
     """Controls, then the picture: directions of the rows, and of a dictionary's atoms if they are asked for."""
-    first, second, third, fourth = st.columns(4, vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
     with first:
         layout = _choice("Layout", LAYOUTS, "layout")
     with second:
         colour = _choice("Colour by", COLOURS, "row_colour")
     with third:
-        whose = WHOSE[_choice("Weights", {"trained": "Trained", "control": "Random-init control"}, "weights")]
+        whose = WHOSE[_choice("Weights", {"trained": "Trained", "control": "Control"}, "weights")]
     with fourth:
         with_atoms = remembered(
             st.toggle, "Atoms of a dictionary", key="with_atoms", default=False, valid=(False, True),
@@ -44,7 +44,7 @@ def row_map(rows: Rows) -> None:
     code = None
     if with_atoms:
         code = dictionary(rows, whose, *dictionary_settings(rows))
-    shown = np.argsort(-rows.weights, kind="stable")[:MOST_POINTS]
+    shown = np.argsort(-rows.counts, kind="stable")[:MOST_POINTS]
     atoms = code.atoms if code and not code.trivial else np.zeros((0, rows.card.dim), np.float32)
     key = f"{rows.key}|{whose}|" + (f"{len(atoms)}|{code.places.shape[1]}" if code else "")
     places, axes = _places(key, np.concatenate([measures.unit_rows(rows.of[whose][shown]), atoms]), layout)

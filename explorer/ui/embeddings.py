@@ -18,7 +18,7 @@ from explorer.inputs.text import words_of
 from explorer.measures import SparseCode
 from explorer.trace import Array
 from explorer.ui import caches, sidebar
-from explorer.ui.common import heading, plain, plot
+from explorer.ui.common import fragment, heading, plain, plot
 from explorer.ui.embedding_curves import embedding_curves
 from explorer.ui.evaluation import about
 from explorer.ui.remembered import remembered
@@ -33,6 +33,7 @@ ROUNDS = 8
 MOST_ATOMS = 60
 """Rows of the table of atoms."""
 TRAINED, CONTROL = "trained", figures.CONTROL_NAME
+COUNTING = {"alike": "All alike", "often": "As often as they occur"}
 KINDS = ("word with its blank", "piece of a word", "digits", "punctuation", "blanks and bytes")
 COLUMNS = {
     "atom": st.column_config.NumberColumn("atom", width=60),
@@ -44,19 +45,20 @@ COLUMNS = {
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The centred rows of a model's embedding by whose they are, TRAINED, CONTROL or GAUSSIAN; weights (V,) of sum 1.
+    """The centred rows of a model's embedding by whose they are: TRAINED, CONTROL or GAUSSIAN.
 
-    counted: the weights are the tokens' shares of a text; otherwise all are alike.
+    weights: (V,) of sum 1. counts: (V,), how often each token occurs, all 1 where that is not known.
     """
 
     card: ModelCard
     weights: Array
-    counted: bool
+    counts: Array
+    key: str
     of: dict[str, Array]
 
     @property
-    def key(self) -> str:
-        return f"{self.card.sha256}|rows"
+    def counted(self) -> bool:
+        return bool((self.counts != 1).any())
 
     @cached_property
     def names(self) -> list[str]:
@@ -68,21 +70,39 @@ class Rows:
         return np.array([kind_of(words_of(self.card, [token])) for token in range(len(self.weights))])
 
 
-def current_rows() -> Rows:
-    """The embedding of the sidebar's language model."""
+def language_card() -> ModelCard:
+    """The sidebar's language model."""
     card = sidebar.text_choice().card
     if card is None:
         raise ExplorerError("The zoo has no language model: import a checkpoint on the Models page.")
-    return caches.once(f"{card.sha256}|rows", _rows, card)
+    return card
 
 
-def _rows(card: ModelCard) -> Rows:
+def counted_rows(card: ModelCard) -> Rows:
+    """The rows of its embedding, all counting alike or as often as their tokens occur, and a word on that."""
+    often = False
+    about_rows = f"{card.vocabulary:,} tokens, each a row of {card.dim} numbers, minus their mean. "
+    if _counts(card) is None:
+        st.caption(f"{about_rows}All count alike: how often they occur is known once the embedding was evaluated.")
+    else:
+        often = remembered(
+            st.segmented_control, "Tokens count", list(COUNTING), key="counting", default="alike",
+            valid=list(COUNTING), required=True, format_func=COUNTING.__getitem__,
+            help="Their mean, the errors and the dictionary follow. Text is mostly few tokens: as often as they occur, "
+            "these decide, and the many rare ones all lie on one side of the mean.",
+        ) == "often"  # fmt: skip
+        st.caption(about_rows)
+    return caches.once(f"{card.sha256}|rows", _rows, card, often=often)
+
+
+def _rows(card: ModelCard, often: bool) -> Rows:
     own, control = (caches.readout(card, drawn).embedding for drawn in (False, True))
     counts = _counts(card)
-    weights = measures.row_weights(np.ones(len(own)) if counts is None else counts)
+    counts = np.ones(len(own)) if counts is None else counts
+    weights = measures.row_weights(counts if often else np.ones(len(own)))
     matrices = {TRAINED: own, GAUSSIAN: measures.gaussian_rows(own, weights), CONTROL: control}
     of = {name: measures.centre_rows(matrix, weights) for name, matrix in matrices.items()}
-    return Rows(card, weights, counts is not None, of)
+    return Rows(card, weights, counts, f"{card.sha256}|rows|{often}", of)
 
 
 def _counts(card: ModelCard) -> Array | None:
@@ -102,18 +122,7 @@ def kind_of(text: str) -> int:
     return (0 if text[0].isspace() else 1) if any(letter.isalpha() for letter in bare) else 3
 
 
-def weights_note(rows: Rows) -> None:
-    """Which tokens count how much."""
-    about_rows = f"{len(rows.weights):,} tokens, each a row of {rows.card.dim} numbers, minus their mean. "
-    st.caption(
-        about_rows + "Frequent tokens count more, by the text that the model was evaluated on."
-        if rows.counted
-        else about_rows + "All tokens count alike here, as it is not known how often they occur: "
-        f"{plain(rows.card.name)} was not evaluated."
-    )
-
-
-def token_choice(rows: Rows) -> int:
+def _token(rows: Rows) -> int:
     """The token in view: of a word, with and without the blank in front; or by its number."""
     card = rows.card
     if not card.tokenizer:
@@ -137,11 +146,16 @@ def _tokens(card: ModelCard, word: str) -> list[int]:
     return list(dict.fromkeys(int(token) for form in forms for token in form))
 
 
-def token_neighbours(rows: Rows, token: int) -> None:
+@fragment
+def token_neighbours(rows: Rows) -> None:
     """The tokens whose rows point most like one's, beside those of the control."""
+    token = _token(rows)
     name = plain(repr(rows.names[token]))
-    heading(f"What lies near {name}?", "Cosines of the centred rows. Grey is the same embedding before training: there "
-            "neighbours are chance, and this high a cosine needs no meaning.")  # fmt: skip
+    heading(
+        f"What lies near {name}?",
+        "Cosines of the centred rows. Grey is the same embedding before training: there neighbours are chance, so a "
+        "cosine that is no higher says nothing.",
+    )
     near = {who: _near(rows.of[who], rows.of[who][token], NEIGHBOURS + 1) for who in (TRAINED, CONTROL)}
     most = max(float(cosines[1]) for _, cosines in near.values())
     for place, (who, (tokens, cosines)) in zip(st.columns(2), near.items(), strict=True):
@@ -188,8 +202,10 @@ def _learn(matrix: Array, weights: Array, atoms: int, nonzeros: int) -> SparseCo
     return measures.learn_dictionary(matrix, weights, atoms, nonzeros, iterations=ROUNDS)
 
 
-def token_code(rows: Rows, token: int) -> None:
+@fragment
+def token_code(rows: Rows) -> None:
     """A token's row as a few atoms, and the tokens nearest to each; then all atoms."""
+    token = _token(rows)
     atoms, nonzeros = dictionary_settings(rows)
     codes = {who: dictionary(rows, who, atoms, nonzeros) for who in rows.of}
     code = codes[TRAINED]
@@ -256,15 +272,15 @@ def _all_atoms(rows: Rows, code: SparseCode) -> None:
         st.dataframe(found, column_config=COLUMNS, hide_index=True, key="all_atoms")
 
 
-def measured_curves(rows: Rows) -> None:
+def measured_curves(card: ModelCard) -> None:
     """The curves of the suite `embedding`, or how to measure them."""
-    result = results_of(rows.card).get("embedding")
+    result = results_of(card).get("embedding")
     if result is None:
         st.info(
-            f"The embedding of {plain(rows.card.name)} was not evaluated yet. `crate-explorer evaluate {rows.card.name}"
+            f"The embedding of {plain(card.name)} was not evaluated yet. `crate-explorer evaluate {card.name}"
             " --suite embedding --data FOLDER` measures it; FOLDER is a prepared text of the same tokens, and "
             "`--against` adds earlier checkpoints.", icon=":material/info:",
         )  # fmt: skip
         return
     st.caption(about(result))
-    embedding_curves(rows.card, result)
+    embedding_curves(card, result)

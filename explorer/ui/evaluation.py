@@ -100,7 +100,7 @@ def _seen(result: Result) -> tuple[str, str]:
     if result.suite == "language":
         return f"{count} windows of {settings.get('size')} tokens, {source}", f"counting models saw {tokens}"
     if result.suite == "embedding":
-        return f"rows of the {count} most frequent tokens", f"counted in {tokens} of {source}"
+        return f"Rows of the {count} most frequent tokens", f"counted in {tokens} of {source}"
     cut = plain(f"{settings.get('size')} px at stride {settings.get('stride')}")
     return f"{count} of {data['of']:,} images, {source}", cut
 
