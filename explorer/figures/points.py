@@ -50,7 +50,8 @@ def point_map(groups: Sequence[Points], *, axes: tuple[str, str], title: str = "
     ticks = {"showticklabels": False, "zeroline": False, "showgrid": False}
     figure.update_xaxes(title=axes[0], **ticks)
     figure.update_yaxes(title=axes[1], **ticks)
-    return style.finish(figure, title, POINTS_HEIGHT, legend=True).update_layout(legend_itemsizing="constant")
+    named = any(group.values is None for group in groups)
+    return style.finish(figure, title, POINTS_HEIGHT, legend=named).update_layout(legend_itemsizing="constant")
 
 
 def _marker(group: Points, values: Array | None) -> dict[str, object]:

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
+from explorer.figures.style import SELECTED_COLOR
 from explorer.trace import Array
 from explorer.ui import caches
 from explorer.ui.common import plot
@@ -21,6 +22,8 @@ COLOURS = {"kind": "Kind", "rank": "Frequency"}
 WHOSE = {"trained": TRAINED, "control": CONTROL}
 MOST_POINTS = 8192
 """Rows that are drawn: the most frequent, or where that is not known the first of the vocabulary."""
+ATOM_SIZE = 8
+"""Pixels."""
 NAMED = 3
 """Tokens that name an atom."""
 RANK_LABEL = "frequency rank (1 = most frequent)"
@@ -51,8 +54,9 @@ def row_map(rows: Rows) -> None:
     groups = _tokens(rows, shown, places[: len(shown)], colour)
     if len(atoms):
         names = caches.once(f"{key}|atom names", _atom_names, rows, atoms, who=whose)
-        look = {"color": figures.CONTROL_COLOR, "symbol": "diamond-open", "size": 8}
-        groups.append(figures.Points("atoms", places[len(shown) :], names, **look))
+        groups.append(
+            figures.Points("atoms", places[len(shown) :], names, SELECTED_COLOR, symbol="diamond", size=ATOM_SIZE)
+        )
     plot(figures.point_map(groups, axes=axes, title=f"Directions of {len(shown):,} rows, {whose}"), "row_map")
 
 
@@ -73,7 +77,7 @@ def _places(key: str, directions: Array, layout: str) -> tuple[Array, tuple[str,
     coordinates, explained = caches.once(key, measures.pca_coordinates, directions, components=2)
     st.caption(
         f"PCA: the two directions in which the rows, scaled to length 1, spread most hold **{explained.sum():.0%}** of "
-        "their variance. Compare with the random-init control, of which a picture shows no groups."
+        "their variance. Compare with the control: what shows there, too, was not learned."
     )
     return coordinates, (f"PC 1 ({explained[0]:.0%})", f"PC 2 ({explained[1]:.0%})")
 

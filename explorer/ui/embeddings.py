@@ -39,7 +39,7 @@ COLUMNS = {
     "atom": st.column_config.NumberColumn("atom", width=60),
     "value": st.column_config.NumberColumn("of it", width=70, format="%.3f", help="How much of the atom"),
     "users": st.column_config.NumberColumn("tokens", width=70, help="Tokens whose code has it"),
-    "words": st.column_config.TextColumn("the tokens that point most like it, with their cosines"),
+    "words": st.column_config.TextColumn("the tokens that point most like it, with their cosines", width="large"),
 }
 
 

@@ -56,6 +56,13 @@ def test_the_most_frequent_rows_are_kept(word_card, drawn):
     assert {row.on for row in result.rows} == {"16 atoms", "32 atoms"}
 
 
+def test_another_model_is_coded_as_the_first(word_card, drawn):
+    result = evaluate(word_card, "embedding", drawn, against=[word_card], limit=40)
+    by_who = {who: [row.value for row in result.rows if row.who == who] for who in (MODEL, word_card.name)}
+    assert by_who[MODEL] == by_who[word_card.name]
+    assert len(by_who[MODEL]) == 15  # 3 L0 × (2 sizes × 2 weightings + the autoencoder)
+
+
 def test_too_few_tokens_are_said(word_card, drawn):
     with pytest.raises(ExplorerError, match="more than 16 are needed"):
         evaluate(word_card, "embedding", drawn, limit=16)
