@@ -72,7 +72,7 @@ def _places(key: str, directions: Array, layout: str) -> tuple[Array, tuple[str,
     if layout == "umap":
         placed = umap_places(key, lambda: directions, UmapOptions())
         if placed is not None:
-            st.caption(UMAP_CAPTION)
+            st.caption(f"{UMAP_CAPTION}the control before you conclude.")
             return placed, ("UMAP 1", "UMAP 2")
     coordinates, explained = caches.once(key, measures.pca_coordinates, directions, components=2)
     st.caption(

@@ -30,6 +30,8 @@ SIZES = (64, 128, 256, 512)
 """Atoms of a dictionary that is learned on the page: one to a few seconds."""
 NONZEROS = (1, 2, 4, 8)
 ROUNDS = 8
+MOST_LEARNED = 8192
+"""Rows that a dictionary is learned from: the most frequent, or the first of the vocabulary."""
 MOST_ATOMS = 60
 """Rows of the table of atoms."""
 TRAINED, CONTROL = "trained", figures.CONTROL_NAME
@@ -192,14 +194,16 @@ def dictionary_settings(rows: Rows) -> tuple[int, int]:
 
 
 def dictionary(rows: Rows, who: str, atoms: int, nonzeros: int) -> SparseCode:
-    """The dictionary of some rows, learned when it is first asked for."""
+    """The dictionary of some rows, MOST_LEARNED at most, learned when it is first asked for."""
     key = f"{rows.key}|{who}"
     with st.spinner(f"Learning {atoms} atoms for the {who} rows…"):
         return caches.once(key, _learn, rows.of[who], rows.weights, atoms=atoms, nonzeros=nonzeros)
 
 
 def _learn(matrix: Array, weights: Array, atoms: int, nonzeros: int) -> SparseCode:
-    return measures.learn_dictionary(matrix, weights, atoms, nonzeros, iterations=ROUNDS)
+    kept = np.argsort(-weights, kind="stable")[:MOST_LEARNED]
+    share = measures.row_weights(weights[kept])
+    return measures.learn_dictionary(matrix[kept], share, atoms, nonzeros, iterations=ROUNDS)
 
 
 @fragment
@@ -214,7 +218,8 @@ def token_code(rows: Rows) -> None:
                 "left over, nothing learned. Choose fewer atoms.", icon=":material/info:")  # fmt: skip
         return
     row = rows.of[TRAINED][token]
-    used = [(int(atom), float(value)) for atom, value in zip(code.places[token], code.values[token], strict=True)]
+    places, values = measures.matching_pursuit(row[None], code.atoms, nonzeros)
+    used = [(int(atom), float(value)) for atom, value in zip(places[0], values[0], strict=True)]
     missed = row - sum(value * code.atoms[atom] for atom, value in used)
     left = float((missed**2).sum() / max((row**2).sum(), 1e-30))
     heading(

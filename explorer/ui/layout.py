@@ -16,8 +16,9 @@ from explorer.ui.umap_job import CANCELLED, UmapJob, UmapOptions, UmapService
 POLL_S = 0.5
 UMAP_CAPTION = (
     "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance between groups "
-    "and the axes mean little. Compare with PCA and with another seed before you conclude."
+    "and the axes mean little. Compare with PCA and with "
 )
+"""To be ended by what else to compare with."""
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda service: service.stop())
@@ -35,7 +36,7 @@ def cloud_layout(tokens: TokenSet, settings: CloudSettings) -> tuple[Array, tupl
         key = f"{tokens.key}|{settings.head}"
         placed = umap_places(key, lambda: measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
         if placed is not None:
-            st.caption(UMAP_CAPTION)
+            st.caption(f"{UMAP_CAPTION}another seed before you conclude.")
             return placed, tuple(f"UMAP {k + 1}" for k in range(settings.dims))
     coordinates, explained = caches.once(tokens.key, _pca, tokens, head=settings.head, dims=settings.dims)
     axes = tuple(f"PC {k + 1} ({share:.0%})" for k, share in enumerate(explained))

@@ -101,6 +101,13 @@ def test_a_code_says_what_it_leaves(words):
     assert "every token is its own atom" in texts(tested)
 
 
+def test_a_large_vocabulary_is_learned_from_in_part(words, monkeypatch):
+    monkeypatch.setattr("explorer.ui.embeddings.MOST_LEARNED", 100)
+    tested = start("embeddings", embeddings="code", row=str(words.vocabulary - 1), atoms="64", nonzeros="2")
+    assert not tested.exception
+    assert "in 2 of 64 atoms" in texts(tested)
+
+
 def test_all_rows_are_drawn_with_the_atoms(words):
     (figure,) = charts(start("embeddings", embeddings="map", with_atoms="True", atoms="64"))
     assert figure["data"][-1]["name"] == "atoms"
