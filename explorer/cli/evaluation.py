@@ -20,12 +20,17 @@ from explorer.cli.output import console, print_json, progress_bar, write_file
 if TYPE_CHECKING:
     from explorer.evaluation.record import Result, Row
 
+COUNTED = {"language": "windows", "embedding": "rows"}
+"""What a suite measures, where it is not images."""
+
 
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Models of the zoo, or paths of .onnx files.")],
     suite: Annotated[
         list[str],
-        typer.Option(help="accuracy, emergence, curves, heads, noise, voc, coco; of text language. May be repeated."),
+        typer.Option(
+            help="accuracy, emergence, curves, heads, noise, voc, coco; of text language, embedding. May be repeated."
+        ),
     ],
     data: Annotated[
         Path, typer.Option(help="A prepared folder with val/ (and train/); for voc VOC2012, for coco COCO.")
@@ -33,7 +38,9 @@ def evaluate(
     against: Annotated[
         list[str] | None, typer.Option(help="Another model to compare with on the same images; may be repeated.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Images at most, drawn by the seed.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Images or windows at most, drawn by the seed; rows: the most frequent.")
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Side of the model's input in pixels.")] = None,
     stride: StrideOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the sample, the intervals and the noise.")] = 0,
@@ -74,7 +81,7 @@ def _print(card: ModelCard, result: Result) -> None:
     commit = f", commit {result.commit}" if result.commit else ""
     console.print(
         f"[bold]{escape(card.name)}[/bold], {result.suite}: {result.data['images']:,} "
-        f"{'windows' if card.reads_text else 'images'}, "
+        f"{COUNTED.get(result.suite, 'images')}, "
         f"{result.seconds:,.0f} s{commit}"
     )
     single = [row for row in result.rows if row.at is None]

@@ -32,7 +32,10 @@ def language(task: Task) -> Measured:
     """Every subject and the counting models on the same windows of the held-out documents."""
     card = task.subjects[0].card
     held, training = open_text(task.data / "val"), open_text(task.data / "train")
-    _check_tokens(task, held)
+    check_tokens(task, held)
+    for one in (subject.card for subject in task.subjects):
+        if one.context < card.context:
+            raise ExplorerError(f"{one.name} reads {one.context} tokens, fewer than {card.name}.")
     windows = _windows(held, card.context, task)
     sizes = np.array([len(words_of(card, window[1:].tolist()).encode()) for window in windows], np.float64)
     surprise: dict[str, Array] = {}
@@ -43,19 +46,17 @@ def language(task: Task) -> Measured:
     surprise |= _counted(training, windows, card.vocabulary, task)
     lengths = np.full(len(windows), float(windows.shape[1] - 1))
     return Measured(
-        [*_costs(surprise, lengths, sizes, task.seed), *rows], _about(held, len(windows)),
+        [*_costs(surprise, lengths, sizes, task.seed), *rows], about_text(held, "val", len(windows)),
         {"context": card.context, "tokens": int(lengths.sum()), "bytes": int(sizes.sum()),
          "counted_tokens": len(training.tokens)},
     )  # fmt: skip
 
 
-def _check_tokens(task: Task, held: TextPart) -> None:
-    for subject in task.subjects:
-        card = subject.card
-        if card.tokenizer and read_vocabulary(card.tokenizer) != held.vocabulary:
+def check_tokens(task: Task, part: TextPart) -> None:
+    """Raise ExplorerError for a subject whose tokens are not those of the prepared text."""
+    for card in (subject.card for subject in task.subjects):
+        if card.tokenizer and read_vocabulary(card.tokenizer) != part.vocabulary:
             raise ExplorerError(f"{task.data} has other tokens than {card.name}: prepare it with its tokenizer.")
-        if card.context < task.subjects[0].card.context:
-            raise ExplorerError(f"{card.name} reads {card.context} tokens, fewer than {task.subjects[0].card.name}.")
 
 
 def _windows(part: TextPart, context: int, task: Task) -> Array:
@@ -130,6 +131,7 @@ def _perplexity(row: Row) -> Row:
     return dataclasses.replace(row, measure="perplexity", value=float(np.exp(row.value)), **ends)
 
 
-def _about(part: TextPart, windows: int) -> dict[str, Any]:
+def about_text(part: TextPart, name: str, count: int) -> dict[str, Any]:
+    """What a part of a prepared folder of texts is, for the record. count: windows or rows that were measured."""
     said = {key: part.about[key] for key in ("sources", "licence") if part.about.get(key)}
-    return {**said, "part": "val", "images": windows, "of": windows}
+    return {**said, "part": name, "images": count, "of": count}

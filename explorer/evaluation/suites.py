@@ -18,6 +18,7 @@ from explorer.evaluation.accuracy import accuracy
 from explorer.evaluation.bootstrap import DRAWS
 from explorer.evaluation.coco import coco
 from explorer.evaluation.curves import curves
+from explorer.evaluation.embedding import embedding
 from explorer.evaluation.emergence import emergence
 from explorer.evaluation.heads import heads
 from explorer.evaluation.language import language
@@ -33,8 +34,8 @@ PAPER_SIZE = 480
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite. limit: images (or windows of text) unless asked otherwise, None for all. size: pixels, 0 for the
-    model's own. modality: what its models read.
+    """One suite. limit: images (or windows of text, or rows) unless asked otherwise, None for all. size: pixels, 0 for
+    the model's own. modality: what its models read.
 
     divisor: the stride is the patch over this, so 2 lets patches overlap by half.
     """
@@ -55,6 +56,7 @@ SUITES: dict[str, Suite] = {
     "noise": Suite(noise, "the boxes again as the pixels are disturbed", limit=500, divisor=2),
     "voc": Suite(voc, "coarse segmentation on VOC 2012 from CLS attention", size=PAPER_SIZE),
     "language": Suite(language, "cross-entropy of held-out text against counting models", limit=1000, modality="text"),
+    "embedding": Suite(embedding, "sparse codes of the token embedding's rows", limit=8192, modality="text"),
     "coco": Suite(coco, "MaskCut's average precision on COCO", size=PAPER_SIZE),
 }
 

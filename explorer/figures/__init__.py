@@ -24,6 +24,7 @@ from explorer.figures.pictures import (
     sheet,
     threshold_overlay,
 )
+from explorer.figures.points import Points, point_map
 from explorer.figures.spaces import subspace_cloud
 from explorer.figures.spectra import head_curves, quantile_plot, rank_curves, reference_line
 from explorer.figures.style import (
@@ -60,6 +61,7 @@ from explorer.figures.style import (
     L0_LABEL,
     L1_LABEL,
     L1_MEAN_LABEL,
+    LEFT_OVER_LABEL,
     LIFT_LABEL,
     MASK_CHANGE_LABEL,
     MASK_OVERLAP_LABEL,
@@ -81,6 +83,7 @@ from explorer.figures.style import (
     STEP_LABEL,
     SUPPORT_LABEL,
     SURPRISE_LABEL,
+    TOKEN_COSINE_LABEL,
     TOKEN_RATE_LABEL,
     WEIGHT_CHANGE_LABEL,
     WHOLE_RATE_LABEL,
@@ -124,6 +127,7 @@ __all__ = [
     "L0_LABEL",
     "L1_LABEL",
     "L1_MEAN_LABEL",
+    "LEFT_OVER_LABEL",
     "LIFT_LABEL",
     "MASK_CHANGE_LABEL",
     "MASK_OVERLAP_LABEL",
@@ -146,11 +150,13 @@ __all__ = [
     "STEP_LABEL",
     "SUPPORT_LABEL",
     "SURPRISE_LABEL",
+    "TOKEN_COSINE_LABEL",
     "TOKEN_RATE_LABEL",
     "WEIGHT_CHANGE_LABEL",
     "WHOLE_RATE_LABEL",
     "WORD_SHARE_LABEL",
     "Dots",
+    "Points",
     "Series",
     "TokenColours",
     "code_map",
@@ -176,6 +182,7 @@ __all__ = [
     "photo_colours",
     "photo_number_colours",
     "png_bytes",
+    "point_map",
     "position_colours",
     "prediction_bars",
     "quantile_plot",

@@ -39,6 +39,8 @@ BITS_LABEL = "R (bits per token)"
 DIRECTIONS_LABEL = "directions above ε"
 OVERLAP_LABEL = "share of R<sup>c</sup> told twice"
 OWN_SHARE_LABEL = "energy in its own subspace (share)"
+LEFT_OVER_LABEL = "left over (share of the squared norm)"
+TOKEN_COSINE_LABEL = "cosine with the token"
 CODE_LABEL = "entry of a code"
 L1_MEAN_LABEL = "mean |entry|"
 ERROR_LABEL = "reconstruction error (share)"
@@ -122,6 +124,8 @@ QUANTITIES = {
         Quantity(DIRECTIONS_LABEL, "#a0782c", ",.1f", "directions"),
         Quantity(OVERLAP_LABEL, "#964b9a", ".1%"),
         Quantity(OWN_SHARE_LABEL, "#1e8a3c", ".1%"),
+        Quantity(LEFT_OVER_LABEL, "#c33c00", ".1%"),
+        Quantity(TOKEN_COSINE_LABEL, "#2d87d2", ".3f"),
         Quantity(CODE_LABEL, "#2d5ac3", ",.3~g"),
         Quantity(L1_MEAN_LABEL, "#2d5ac3", ",.3~g"),
         Quantity(ERROR_LABEL, "#c33c00", ".1%"),

@@ -12,6 +12,7 @@ from explorer.measures.attention import (
     threshold_entries,
     threshold_mass,
 )
+from explorer.measures.autoencoder import train_autoencoder
 from explorer.measures.cloud import (
     NO_LABEL,
     centred_in_cube,
@@ -42,6 +43,17 @@ from explorer.measures.compare_weights import (
     weight_changes,
 )
 from explorer.measures.distortion import DistortionCurves, distortion_curves, subspace_overlap
+from explorer.measures.embedding import (
+    SparseCode,
+    alone_error,
+    centre_rows,
+    gaussian_rows,
+    label_agreement,
+    learn_dictionary,
+    matching_pursuit,
+    nearest_rows,
+    row_weights,
+)
 from explorer.measures.experiment import Run, Setting, StepMeasures, run_experiment
 from explorer.measures.features import NOBODY, FeatureCounter, FeatureIndex, feature_index, logit_effect
 from explorer.measures.geometry import (
@@ -105,6 +117,7 @@ from explorer.measures.projection import (
     pca_coordinates,
     pca_rgb,
     strongest_subspace,
+    unit_rows,
 )
 from explorer.measures.rate import (
     OFFICIAL_EPS_SQUARED,
@@ -203,6 +216,7 @@ __all__ = [
     "Run",
     "Segments",
     "Setting",
+    "SparseCode",
     "SparsityFit",
     "StepMeasures",
     "TensorChange",
@@ -210,6 +224,7 @@ __all__ = [
     "WeightChanges",
     "absolute_cosines",
     "affinity",
+    "alone_error",
     "atoms_by_chance",
     "attention_map",
     "attention_rows",
@@ -222,6 +237,7 @@ __all__ = [
     "block_mean",
     "carry_tokens",
     "causal_attention",
+    "centre_rows",
     "centred_in_cube",
     "cka_map",
     "cloud_clusters",
@@ -246,6 +262,7 @@ __all__ = [
     "foretold",
     "gaussian_kurtosis_spread",
     "gaussian_quantiles",
+    "gaussian_rows",
     "gaussianity",
     "gradient_step",
     "half_steps",
@@ -261,6 +278,7 @@ __all__ = [
     "l0",
     "l1",
     "l1_mean",
+    "label_agreement",
     "largest_ista_step",
     "lasso_loss",
     "lasso_start",
@@ -268,6 +286,7 @@ __all__ = [
     "layer_geometry",
     "layer_norm",
     "layer_rate_gradient",
+    "learn_dictionary",
     "linear_cka",
     "log_probabilities",
     "logit_effect",
@@ -276,6 +295,7 @@ __all__ = [
     "maskcut",
     "match_atoms",
     "match_heads",
+    "matching_pursuit",
     "mean_between",
     "measure_compression",
     "measure_curves",
@@ -285,6 +305,7 @@ __all__ = [
     "mssa_operator",
     "mssa_step",
     "nearest_patches",
+    "nearest_rows",
     "nearest_tokens",
     "nonzero_fraction",
     "normed",
@@ -306,6 +327,7 @@ __all__ = [
     "read_out",
     "recognised",
     "revaluations",
+    "row_weights",
     "run_experiment",
     "sampling_shares",
     "second_eigenvector",
@@ -329,6 +351,8 @@ __all__ = [
     "token_rates",
     "top_classes",
     "trace_attention",
+    "train_autoencoder",
+    "unit_rows",
     "upsample",
     "upsample_smooth",
     "view_axes",

@@ -24,6 +24,8 @@ from explorer.ui.common import (
 from explorer.ui.compare import compare_lens, layers_go, prediction_table, shown_rows
 from explorer.ui.compared import chosen_sides
 from explorer.ui.difference import difference_figures, difference_lens, difference_table
+from explorer.ui.embedding_map import row_map
+from explorer.ui.embeddings import counted_rows, language_card, measured_curves, token_code, token_neighbours
 from explorer.ui.evaluation import evaluations
 from explorer.ui.experiment import (
     drawn,
@@ -134,6 +136,7 @@ __all__ = [
     "code_number",
     "code_search",
     "compare_lens",
+    "counted_rows",
     "current_text",
     "current_view",
     "difference_figures",
@@ -169,6 +172,7 @@ __all__ = [
     "import_form",
     "index_caption",
     "knob_curves",
+    "language_card",
     "layer_bar",
     "layer_downloads",
     "layer_slider",
@@ -183,6 +187,7 @@ __all__ = [
     "linked_cloud",
     "many_photos",
     "mask_comparison",
+    "measured_curves",
     "navigation",
     "overshoot_note",
     "own_share_steps",
@@ -198,6 +203,7 @@ __all__ = [
     "rate_position",
     "rate_steps",
     "remove_form",
+    "row_map",
     "sampling_settings",
     "segment_downloads",
     "segment_lens",
@@ -221,7 +227,9 @@ __all__ = [
     "threshold_note",
     "title",
     "token_clouds",
+    "token_code",
     "token_codes",
+    "token_neighbours",
     "token_place",
     "top_line",
     "turned_view",

@@ -71,12 +71,14 @@ def navigation() -> StreamlitPage:
                 st.Page("pages/text.py", title="Read", icon=":material/notes:"),
                 st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:"),
                 st.Page("pages/features.py", title="Features", icon=":material/manage_search:"),
+                st.Page("pages/embeddings.py", title="Embeddings", icon=":material/hub:"),
             ],
             "More": [
                 st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
                 st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
             ],
-        }
+        },
+        expanded=True,
     )
     st.session_state[PAGE] = page.url_path
     if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports

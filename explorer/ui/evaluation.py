@@ -18,6 +18,7 @@ from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
 from explorer.trace import Array
 from explorer.ui import caches
 from explorer.ui.common import download, plain, plot, show_problem
+from explorer.ui.embedding_curves import embedding_curves
 
 LABELS = {
     "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "box kept": figures.BOX_KEPT_LABEL,
@@ -31,6 +32,7 @@ OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
 """Colours of the models that this one is compared with."""
 BASELINES = "no network"
 LEVEL_AXES = {"random pixels": "pixels of a random colour (share)", "Gaussian noise": "σ of the noise (of 255)"}
+OF_TEXT = ("language", "embedding")
 LICENCE_NOTE = "Weights trained on ImageNet images, and what is measured on such data, are for research use."
 
 
@@ -81,21 +83,26 @@ def _result(card: ModelCard, result: Result) -> None:
 
 def about(result: Result) -> str:
     """One line: on what, how, when, by which code, and the licence of the data."""
-    data, settings = result.data, result.settings
-    source = plain(f"{', '.join(map(str, data.get('sources', []))) or 'unnamed data'} ({data.get('part', '')})")
-    of_text = result.suite == "language"
     parts = [
-        f"{data['images']:,} windows of {settings.get('size')} tokens, {source}"
-        if of_text
-        else f"{data['images']:,} of {data['of']:,} images, {source}",
-        f"counting models saw {settings.get('counted_tokens', 0):,} tokens"
-        if of_text
-        else plain(f"{settings.get('size')} px at stride {settings.get('stride')}"),
+        *_seen(result),
         f"measured {plain(result.date[:10])} in {result.seconds:,.0f} s"
         + (f" by commit {plain(result.commit)}" if result.commit else ""),
     ]
-    licence = f" Data: {plain(str(data['licence']))}." if data.get("licence") else ""
-    return f"{'; '.join(parts)}.{licence} {'' if of_text else LICENCE_NOTE}".strip()
+    licence = f" Data: {plain(str(result.data['licence']))}." if result.data.get("licence") else ""
+    return f"{'; '.join(parts)}.{licence} {'' if result.suite in OF_TEXT else LICENCE_NOTE}".strip()
+
+
+def _seen(result: Result) -> tuple[str, str]:
+    """What was measured, and how it was made."""
+    data, settings = result.data, result.settings
+    source = plain(f"{', '.join(map(str, data.get('sources', []))) or 'unnamed data'} ({data.get('part', '')})")
+    count, tokens = f"{data['images']:,}", f"{settings.get('counted_tokens', 0):,} tokens"
+    if result.suite == "language":
+        return f"{count} windows of {settings.get('size')} tokens, {source}", f"counting models saw {tokens}"
+    if result.suite == "embedding":
+        return f"Rows of the {count} most frequent tokens", f"counted in {tokens} of {source}"
+    cut = plain(f"{settings.get('size')} px at stride {settings.get('stride')}")
+    return f"{count} of {data['of']:,} images, {source}", cut
 
 
 def _language(card: ModelCard, result: Result) -> None:
@@ -310,6 +317,6 @@ def _end(row: Row, end: str) -> float:
 
 DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
     "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "heads": _heads, "noise": _noise,
-    "voc": _protocol, "coco": _protocol, "language": _language,
+    "voc": _protocol, "coco": _protocol, "language": _language, "embedding": embedding_curves,
 }  # fmt: skip
 """How each suite is drawn; one that this version does not know is a table alone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from explorer import measures
@@ -9,9 +11,14 @@ from explorer.trace import Array
 from explorer.ui import caches
 from explorer.ui.gathered import TokenSet
 from explorer.ui.subspaces import CloudSettings
-from explorer.ui.umap_job import CANCELLED, UmapJob, UmapService
+from explorer.ui.umap_job import CANCELLED, UmapJob, UmapOptions, UmapService
 
 POLL_S = 0.5
+UMAP_CAPTION = (
+    "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance between groups "
+    "and the axes mean little. Compare with PCA and with "
+)
+"""To be ended by what else to compare with."""
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda service: service.stop())
@@ -24,14 +31,12 @@ def umap_service() -> UmapService:
 
 def cloud_layout(tokens: TokenSet, settings: CloudSettings) -> tuple[Array, tuple[str, ...]]:
     """Coordinates (T,2) or (T,3) and the names of their axes; says how the layout is to be read."""
-    service = umap_service()  # started with the page, so that it is warm when UMAP is chosen
+    umap_service()  # started with the page, so that it is warm when UMAP is chosen
     if settings.layout == "umap":
-        placed = _umap(service, tokens, settings)
+        key = f"{tokens.key}|{settings.head}"
+        placed = umap_places(key, lambda: measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
         if placed is not None:
-            st.caption(
-                "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance "
-                "between groups and the axes mean little. Compare with PCA and with another seed before you conclude."
-            )
+            st.caption(f"{UMAP_CAPTION}another seed before you conclude.")
             return placed, tuple(f"UMAP {k + 1}" for k in range(settings.dims))
     coordinates, explained = caches.once(tokens.key, _pca, tokens, head=settings.head, dims=settings.dims)
     axes = tuple(f"PC {k + 1} ({share:.0%})" for k, share in enumerate(explained))
@@ -47,12 +52,11 @@ def _pca(tokens: TokenSet, head: int | None, dims: int) -> tuple[Array, Array]:
     return measures.pca_coordinates(measures.cloud_vectors(tokens.projections, head), dims)
 
 
-def _umap(service: UmapService, tokens: TokenSet, settings: CloudSettings) -> Array | None:
-    """The coordinates, or None while they are not there; then their progress or problem is shown."""
-    key = f"{tokens.key}|{settings.head}|{settings.umap}"
-    job = service.find(key)
-    if job is None:
-        job = service.submit(key, measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
+def umap_places(vectors_key: str, make: Callable[[], Array], options: UmapOptions) -> Array | None:
+    """UMAP coordinates of what make() gives and vectors_key names; None while they are not there, and then their
+    progress or problem is shown."""
+    service, key = umap_service(), f"{vectors_key}|{options}"
+    job = service.find(key) or service.submit(key, make(), options)
     if job.running:
         _progress(service, job)
     elif job.error is not None:
@@ -60,7 +64,7 @@ def _umap(service: UmapService, tokens: TokenSet, settings: CloudSettings) -> Ar
         show = text.info if job.error == CANCELLED else text.error
         show(f"{job.error} PCA is shown instead.")
         if again.button("Run UMAP again", width="stretch"):
-            service.submit(key, measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
+            service.submit(key, make(), options)
             st.rerun()
     return job.coordinates
 

@@ -24,8 +24,10 @@ SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
 FRAMINGS = {"crop": "Centre crop, as in training", "whole": "Whole photo"}
 SOURCES = {"gallery": "Gallery", "upload": "Upload", "camera": "Camera"}
 TEXT_SOURCES = {"typed": "Typed", "file": "File"}
-TEXT_PAGES = ("text", "generate", "features")
-"""Addresses of the pages that read text."""
+TEXT_PAGES = ("text", "generate", "features", "embeddings")
+"""Addresses of the pages about language models."""
+NO_TEXT = ("embeddings",)
+"""Those that read no text."""
 TEXT_FILE = "text_upload"
 """Session state: name and bytes of the uploaded text, kept when the page changes."""
 FIRST_PHOTO = "kangaroo"
@@ -76,7 +78,8 @@ def draw() -> None:
         if card:
             knobs_notice(card, knobs)
         if of_text:
-            st.session_state["text_choice"] = TextChoice(card, *_text(), knobs)
+            text = ("typed", None) if st.session_state.get(PAGE) in NO_TEXT else _text()
+            st.session_state["text_choice"] = TextChoice(card, *text, knobs)
         else:
             photo = _photo()
             size, stride, framing = _resolution(card) if card else (None, None, "crop")
