@@ -13,7 +13,7 @@ PARTS = {
     "compare": "Compare",
 }
 
-ui.title("Read a text")
+ui.title("Text")
 st.markdown(
     "A language model by the same derivation: every layer **compresses** the tokens of a text towards its subspaces, "
     "each token looking only at those before it, then **sparsifies** them; the last layer foretells the next token. "

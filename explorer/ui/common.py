@@ -6,6 +6,7 @@ import importlib
 import re
 import runpy
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -49,41 +50,64 @@ _STYLE = """
 """
 
 
+@dataclass(frozen=True)
+class MenuEntry:
+    """A page in the menu. group: whose pages it belongs to, empty for all; entrance: whether the other group shows it,
+    too."""
+
+    title: str
+    icon: str
+    group: str = ""
+    entrance: bool = False
+
+
+PAGES = {
+    "start": MenuEntry("Start", "home"),
+    "segment": MenuEntry("Segment", "category", "pictures", entrance=True),
+    "layers": MenuEntry("Layers", "layers", "pictures"),
+    "knobs": MenuEntry("Knobs", "tune", "pictures"),
+    "subspaces": MenuEntry("Subspaces", "scatter_plot", "pictures"),
+    "ledger": MenuEntry("Ledger", "balance", "pictures"),
+    "compare": MenuEntry("Compare", "compare", "pictures"),
+    "text": MenuEntry("Text", "notes", "text", entrance=True),
+    "generate": MenuEntry("Generate", "edit_note", "text"),
+    "features": MenuEntry("Features", "manage_search", "text"),
+    "embeddings": MenuEntry("Embeddings", "hub", "text"),
+    "experiment": MenuEntry("Experiment", "science"),
+    "models": MenuEntry("Models", "deployed_code"),
+}
+"""Every page by its address, in the order of the menu."""
+GROUP = "menu"
+"""Session state: whose pages the menu shows, "pictures" or "text"."""
+
+
 def style() -> None:
     """Tighter margins than Streamlit's, on every page."""
     st.html(_STYLE)
 
 
 def navigation() -> StreamlitPage:
-    """The menu; returns the page to run."""
-    page = st.navigation(
-        {
-            "": [st.Page("pages/start.py", title="Start", icon=":material/home:", default=True)],
-            "Pictures": [
-                st.Page("pages/segment.py", title="Segment", icon=":material/category:"),
-                st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
-                st.Page("pages/knobs.py", title="Knobs", icon=":material/tune:"),
-                st.Page("pages/subspaces.py", title="Subspaces", icon=":material/scatter_plot:"),
-                st.Page("pages/ledger.py", title="Ledger", icon=":material/balance:"),
-                st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
-            ],
-            "Text": [
-                st.Page("pages/text.py", title="Read", icon=":material/notes:"),
-                st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:"),
-                st.Page("pages/features.py", title="Features", icon=":material/manage_search:"),
-                st.Page("pages/embeddings.py", title="Embeddings", icon=":material/hub:"),
-            ],
-            "More": [
-                st.Page("pages/experiment.py", title="Experiment", icon=":material/science:"),
-                st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
-            ],
-        },
-        expanded=True,
-    )
+    """The menu; returns the page to run. It shows the pages of what one is at, pictures or text, with the way to the
+    other, so that the settings below it stay in view."""
+    group = st.session_state.get(GROUP, "pictures")
+    page = st.navigation([_page(address, group) for address in PAGES], expanded=True)
+    own = PAGES[page.url_path or "start"].group
+    if own and own != group:
+        st.session_state[GROUP] = own
+        st.rerun()  # the menu was drawn for the other; nothing else has been
     st.session_state[PAGE] = page.url_path
     if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports
         importlib.import_module("pandas")
     return page
+
+
+def _page(address: str, group: str) -> StreamlitPage:
+    entry = PAGES[address]
+    shown = entry.entrance or entry.group in ("", group)
+    return st.Page(
+        f"pages/{address}.py", title=entry.title, icon=f":material/{entry.icon}:", default=address == "start",
+        visibility="visible" if shown else "hidden",
+    )  # fmt: skip
 
 
 def title(text: str) -> None:

@@ -123,5 +123,5 @@ def _ended(view: TextView, job: GenerateJob, key: str) -> TextView | None:
     if not job.drawn:
         return None
     tokens = np.array([job.tokens[-view.card.context :]])
-    heading("Inside the text", plain(f"The last {tokens.shape[1]} tokens as one run: the lens of the page Read."))
+    heading("Inside the text", plain(f"The last {tokens.shape[1]} tokens as one run: the lens of the page Text."))
     return make_text_view(view.card, prepared_again(view.card, tokens, view.name), view.knobs)

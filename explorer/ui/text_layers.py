@@ -85,7 +85,7 @@ def token_place(view: TextView, label: str = "Token") -> int:
         st.session_state["place"] = 0  # so is the last one called
     place = remembered(
         st.select_slider, label, [*range(1, count), 0], key="place", default=0, valid=range(count),
-        format_func=lambda i: names[i - 1], help="Choose it here, or on the page Read.",
+        format_func=lambda i: names[i - 1], help="Choose it here, or on the page Text.",
     )  # fmt: skip
     return (place or count) - 1
 
