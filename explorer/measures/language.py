@@ -41,23 +41,42 @@ def foretold(logits: Array, tokens: Array, count: int = 5, output: Array | None 
     """
     if logits.ndim != 2 or tokens.shape != logits.shape[:1]:
         raise ValueError(f"expected scores (N,V) and tokens (N,), got {logits.shape} and {tokens.shape}")
+    return _foretold(logits, tokens, count, None if output is None else _spread(output))
+
+
+def _spread(logits: Array) -> tuple[Array, Array]:
+    """Probabilities (N,V), and their entropy (N,) in nats."""
     logs = log_probabilities(logits)
     shares = np.exp(logs)
-    count = min(count, logits.shape[1])
-    top = np.argsort(-logits, axis=1, kind="stable")[:, :count]
+    return shares, -np.einsum("nv,nv->n", shares, logs)
+
+
+def _foretold(logits: Array, tokens: Array, count: int, output: tuple[Array, Array] | None) -> Foretold:
+    """foretold, with what the output is compared by computed once for all layers."""
+    logs = log_probabilities(logits)
+    shares = np.exp(logs)
+    top = _largest(logits, min(count, logits.shape[1]))
     places, following = np.arange(len(tokens) - 1), tokens[1:]
     scored = logits[places, following][:, None]
-    before = np.arange(logits.shape[1]) < following[:, None]
-    rank = 1 + (logits[:-1] > scored).sum(axis=1) + ((logits[:-1] == scored) & before).sum(axis=1)
-    true = logs if output is None else log_probabilities(output)
+    equal = logits[:-1] == scored
+    equal &= np.arange(logits.shape[1]) < following[:, None]
+    entropy = -np.einsum("nv,nv->n", shares, logs)
+    true, spread = (shares, entropy) if output is None else output
     return Foretold(
         top=top,
         shares=np.take_along_axis(shares, top, axis=1),
-        entropy=-(shares * logs).sum(axis=1),
+        entropy=entropy,
         surprise=-logs[places, following],
-        rank=rank,
-        divergence=np.maximum((np.exp(true) * (true - logs)).sum(axis=1), 0.0),
+        rank=1 + np.count_nonzero(logits[:-1] > scored, axis=1) + np.count_nonzero(equal, axis=1),
+        divergence=np.maximum(-spread - np.einsum("nv,nv->n", true, logs), 0.0),
     )
+
+
+def _largest(values: Array, count: int) -> Array:
+    """Places (N,count) of the largest of (N,V), falling; of equal ones the first comes first."""
+    kept = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
+    order = np.argsort(-np.take_along_axis(values, kept, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(kept, order, axis=1)
 
 
 def read_out(z: Array, readout: Readout) -> Array:
@@ -74,8 +93,8 @@ def logit_lens(trace: Trace, readout: Readout, tokens: Array, count: int = 5, te
     tokens: (N,), the text that was run. Each layer's divergence is to the output. Source: nostalgebraist, interpreting
     GPT: the logit lens, 2020.
     """
-    layers = range(1, trace.card.layers + 2)
-    return [foretold(read_out(trace.z(layer, text), readout), tokens, count, trace.logits[text]) for layer in layers]
+    layers, output = range(1, trace.card.layers + 2), _spread(trace.logits[text])
+    return [_foretold(read_out(trace.z(layer, text), readout), tokens, count, output) for layer in layers]
 
 
 def sampling_shares(logits: Array, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Array:
