@@ -4,7 +4,7 @@ from functools import cache
 from importlib import resources
 
 SCRIPTS = (
-    "bytes.js", "attention.js", "store.js", "grid.js", "paint.js", "panels.js", "versus.js", "charts.js",
+    "bytes.js", "attention.js", "shared.js", "store.js", "grid.js", "paint.js", "panels.js", "versus.js", "charts.js",
     "histogram.js", "build.js", "draw.js", "save.js", "lens.js",
 )  # fmt: skip
 """Joined to one script, from numbers to pictures to pointers."""

@@ -1,15 +1,5 @@
 // The elements of a lens: its toolbar, and a figure for each panel.
 
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made[key] = value;
-    else if (value !== false) made.setAttribute(key, value === true ? "" : value);
-  }
-  made.append(...children);
-  return made;
-}
-
 function build(lens) {
   const { data } = lens;
   lens.panels = [];

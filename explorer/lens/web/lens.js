@@ -80,14 +80,6 @@ function share(lens) {
   }
 }
 
-function pickHead(lens, head, several) {
-  if (!head) return choose(lens, { heads: [] });
-  const others = lens.heads.filter((other) => other !== head);
-  const alone = lens.heads.length === 1 && lens.heads[0] === head;
-  const heads = several ? (others.length < lens.heads.length ? others : [...others, head]) : alone ? [] : [head];
-  choose(lens, { heads: heads.sort((a, b) => a - b) });
-}
-
 /** Tell Python: at once, unless it was told just now. */
 function report(lens) {
   clearTimeout(lens.timer);

@@ -7,16 +7,6 @@ const SEND_PAUSE_MS = 150;
 const NONE = "none";
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
 
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made[key] = value;
-    else if (value !== false) made.setAttribute(key, value === true ? "" : value);
-  }
-  made.append(...children);
-  return made;
-}
-
 const setText = (node, text) => node.textContent === text || (node.textContent = text);
 /** Colours that numbers tint the text with, so that it can be read on them in light and dark. */
 const TINTS = { heat: "236 112 32", rate: "45 125 210" };
@@ -180,14 +170,6 @@ function choose(lens, choice) {
     const { layer, heads, token, colour, at } = lens;
     lens.send?.({ layer, heads, token, colour, at });
   }, SEND_PAUSE_MS);
-}
-
-function pickHead(lens, head, several) {
-  if (!head) return choose(lens, { heads: [] });
-  const others = lens.heads.filter((other) => other !== head);
-  const alone = lens.heads.length === 1 && lens.heads[0] === head;
-  const heads = several ? (others.length < lens.heads.length ? others : [...others, head]) : alone ? [] : [head];
-  choose(lens, { heads: heads.sort((a, b) => a - b) });
 }
 
 function toggle(lens) {

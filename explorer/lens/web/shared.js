@@ -1,0 +1,20 @@
+// What both lenses are built with, on photos and on text.
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made[key] = value;
+    else if (value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** A head is chosen alone, or with others; chosen again, all count. head: from 1, 0 = all. */
+function pickHead(lens, head, several) {
+  if (!head) return choose(lens, { heads: [] });
+  const others = lens.heads.filter((other) => other !== head);
+  const alone = lens.heads.length === 1 && lens.heads[0] === head;
+  const heads = several ? (others.length < lens.heads.length ? others : [...others, head]) : alone ? [] : [head];
+  choose(lens, { heads: heads.sort((a, b) => a - b) });
+}
