@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -92,7 +93,7 @@ def read_index(card: ModelCard) -> tuple[FeatureIndex, dict[str, Any]]:
             about = json.loads(str(arrays["about"]))
             values = {name: arrays[name] for name in arrays.files if name != "about"}
         index = FeatureIndex(**{name: about.pop(name) for name in NUMBERS}, **values)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ExplorerError(f"{path.name} cannot be read as a feature index ({error}): {make}") from error
     shape = (card.layers, card.codes_dim)
     if about.pop("checkpoint", None) != card.provenance.get("sha256") or index.rate.shape != shape:

@@ -54,8 +54,9 @@ FITS = ("gradient", "operator", "reference", "proximal", "progress")
 
 
 def card_values(card: ModelCard) -> dict[str, Any]:
-    """A model card as plain values, without the laws of initialisation and the names of weights."""
-    values = dataclasses.asdict(card)
+    """A model card as plain values, without the laws of initialisation and the names of weights; of a tokenizer only
+    whether there is one."""
+    values = dataclasses.asdict(card) | {"tokenizer": bool(card.tokenizer)}
     for internal in ("weights", "init"):
         del values[internal]
     return {**values, "path": str(card.path), "lambda": values.pop("lam")}

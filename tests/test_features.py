@@ -72,9 +72,11 @@ def test_what_does_not_fit_is_said(text_cards, tmp_path):
     card = indexed(text_cards["crate_lm"], tmp_path)
     with pytest.raises(ExplorerError, match="other weights"):
         read_index(dataclasses.replace(card, provenance={"sha256": "another"}))
-    path_of(card).write_bytes(b"no archive")
-    with pytest.raises(ExplorerError, match="cannot be read as a feature index"):
-        read_index(card)
+    whole = path_of(card).read_bytes()
+    for damaged in (b"no archive", whole[: len(whole) // 2]):
+        path_of(card).write_bytes(damaged)
+        with pytest.raises(ExplorerError, match="cannot be read as a feature index"):
+            read_index(card)
     path_of(card).unlink()
     with pytest.raises(ExplorerError, match="has no feature index: make it"):
         read_index(card)

@@ -12,7 +12,7 @@ import streamlit as st
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.features import read_index
+from explorer.features import path_of, read_index
 from explorer.inputs import prepare_text, token_name, words_of
 from explorer.measures import NOBODY, FeatureIndex, logit_effect
 from explorer.trace import Array
@@ -44,10 +44,17 @@ COLUMNS = {
 def feature_data(card: ModelCard) -> tuple[FeatureIndex, dict[str, Any]] | None:
     """The index of a model, or None with a word on why there is none."""
     try:
-        return caches.once(f"{card.sha256}|features", read_index, card)
+        return _index(card)
     except ExplorerError as problem:
         st.info(plain(str(problem)), icon=":material/info:")
         return None
+
+
+def _index(card: ModelCard) -> tuple[FeatureIndex, dict[str, Any]]:
+    """The index as its file is now: one that was made anew is read again."""
+    path = path_of(card)
+    made = path.stat().st_mtime_ns if path.is_file() else 0
+    return caches.once(f"{card.sha256}|{made}", read_index, card)
 
 
 def index_caption(card: ModelCard, index: FeatureIndex, about: dict[str, Any]) -> None:
@@ -224,7 +231,7 @@ def feature_overview(card: ModelCard, index: FeatureIndex, layer: int) -> None:
     for other in caches.cards("text"):
         if other.name != card.name and other.codes_dim:
             try:
-                models.append((other, caches.once(f"{other.sha256}|features", read_index, other)[0]))
+                models.append((other, _index(other)[0]))
             except ExplorerError:
                 continue
     rare, particular = st.columns(2)

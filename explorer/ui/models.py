@@ -29,6 +29,8 @@ def zoo_table() -> ModelCard | None:
         selection_mode="single-row",
         column_config={
             "parameters": st.column_config.NumberColumn(format="%.2f M"),
+            "context": st.column_config.NumberColumn(help="Of a language model: the longest text in tokens."),
+            "classes": st.column_config.NumberColumn(help="Of a language model: the tokens that it knows."),
             "parity": st.column_config.NumberColumn(format="%.1e", help="Largest difference of any output from torch."),
             "top-1": st.column_config.NumberColumn(format="percent", help="From the card file, on its validation set."),
         },
@@ -45,7 +47,8 @@ def _row(card: ModelCard) -> dict[str, object]:
     top1 = next((value for key, value in card.measured.items() if key.startswith("top1")), None)
     return {
         "name": card.name, "family": card.family_label, "layers": card.layers, "heads": card.heads, "width": card.dim,
-        "patch": card.patch, "pixels": card.preprocessing.crop, "classes": len(card.classes) or None,
+        "patch": card.patch or None, "pixels": None if card.reads_text else card.preprocessing.crop,
+        "context": card.context or None, "classes": len(card.classes) or card.vocabulary or None,
         "parameters": card.parameters / 1e6, "epoch": card.provenance.get("epoch"), "top-1": top1,
         "parity": card.parity.get("max_abs_error"),
     }  # fmt: skip
@@ -57,8 +60,13 @@ def _card(card: ModelCard) -> None:
         left, right = st.columns(2)
         left.markdown("Where it comes from")
         left.json({k: v for k, v in card.provenance.items() if v not in ([], None)}, expanded=True)
-        right.markdown("How it reads photos, and what was measured")
-        facts = {"preprocessing": vars(card.preprocessing), "η": list(card.eta), "λ": list(card.lam)}
+        right.markdown(f"How it reads {'texts' if card.reads_text else 'photos'}, and what was measured")
+        reads = (
+            {"context": card.context, "vocabulary": card.vocabulary, "tokenizer": bool(card.tokenizer)}
+            if card.reads_text
+            else {"preprocessing": vars(card.preprocessing)}
+        )
+        facts = {**reads, "η": list(card.eta), "λ": list(card.lam)}
         right.json({**facts, "measured": dict(card.measured), "parity": dict(card.parity)}, expanded=1)
         if card.classes:
             right.caption(plain(f"{len(card.classes)} classes: {', '.join(card.classes[:12])}, …"))
@@ -143,9 +151,10 @@ def _outcome(job: ImportJob) -> None:
     if job.installed:
         st.success(f"{plain(job.label)} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
         if st.button(f"Look at {job.installed}", icon=":material/visibility:"):
-            set_next("model", job.installed)
+            of_text = any(card.name == job.installed for card in caches.cards("text"))
+            set_next("lm" if of_text else "model", job.installed)
             st.session_state[JOB] = None
-            st.switch_page("pages/segment.py")
+            st.switch_page("pages/text.py" if of_text else "pages/segment.py")
     else:
         message = plain(job.error or "")
         if job.error == CANCELLED:

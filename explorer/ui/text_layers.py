@@ -23,26 +23,20 @@ def text_layers(view: TextView, layer: int) -> None:
     """The layer's equations with their numbers; compression, sparsity, surprise of all layers, beside the control."""
     equations(view, view.layer_measures()[layer - 1])
     left, middle, right = st.columns(3)
-    curves = view.curves(), view.curves(control=True), view.trained.curves()
-    ghosts = curves[2] if view.turned else (None, None)
-    with left:
-        plot(
-            figures.layer_curve(
-                curves[0][0], curves[1][0], label=figures.RATE_LABEL, selected=layer, ghost=ghosts[0],
-                title="Compression: R<sup>c</sup> in the subspaces",
-            ),
-            "text_rate",
-        )  # fmt: skip
-    with middle:
-        plot(
-            figures.layer_curve(
-                curves[0][1], curves[1][1], label=figures.NONZERO_LABEL, selected=layer, ghost=ghosts[1],
-                title="Sparsity: share of non-zeros",
-            ),
-            "text_zeros",
-        )  # fmt: skip
+    ghosts = view.trained.curves() if view.turned else (None, None)
+    shown = (
+        (left, figures.RATE_LABEL, "Compression: R<sup>c</sup> in the subspaces"),
+        (middle, figures.NONZERO_LABEL, "Sparsity: share of non-zeros"),
+    )
+    for (place, label, title), own, control, ghost in zip(shown, view.curves(), view.curves(True), ghosts, strict=True):
+        with place:
+            figure = figures.layer_curve(own, control, label=label, selected=layer, ghost=ghost, title=title)
+            plot(figure, f"text_{label}")
     with right:
-        plot(_surprise_curve(view, layer), "text_surprise")
+        if len(view.tokens) > 1:
+            plot(_surprise_curve(view, layer), "text_surprise")
+        else:
+            st.info("A single token has no surprise: nothing foretells it.")
     st.caption(
         "R<sup>c</sup> as the official code measures it: every token scaled to length 1 within each head, ε² = 0.01. "
         "Surprise: what the text costs when the head reads the tokens that enter a layer at once; the last point is "
@@ -53,8 +47,6 @@ def text_layers(view: TextView, layer: int) -> None:
 
 def _surprise_curve(view: TextView, layer: int):
     costs, control = (np.array([one.cross_entropy for one in view.lens(drawn)]) for drawn in (False, True))
-    if not np.isfinite(costs).all():  # a single token foretells nothing that could be checked
-        costs = control = np.zeros(len(costs))
     return figures.layer_curve(
         costs, control, label=figures.SURPRISE_LABEL, selected=layer, title="Mean surprise, read out before layer ℓ",
         axis="before layer (last: output)",
