@@ -75,6 +75,8 @@ def test_a_long_text_is_cut_with_a_note(command):
         (("measure", "words", ""), "There is no text"),
         (("measure", "words", "the cat", "--stride", "2"), "leave --size and --stride out"),
         (("measure", "words", "nothing.npy"), "nothing.npy does not exist"),
+        (("measure", "words", "missing.txt"), "missing.txt does not exist"),
+        (("bench", "words"), "bench takes models of pictures"),
         (("segment", "words", "the cat", "-o", "x.png"), "segment takes models of pictures"),
         (("ablate", "words", "the cat"), "ablate takes models of pictures"),
         (("generate", "words", "the", "--temperature", "-1"), "temperature -1"),

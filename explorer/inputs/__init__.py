@@ -9,6 +9,7 @@ from explorer.inputs.image import prepare_mask, prepare_photo
 from explorer.inputs.text import (
     decode_text,
     load_tokenizer,
+    pieces_of,
     prepare_text,
     prepare_tokens,
     prepare_words,
@@ -25,6 +26,7 @@ __all__ = [
     "load_array",
     "load_tokenizer",
     "normalise_squares",
+    "pieces_of",
     "prepare_array",
     "prepare_input",
     "prepare_mask",

@@ -33,7 +33,7 @@ def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
     """A file's bytes. Raises ExplorerError, in one sentence, for what cannot be read or is larger than limit."""
     if not path.is_file():
         kind = "is a directory" if path.is_dir() else "does not exist"
-        raise ExplorerError(f"{path} {kind}: expected a picture or a .npy file: check the path.")
+        raise ExplorerError(f"{path} {kind}: check the path.")
     try:
         if (size := path.stat().st_size) > limit:
             raise ExplorerError(too_large(path.name, size, limit, "choose a smaller file"))

@@ -72,7 +72,8 @@ def prepare_words(source: str, card: ModelCard) -> Prepared:
         )
     if not card.tokenizer:
         raise ExplorerError(f"{card.name} has no tokenizer: give token numbers as a .npy of whole numbers (B,N).")
-    if _is_file(path):
+    looks_like_a_file = path.suffix.lower() in (".txt", ".md") and not any(map(str.isspace, source))
+    if _is_file(path) or looks_like_a_file:
         text = decode_text(read_file(path, MAX_FILE_BYTES), path.name)
         return prepare_text(text, card.tokenizer, card.context, path.name)
     return prepare_text(source, card.tokenizer, card.context)
@@ -123,6 +124,23 @@ def words_of(card: ModelCard, tokens: Sequence[int]) -> str:
     if not card.tokenizer:
         return "".join(f" #{token}" for token in tokens)
     return load_tokenizer(card.tokenizer).decode(list(tokens), skip_special_tokens=False)
+
+
+def pieces_of(card: ModelCard, tokens: Sequence[int]) -> tuple[str, ...]:
+    """The piece of text of each token: what the text grows by with it, so that the pieces are the text. Of a character
+    that several tokens spell byte by byte, the last has it and the others are empty.
+
+    Only the tokens since the last whole character but one are decoded each time, so the cost grows with their number.
+    """
+    pieces, known, whole = [], 0, 0
+    for count in range(1, len(tokens) + 1):
+        now = words_of(card, tokens[known:count])
+        if count < len(tokens) and now.endswith("\N{REPLACEMENT CHARACTER}"):
+            pieces.append("")
+            continue
+        pieces.append(now[len(words_of(card, tokens[known:whole])) if whole > known else 0 :])
+        known, whole = whole, count
+    return tuple(pieces)
 
 
 def token_name(card: ModelCard, token: int) -> str:

@@ -10,12 +10,12 @@ import streamlit as st
 from explorer import figures
 from explorer.errors import ExplorerError
 from explorer.generate import Sampling
-from explorer.inputs import words_of
+from explorer.inputs import pieces_of, words_of
 from explorer.ui import caches
 from explorer.ui.common import download, heading, plain, show_problem
 from explorer.ui.generate_job import GenerateJob, start_generation
 from explorer.ui.remembered import remembered
-from explorer.ui.text_view import TextView, make_text_view, prepared_again, text_of_tokens
+from explorer.ui.text_view import TextView, make_text_view, prepared_again
 from explorer.ui.typed import set_typed
 
 JOB = "generate_job"
@@ -91,7 +91,7 @@ def _growing(view: TextView, job: GenerateJob) -> None:
 def _shown(view: TextView, job: GenerateJob) -> None:
     """The text: what was given in plain, what was drawn on a colour that tells its probability."""
     start, drawn = words_of(view.card, job.start), list(job.drawn)
-    pieces = text_of_tokens(view.card, [*job.start, *(one.token for one in drawn)])[len(job.start) :]
+    pieces = pieces_of(view.card, [*job.start, *(one.token for one in drawn)])[len(job.start) :]
     shares = np.array([one.share for one in drawn])
     colours = figures.share_colours(shares)
     spans = "".join(

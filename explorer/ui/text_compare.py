@@ -64,7 +64,7 @@ def text_comparison(view: TextView, sides: Sequence[Compared], layer: int) -> No
         attention_change(a.run, b.run, layer, other, (), caches.once),
     )
     heading("Where they differ", f"A: {plain(a.name)}. B: {plain(b.name)}. Point at a token to read the numbers.")
-    told = [_told(view, a, b, place) for place in range(len(view.tokens))]
+    told = caches.once(f"{a.view.key}|{b.view.key}", _told, view.card, a.view.trace.logits[0], b.view.trace.logits[0])
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**What comes next**: KL(A ‖ B) at each place")
@@ -84,14 +84,15 @@ def text_comparison(view: TextView, sides: Sequence[Compared], layer: int) -> No
     difference_figures(sides, layer, by_depth=True)
 
 
-def _told(view: TextView, a: Compared, b: Compared, place: int) -> str:
-    """What the two would say after a token, for its hint."""
+def _told(card: ModelCard, *logits: Array) -> list[str]:
+    """What A and B, scores (N,V) each, would say after every token, for its hint."""
     said = []
-    for side in (a, b):
-        shares = probabilities(side.view.trace.logits[0, place])
-        best = int(shares.argmax())
-        said.append(f"{side.letter}: {token_name(view.card, best)} {shares[best]:.1%}")
-    return "; ".join(said)
+    for letter, of_one in zip("AB", logits, strict=True):
+        best, shares = of_one.argmax(axis=1), probabilities(of_one).max(axis=1)
+        said.append(
+            [f"{letter}: {token_name(card, int(n))} {share:.1%}" for n, share in zip(best, shares, strict=True)]
+        )
+    return ["; ".join(both) for both in zip(*said, strict=True)]
 
 
 def _tinted(pieces: Sequence[str], values: Array, tint: str, hints: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,7 +11,7 @@ import streamlit as st
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import load_array
-from explorer.inputs.text import decode_text, prepare_text, prepare_tokens, words_of
+from explorer.inputs.text import decode_text, pieces_of, prepare_text, prepare_tokens
 from explorer.measures import Foretold, logit_lens
 from explorer.trace import Array, Knobs, Prepared, Readout
 from explorer.ui import caches, sidebar
@@ -46,25 +45,10 @@ class TextView(RunView):
         return caches.once(f"{self.key}|{control}", logit_lens, trace, self.readout(control), self.tokens, count=TOP)
 
 
-def text_of_tokens(card: ModelCard, tokens: Sequence[int]) -> tuple[str, ...]:
-    """The piece of text of each token: what the text grows by with it, so that the pieces are the text. Of a character
-    that several tokens spell byte by byte, the last has it and the others are empty."""
-    pieces, shown = [], ""
-    for count in range(1, len(tokens) + 1):
-        whole = (
-            words_of(card, tokens[:count]).rstrip("\N{REPLACEMENT CHARACTER}")
-            if count < len(tokens)
-            else words_of(card, tokens)
-        )
-        pieces.append(whole[len(shown) :])
-        shown = whole if len(whole) > len(shown) else shown
-    return tuple(pieces)
-
-
 def prepared_again(card: ModelCard, tokens: Array, name: str) -> Prepared:
     """Tokens (1,N) as a model's input, with the piece of text of each where it has a tokenizer."""
     prepared = prepare_tokens(tokens, card.vocabulary, card.context, name)
-    return replace(prepared, pieces=text_of_tokens(card, tokens[0].tolist())) if card.tokenizer else prepared
+    return replace(prepared, pieces=pieces_of(card, tokens[0].tolist())) if card.tokenizer else prepared
 
 
 def current_text() -> TextView:
@@ -79,7 +63,7 @@ def current_text() -> TextView:
         if not text:
             st.info("Type or paste something.")
             st.stop()
-        prepared = prepared_text(choice.card, text)
+        prepared = prepare_text(text, choice.card.tokenizer, choice.card.context)
     else:
         if choice.file is None:
             st.info("There is no text yet: upload one in the sidebar, or choose Typed there.")
@@ -88,10 +72,6 @@ def current_text() -> TextView:
     if prepared.note:
         st.caption(f":material/content_cut: {prepared.note}")
     return make_text_view(choice.card, prepared, choice.knobs)
-
-
-def prepared_text(card: ModelCard, text: str) -> Prepared:
-    return prepare_text(text, card.tokenizer, card.context)
 
 
 def _from_file(card: ModelCard, name: str, data: bytes) -> Prepared:

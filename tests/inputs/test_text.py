@@ -1,12 +1,13 @@
 """Text becomes tokens, whatever the text, and the pieces are the text again."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.inputs.text import load_tokenizer, prepare_text, prepare_tokens, read_tokenizer
+from explorer.inputs.text import load_tokenizer, pieces_of, prepare_text, prepare_tokens, read_tokenizer, words_of
 from explorer.training.texts import learn_tokenizer
 
 ENGLISH = "It was the best of times, it was the worst of times. " * 20
@@ -34,6 +35,19 @@ def test_any_text_is_read_and_its_pieces_are_the_text(tokenizer, text):
     assert prepared.data.dtype == np.int64
     assert load_tokenizer(tokenizer).decode(prepared.data[0].tolist()) == text
     assert prepared.note == ""
+
+
+@pytest.mark.parametrize("text", [*UNUSUAL, ENGLISH[:200]])
+def test_pieces_of_tokens_are_the_text(tokenizer, text):
+    tokens = prepare_text(text, tokenizer, 500).data[0].tolist()
+    card = SimpleNamespace(tokenizer=tokenizer)
+    pieces = pieces_of(card, tokens)
+    assert len(pieces) == len(tokens)
+    assert "".join(pieces) == text
+    grown = [words_of(card, tokens[: i + 1]) for i in range(len(tokens))]
+    for i, whole in enumerate(grown):
+        if not whole.endswith("\N{REPLACEMENT CHARACTER}"):
+            assert "".join(pieces[: i + 1]) == whole
 
 
 def test_a_long_text_is_cut_at_the_context_and_says_so(tokenizer):

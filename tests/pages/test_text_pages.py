@@ -93,6 +93,20 @@ def test_no_language_model_says_what_to_do(cards, monkeypatch):
     assert "no language model" in texts(tested)
 
 
+def test_one_token_has_no_surprise(reads):
+    tested = reads("text", text="a", read="layers")
+    assert not tested.exception
+    assert "no surprise" in texts(tested)
+
+
+def test_the_models_page_tells_how_a_language_model_reads(reads):
+    tested = reads("models")
+    assert not tested.exception
+    (row,) = tested.dataframe[0].value.to_dict("records")
+    assert (row["name"], row["context"]) == ("words", 16)
+    assert row["pixels"] != 224
+
+
 def test_pages_of_pictures_do_not_offer_language_models(reads):
     tested = reads("segment")
     assert not tested.exception
