@@ -11,7 +11,6 @@ from explorer.ui.common import (
     glossary,
     heading,
     layer_slider,
-    navigation,
     page_part,
     plot,
     provider_line,
@@ -97,6 +96,7 @@ from explorer.ui.ledger import (
     verdict,
 )
 from explorer.ui.lens import draw_lens, lens_choice
+from explorer.ui.menu import navigation
 from explorer.ui.models import import_form, remove_form, zoo_table
 from explorer.ui.ranking import head_ranking
 from explorer.ui.reader import text_lens

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import runpy
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 
 from explorer import runtime
 from explorer.errors import ExplorerError
@@ -21,7 +18,7 @@ from explorer.measures import Heads, Segments, on_pixels, segment_trace, upsampl
 from explorer.trace import GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
-from explorer.ui.remembered import PAGE, remembered, set_next
+from explorer.ui.remembered import remembered, set_next
 from explorer.ui.run import RunView
 from explorer.ui.view import View
 
@@ -50,64 +47,9 @@ _STYLE = """
 """
 
 
-@dataclass(frozen=True)
-class MenuEntry:
-    """A page in the menu. group: whose pages it belongs to, empty for all; entrance: whether the other group shows it,
-    too."""
-
-    title: str
-    icon: str
-    group: str = ""
-    entrance: bool = False
-
-
-PAGES = {
-    "start": MenuEntry("Start", "home"),
-    "segment": MenuEntry("Segment", "category", "pictures", entrance=True),
-    "layers": MenuEntry("Layers", "layers", "pictures"),
-    "knobs": MenuEntry("Knobs", "tune", "pictures"),
-    "subspaces": MenuEntry("Subspaces", "scatter_plot", "pictures"),
-    "ledger": MenuEntry("Ledger", "balance", "pictures"),
-    "compare": MenuEntry("Compare", "compare", "pictures"),
-    "text": MenuEntry("Text", "notes", "text", entrance=True),
-    "generate": MenuEntry("Generate", "edit_note", "text"),
-    "features": MenuEntry("Features", "manage_search", "text"),
-    "embeddings": MenuEntry("Embeddings", "hub", "text"),
-    "experiment": MenuEntry("Experiment", "science"),
-    "models": MenuEntry("Models", "deployed_code"),
-}
-"""Every page by its address, in the order of the menu."""
-GROUP = "menu"
-"""Session state: whose pages the menu shows, "pictures" or "text"."""
-
-
 def style() -> None:
     """Tighter margins than Streamlit's, on every page."""
     st.html(_STYLE)
-
-
-def navigation() -> StreamlitPage:
-    """The menu; returns the page to run. It shows the pages of what one is at, pictures or text, with the way to the
-    other, so that the settings below it stay in view."""
-    group = st.session_state.get(GROUP, "pictures")
-    page = st.navigation([_page(address, group) for address in PAGES], expanded=True)
-    own = PAGES[page.url_path or "start"].group
-    if own and own != group:
-        st.session_state[GROUP] = own
-        st.rerun()  # the menu was drawn for the other; nothing else has been
-    st.session_state[PAGE] = page.url_path
-    if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports
-        importlib.import_module("pandas")
-    return page
-
-
-def _page(address: str, group: str) -> StreamlitPage:
-    entry = PAGES[address]
-    shown = entry.entrance or entry.group in ("", group)
-    return st.Page(
-        f"pages/{address}.py", title=entry.title, icon=f":material/{entry.icon}:", default=address == "start",
-        visibility="visible" if shown else "hidden",
-    )  # fmt: skip
 
 
 def title(text: str) -> None:

@@ -15,7 +15,8 @@ from explorer.inputs.gallery import gallery, gallery_photo
 from explorer.inputs.text import MAX_FILE_BYTES
 from explorer.trace import Knobs, patch_grid
 from explorer.ui import caches
-from explorer.ui.remembered import PAGE, remembered
+from explorer.ui.menu import TEXT, entry_in_view
+from explorer.ui.remembered import remembered
 from explorer.ui.turned import knobs_notice, turned_knobs
 from explorer.zoo import FIRST_MODEL, FIRST_TEXT_MODEL
 
@@ -24,10 +25,6 @@ SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
 FRAMINGS = {"crop": "Centre crop, as in training", "whole": "Whole photo"}
 SOURCES = {"gallery": "Gallery", "upload": "Upload", "camera": "Camera"}
 TEXT_SOURCES = {"typed": "Typed", "file": "File"}
-TEXT_PAGES = ("text", "generate", "features", "embeddings")
-"""Addresses of the pages about language models."""
-NO_TEXT = ("embeddings",)
-"""Those that read no text."""
 TEXT_FILE = "text_upload"
 """Session state: name and bytes of the uploaded text, kept when the page changes."""
 FIRST_PHOTO = "kangaroo"
@@ -72,13 +69,14 @@ class TextChoice:
 def draw() -> None:
     """Draw the sidebar and keep its choice for the page."""
     with st.sidebar:
-        of_text = st.session_state.get(PAGE) in TEXT_PAGES
+        page = entry_in_view()
+        of_text = page.group == TEXT
         card = _model("text" if of_text else "image")
         knobs = turned_knobs(card) if card else Knobs()
         if card:
             knobs_notice(card, knobs)
         if of_text:
-            text = ("typed", None) if st.session_state.get(PAGE) in NO_TEXT else _text()
+            text = _text() if page.reads else ("typed", None)
             st.session_state["text_choice"] = TextChoice(card, *text, knobs)
         else:
             photo = _photo()
