@@ -47,17 +47,18 @@
     return performance.now() - start;
   }
 
-  /** ms until the lens shows another view than `before`, drawn; the page's own marks of a turned knob do not count. */
-  async function newView(before) {
+  /** ms until what the lens says of itself has drawn passes; the page's own marks of a turned knob do not count. */
+  async function until(passes) {
     const { seen } = watching;
-    const shown = lens().dataset;
-    while (shown.view === before || !shown.view) {
+    while (!passes(lens()?.dataset ?? {})) {
       await frame();
       if (performance.now() - seen.start > LONGEST_MS) break;
     }
     await frame();
     return performance.now() - seen.start;
   }
+  const newView = (before) => until(({ view }) => view && view !== before);
+  const moreViews = (before) => until(({ views }) => Number(views) > before);
 
   async function pageStep(name) {
     watch();
@@ -90,5 +91,5 @@
     return hover(count);
   }
 
-  window.bench = { watch, watched, lens, key, lensStep, newView, pageStep, hover, feed, large };
+  window.bench = { watch, watched, lens, key, lensStep, newView, moreViews, pageStep, hover, feed, large };
 })();

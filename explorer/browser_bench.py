@@ -73,6 +73,9 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
             progress("Knobs page")
             _open(tab, f"{url}/knobs?model={card.name}")
             figures += _knobs(tab)
+            progress("Compare page")
+            _open(tab, f"{url}/compare?model={card.name}")
+            figures += _compare(tab)
             progress(f"memory over {MANY} interactions")
             _open(tab, f"{url}/segment?model={card.name}")
             figures += _memory(tab, process)
@@ -185,6 +188,26 @@ def _knobs(tab: Any) -> list[Figure]:
     return [
         _figure("Knobs: head gain → new pixels (attention)", first[2:], 300),
         _figure("Knobs: head gain → whole page", last[2:], float("inf")),
+    ]
+
+
+def _compare(tab: Any) -> list[Figure]:
+    """Four epochs from one click, two of them not opened before: until all are drawn, and their layer steps.
+
+    Nothing for a model whose run has no other epochs here.
+    """
+    button = tab.get_by_role("button", name="Epochs of this run")
+    if not button.count():
+        return []
+    tab.evaluate("bench.watch()")
+    button.click()
+    drawn = tab.evaluate("bench.moreViews(2)")
+    whole = tab.evaluate("bench.watched()")["last"]
+    _settle(tab)
+    return [
+        _figure("Compare: four models → drawn", [drawn], 1500),
+        _figure("Compare: four models → whole page", [whole], float("inf")),
+        *_layer_steps(tab, "Compare, four models"),
     ]
 
 

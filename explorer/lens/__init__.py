@@ -19,13 +19,14 @@ from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
 from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
 from explorer.lens.text import Colour, TextChoice, text_feed, text_settings, token_colours
-from explorer.lens.web import SCRIPTS, asset
+from explorer.lens.web import SCRIPTS, TEXT_SCRIPTS, asset
 
 __all__ = [
     "DASHED",
     "PANELS",
     "SCRIPTS",
     "SOLID",
+    "TEXT_SCRIPTS",
     "Colour",
     "LensChoice",
     "LensLook",

@@ -45,7 +45,7 @@ def text_report_html(subject: TextSubject) -> bytes:
         settings=lens.text_settings(VIEW, card, subject.choice, colours, 0, subject.file_stem),
         feeds=feed_tags([script_bytes(feed)]),
         style=lens.asset("lens.css", "text.css"),
-        script=lens.asset("bytes.js", "attention.js", "shared.js", "text.js") + asset("text.js"),
+        script=lens.asset(*lens.TEXT_SCRIPTS) + asset("text.js"),
     )
 
 

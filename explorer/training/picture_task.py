@@ -89,7 +89,8 @@ class PictureTask:
         return {
             "patch_size": recipe.patch, "image_size": recipe.image_size, "resize": recipe.image_size,
             "crop": recipe.image_size, "mean": list(MEAN), "std": list(STD), "classes": list(seen[-1].classes),
-            "top1_val": validation, **told_of([training.about for training in seen]),
+            "trained_size": recipe.stages[number].size, "top1_val": validation,
+            **told_of([training.about for training in seen]),
         }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from streamlit.components.v2 import component
 from explorer.card import ModelCard
 from explorer.figures import style
 from explorer.knobs import MAX_GAIN, Turn, values_of
+from explorer.lens import asset
 from explorer.trace import Knobs
 from explorer.ui.sources import sources
 from explorer.ui.turned import turn
@@ -63,4 +64,4 @@ def _number(value: object) -> int:
 def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
     html = '<div class="desk" role="group" aria-label="Head gains"></div>'
-    return component("crate_gain_desk", html=html, css=sources("desk.css"), js=sources("desk.js"))
+    return component("crate_gain_desk", html=html, css=sources("desk.css"), js=asset("dom.js") + sources("desk.js"))

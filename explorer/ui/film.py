@@ -41,7 +41,7 @@ class Film:
 
     @property
     def epochs(self) -> list[str]:
-        return [f"{epoch_of(view.card) or 0:g}" for view in self.views]
+        return [f"{epoch_of(view.card) or 0:.3g}" for view in self.views]
 
 
 def film_of_run() -> Film | None:
@@ -151,8 +151,9 @@ def _story_text(film: Film) -> str:
     classes = [len(view.card.classes) for view in film.views]
     said = "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced."
     if len(set(classes)) > 1:
-        change = next(film.epochs[i] for i in range(1, len(classes)) if classes[i] != classes[i - 1])
-        said += f" From epoch {change} on the run learns other classes ({classes[-1]} instead of {classes[0]})."
+        change = next(i for i in range(1, len(classes)) if classes[i] != classes[i - 1])
+        between = " and ".join(film.epochs[change - 1 : change + 1])
+        said += f" Between epochs {between} it went over to other classes ({classes[-1]} instead of {classes[0]})."
     return said
 
 

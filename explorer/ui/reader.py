@@ -76,7 +76,7 @@ def _keep() -> None:
 @cache
 def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
-    js = lens.asset("bytes.js", "attention.js", "shared.js", "text.js", "text_streamlit.js")
+    js = lens.asset(*lens.TEXT_SCRIPTS, "text_streamlit.js")
     html = (
         '<div class="reader" role="application" aria-label="Tokens of the text and what the model makes of them"></div>'
     )
@@ -85,6 +85,4 @@ def _component() -> Any:
 
 @cache
 def _feed() -> Any:
-    return component(
-        "crate_text_feed", js=lens.asset("bytes.js", "attention.js", "shared.js", "text.js", "text_feed.js")
-    )
+    return component("crate_text_feed", js=lens.asset(*lens.TEXT_SCRIPTS, "text_feed.js"))

@@ -97,9 +97,9 @@ def _percent(share: float) -> str:
 def prediction_caption(view: View) -> str:
     """What the bars are, and how far to trust them."""
     top1 = next((value for key, value in view.card.measured.items() if key.startswith("top1")), None)
-    trust = (
-        f"; at its trained size and stride this model is right on {top1:.0%} of its validation photos" if top1 else ""
-    )
+    size = view.card.provenance.get("trained_size")
+    where = f"at {size} pixels, where it was trained," if size else "at its trained size and stride"
+    trust = f"; {where} this model is right on {top1:.0%} of its validation photos" if top1 else ""
     return f"The five most probable classes, softmax of the logits{trust}"
 
 

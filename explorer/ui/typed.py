@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from explorer.inputs.text import MAX_CHARACTERS
+from explorer.lens import asset
 from explorer.ui.sources import sources
 
 KEY = "typed_box"
@@ -69,4 +70,4 @@ def _said() -> dict[str, Any]:
 def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
     html = '<div class="typed"></div>'
-    return component("crate_typed", html=html, css=sources("typed.css"), js=sources("typed.js"))
+    return component("crate_typed", html=html, css=sources("typed.css"), js=asset("dom.js") + sources("typed.js"))

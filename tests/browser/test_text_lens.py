@@ -55,7 +55,7 @@ def tab(page: Page) -> Page:
     """The lens with a text, at layer 2; `sent` holds what it reports."""
     page.set_content('<div style="width:900px"><div class="reader"></div></div>')
     page.add_style_tag(content=lens.asset("lens.css", "text.css"))
-    page.add_script_tag(content=lens.asset("bytes.js", "attention.js", "shared.js", "text.js"))
+    page.add_script_tag(content=lens.asset(*lens.TEXT_SCRIPTS))
     settings = lens.text_settings("v", Card(), TextChoice(2, (), 0, "none"), [COLOUR], 0, "file")  # pyright: ignore[reportArgumentType]
     page.evaluate(
         """([settings, text]) => {

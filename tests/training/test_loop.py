@@ -89,6 +89,7 @@ def test_stages_change_size_and_classes(prepared_data, tmp_path):
     end, start = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("tiny", "tiny_p12"))
     assert (end["classes"], start["classes"]) == (["orange", "red"], ["blue", "green", "red"])
     assert (end["data"], start["data"]) == ("raw, raw2", "raw")  # all that it has seen by then
+    assert [one["trained_size"] for one in (end, start)] == [TWO_STAGES[1]["size"], TWO_STAGES[0]["size"]]
 
 
 @pytest.mark.parametrize("family", SIZES)

@@ -4,10 +4,12 @@ from functools import cache
 from importlib import resources
 
 SCRIPTS = (
-    "bytes.js", "attention.js", "shared.js", "store.js", "grid.js", "paint.js", "panels.js", "versus.js", "charts.js",
-    "histogram.js", "build.js", "draw.js", "save.js", "lens.js",
+    "bytes.js", "attention.js", "dom.js", "heads.js", "store.js", "grid.js", "paint.js", "panels.js", "versus.js",
+    "charts.js", "histogram.js", "build.js", "draw.js", "save.js", "lens.js",
 )  # fmt: skip
-"""Joined to one script, from numbers to pictures to pointers."""
+"""The lens on photos, joined to one script: from numbers to pictures to pointers."""
+TEXT_SCRIPTS = ("bytes.js", "attention.js", "dom.js", "heads.js", "text.js")
+"""The lens on text."""
 
 
 @cache

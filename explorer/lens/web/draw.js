@@ -25,6 +25,7 @@ function draw(lens) {
   }
   const ready = !lens.data.attention || !missing(lens).length;
   lens.root.dataset.view = ready ? lens.data.view : "";
+  lens.root.dataset.views = ready ? Object.keys(lens.data.views).length : "";
   lens.root.dataset.layer = ready ? lens.layer : "";
   lens.root.dataset.token = lens.pointed ?? lens.token;
   lens.root.dataset.frameMs = (performance.now() - started).toFixed(2);

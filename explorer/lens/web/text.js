@@ -241,7 +241,7 @@ function paintChips(lens, token, rows) {
   const heat = meanOfHeads(rows, data.headCount, feed.count, lens.heads);
   const values = byNumber ? feed.arrays[`colour.${own.name}`].data.subarray((lens.layer - 1) * feed.count, lens.layer * feed.count) : heat;
   const known = values.filter((value, i) => !Number.isNaN(value) && (byNumber || i <= token));
-  const [low, high] = byNumber ? [Math.min(...known), Math.max(...known)] : [0, Math.max(...known)];
+  const [low, high] = known.length ? [byNumber ? Math.min(...known) : 0, Math.max(...known)] : [0, 0];
   const scale = byNumber ? own.scale : "heat";
   lens.chips.forEach((chip, i) => {
     const colored = !Number.isNaN(values[i]) && (byNumber || i <= token);

@@ -9,16 +9,6 @@ const SHOWN = (gain) => gain.toFixed(2);
 
 const desks = new WeakMap(); // the root element → its desk, kept over reruns
 
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 /** Take what the page says; the gains of an answer count unless a fader has moved since they were sent. */
 function update(desk, data, send) {
   Object.assign(desk, { send, max: data.max });

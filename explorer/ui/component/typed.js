@@ -5,16 +5,6 @@ const LONGEST_MS = 1200; // while someone types on without a rest, it is told so
 
 const boxes = new WeakMap(); // the root element → its box, kept over reruns
 
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 function create(root) {
   const box = { root, at: 0, told: 0 };
   box.area = element("textarea", { "aria-label": "Text", rows: 3, spellcheck: "false", placeholder: "Type or paste a text", oninput: () => typed(box) });

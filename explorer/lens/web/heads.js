@@ -1,14 +1,4 @@
-// What both lenses are built with, on photos and on text.
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made[key] = value;
-    else if (value !== false) made.setAttribute(key, value === true ? "" : value);
-  }
-  made.append(...children);
-  return made;
-}
+// How heads are chosen, in the lens on photos and in that on text.
 
 /** A head is chosen alone, or with others; chosen again, all count. head: from 1, 0 = all. */
 function pickHead(lens, head, several) {
