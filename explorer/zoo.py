@@ -22,7 +22,7 @@ MODELS_VARIABLE = "CRATE_EXPLORER_MODELS"
 DEFAULT_DIRECTORY = Path(__file__).parents[1] / "exported_models"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MAX_BYTES = 1 << 30
-FIRST_MODEL = "crate_objects112_e9"
+FIRST_MODEL = "crate-objects"
 """Opens first when it is there."""
 FIRST_TEXT_MODEL = "crate-lm-novels"
 """Of the pages that read text."""

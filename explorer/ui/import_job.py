@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from explorer import zoo
+from explorer.hub import COMPANIONS
 from explorer.zoo import DEFAULT_DIRECTORY
 
 CANCELLED = "Import cancelled."
@@ -54,15 +56,24 @@ class ImportJob:
                     self._process.terminate()
 
 
-def start_import(
-    source: str | tuple[str, bytes], name: str | None, heads: int | None, card: bytes | None = None
-) -> ImportJob:
-    """Import a path, a hub reference or an upload (file name and bytes) in a child process; returns at once."""
+@dataclass(frozen=True)
+class Upload:
+    """A checkpoint's file name and bytes. beside: its companions (hub.COMPANIONS) by name, such as tokenizer.json."""
+
+    name: str
+    data: bytes
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def start_import(source: str | Upload, name: str | None, heads: int | None, card: bytes | None = None) -> ImportJob:
+    """Import a path, a hub reference or an upload in a child process; returns at once."""
     folder = Path(tempfile.mkdtemp(prefix="crate-explorer-"))
-    if isinstance(source, tuple):
-        target = folder / _safe_name(source[0])
-        target.write_bytes(source[1])
-        label, argument, name = Path(source[0]).name, str(target), name or zoo.suggest_name(source[0])
+    if isinstance(source, Upload):
+        target = folder / _safe_name(source.name)
+        target.write_bytes(source.data)
+        for companion in set(source.beside) & set(COMPANIONS):
+            (folder / companion).write_bytes(source.beside[companion])
+        label, argument, name = Path(source.name).name, str(target), name or zoo.suggest_name(source.name)
     else:
         label = argument = source
     command = [sys.executable, "-m", "explorer.cli", "import", "--progress-json"]

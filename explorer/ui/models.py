@@ -11,7 +11,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.ui import caches
 from explorer.ui.common import plain, show_problem
-from explorer.ui.import_job import CANCELLED, ImportJob, start_import
+from explorer.ui.import_job import CANCELLED, ImportJob, Upload, start_import
 from explorer.ui.remembered import set_next
 
 JOB = "import_job"
@@ -101,12 +101,21 @@ def import_form() -> None:
             st.rerun()
 
 
-def _upload() -> tuple[str, bytes] | None:
-    file = st.file_uploader(
+def _upload() -> Upload | None:
+    left, right = st.columns(2)
+    file = left.file_uploader(
         "A checkpoint (.pth, .pth.tar, .pt, .safetensors) or a model exported by CRATE Explorer (.onnx)",
         key="import_file",
     )
-    return (file.name, file.getvalue()) if file else None
+    beside = right.file_uploader(
+        "Of a language model, what lies beside it: tokenizer.json, or vocab.json and merges.txt; config.json",
+        accept_multiple_files=True, key="import_beside",
+        help="Without a tokenizer the model takes token numbers only. From a path or the hub they are found.",
+    )  # fmt: skip
+    for one in beside:
+        if one.name not in hub.COMPANIONS:
+            st.warning(f"{plain(one.name)} is left out: only {', '.join(hub.COMPANIONS)} are read, by these names.")
+    return Upload(file.name, file.getvalue(), {one.name: one.getvalue() for one in beside}) if file else None
 
 
 def _path() -> str | None:

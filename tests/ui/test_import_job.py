@@ -7,7 +7,7 @@ import pytest
 
 from explorer import zoo
 from explorer.ui import import_job
-from explorer.ui.import_job import ImportJob, start_import
+from explorer.ui.import_job import ImportJob, Upload, start_import
 
 PATIENCE_S = 90
 
@@ -29,7 +29,7 @@ def wait(job: ImportJob, scene: Path) -> None:
 
 
 def test_an_upload_is_imported_with_its_card(scene, checkpoints):
-    upload = ("crate.pth.tar", checkpoints["crate.pth.tar"].read_bytes())
+    upload = Upload("crate.pth.tar", checkpoints["crate.pth.tar"].read_bytes())
     job = start_import(upload, "mine", None, b'{"heads": 2, "classes": ["a", "b", "c"]}')
     wait(job, scene)
     assert job.error is None
@@ -40,7 +40,7 @@ def test_an_upload_is_imported_with_its_card(scene, checkpoints):
 
 
 def test_what_cannot_be_imported_is_one_sentence(scene):
-    job = start_import(("notes.pth", b"only text"), None, 2)
+    job = start_import(Upload("notes.pth", b"only text"), None, 2)
     wait(job, scene)
     assert job.installed is None
     assert job.error
@@ -61,6 +61,17 @@ def test_a_cancelled_import_installs_nothing(scene, checkpoints):
 
 
 def test_a_file_name_cannot_leave_its_folder(scene):
-    job = start_import(("../../evil.pth", b"x"), None, None)
+    job = start_import(Upload("../../evil.pth", b"x", {"../evil.json": b"{}"}), None, None)
     wait(job, scene)
-    assert not list(scene.parent.glob("evil.pth"))
+    assert not [*scene.parent.glob("evil.*"), *scene.glob("evil.*")]
+
+
+def test_an_uploaded_language_model_takes_the_tokenizer_beside_it(scene, word_card):
+    folder = word_card.path.parent
+    checkpoint, tokenizer = (folder / name for name in ("words.pt", "tokenizer.json"))
+    job = start_import(Upload("words.pt", checkpoint.read_bytes(), {"tokenizer.json": tokenizer.read_bytes()}), None, 2)
+    wait(job, scene)
+    assert job.error is None
+    card = zoo.find_model("words")
+    assert card.tokenizer == word_card.tokenizer
+    assert card.vocabulary == word_card.vocabulary
