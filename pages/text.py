@@ -7,6 +7,7 @@ from explorer import ui
 PARTS = {
     "tokens": "Token by token",
     "layers": "Layer by layer",
+    "cloud": "As a cloud",
     "knobs": "Turn the knobs",
     "ledger": "The ledger",
     "weights": "The weights",
@@ -33,6 +34,12 @@ def tokens() -> None:
 def layers() -> None:
     """What depends on the layer."""
     ui.text_layers(view, ui.layer_slider(view))
+
+
+@ui.fragment
+def cloud() -> None:
+    """The tokens as points in the subspaces of a layer; a selection reruns only this."""
+    ui.text_cloud(view, ui.layer_slider(view))
 
 
 @ui.fragment
@@ -63,7 +70,15 @@ def compare() -> None:
     ui.text_comparison(view, sides, ui.layer_slider(view))
 
 
-draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger, "weights": weights, "compare": compare}
+draw = {
+    "tokens": tokens,
+    "layers": layers,
+    "cloud": cloud,
+    "knobs": knobs,
+    "ledger": ledger,
+    "weights": weights,
+    "compare": compare,
+}
 draw[part]()
 ui.take_away(view)
 ui.glossary()

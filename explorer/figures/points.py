@@ -18,7 +18,8 @@ POINTS_HEIGHT = 640
 @dataclass(frozen=True)
 class Points:
     """Points of one name. places: (n,2). names: (n), said under the pointer. color: #rrggbb, unless values (n,) colour
-    them. ticks: value → its name on the colour bar."""
+    them. ticks: value → its name on the colour bar. words: (n), drawn beside the points. numbers: (n), what a selected
+    point is called, by default its place among these."""
 
     name: str
     places: Array
@@ -29,6 +30,8 @@ class Points:
     ticks: dict[float, str] | None = None
     symbol: str = "circle"
     size: float = 5
+    words: Sequence[str] | None = None
+    numbers: Array | None = None
 
 
 def point_map(groups: Sequence[Points], *, axes: tuple[str, str], title: str = "") -> go.Figure:
@@ -42,10 +45,14 @@ def point_map(groups: Sequence[Points], *, axes: tuple[str, str], title: str = "
         if places.shape != (len(group.names), 2):
             raise ValueError(f"places {places.shape} do not fit {len(group.names)} names in a plane")
         values = alike(group.values, places[:, 0], "values")
-        figure.add_scattergl(
-            x=places[:, 0], y=places[:, 1], name=group.name, mode="markers", customdata=list(group.names),
-            showlegend=values is None, marker=_marker(group, values),
-            hovertemplate=f"%{{customdata}}<extra>{group.name}</extra>",
+        numbers = alike(group.numbers, places[:, 0], "numbers")
+        numbers = range(len(places)) if numbers is None else [int(number) for number in numbers]
+        look = {"mode": "markers"} if group.words is None else {"mode": "markers+text", "text": list(group.words)}
+        add = figure.add_scattergl if group.words is None else figure.add_scatter  # few enough for sharp letters
+        add(
+            x=places[:, 0], y=places[:, 1], name=group.name, customdata=list(zip(group.names, numbers, strict=True)),
+            showlegend=values is None, marker=_marker(group, values), textposition="top center", **look,
+            hovertemplate=f"%{{customdata[0]}}<extra>{group.name}</extra>",
         )  # fmt: skip
     ticks = {"showticklabels": False, "zeroline": False, "showgrid": False}
     figure.update_xaxes(title=axes[0], **ticks)
@@ -58,9 +65,7 @@ def _marker(group: Points, values: Array | None) -> dict[str, object]:
     look: dict[str, object] = {"size": group.size, "symbol": group.symbol, "opacity": 0.75, "line": {"width": 0}}
     if values is None:
         return {**look, "color": group.color}
-    ticks = group.ticks or {}
-    bar = {
-        "title": {"text": group.label, "side": "right"}, "thickness": 12, "outlinewidth": 0,
-        "tickvals": list(ticks), "ticktext": list(ticks.values()),
-    }  # fmt: skip
+    bar: dict[str, object] = {"title": {"text": group.label, "side": "right"}, "thickness": 12, "outlinewidth": 0}
+    if group.ticks:
+        bar |= {"tickvals": list(group.ticks), "ticktext": list(group.ticks.values())}
     return {**look, "color": np.asarray(values), "colorscale": style.RATE_SCALE, "colorbar": bar}

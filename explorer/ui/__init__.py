@@ -104,6 +104,7 @@ from explorer.ui.segment import mask_comparison, prediction_caption, segment_dow
 from explorer.ui.sidebar import draw as draw_sidebar
 from explorer.ui.subspaces import cloud_caption, cloud_note, cloud_settings, cloud_tokens, linked_cloud
 from explorer.ui.take_away import take_away
+from explorer.ui.text_cloud import text_cloud
 from explorer.ui.text_compare import text_comparison, text_sides
 from explorer.ui.text_layers import text_knobs, text_layers, token_place
 from explorer.ui.text_view import TextView, current_text
@@ -218,6 +219,7 @@ __all__ = [
     "strongest_code",
     "style",
     "take_away",
+    "text_cloud",
     "text_comparison",
     "text_knobs",
     "text_layers",

@@ -95,16 +95,25 @@ def heading(title: str, explanation: str = "") -> None:
         st.caption(explanation)
 
 
-def plot(figure: go.Figure, key: str) -> None:
-    """A chart; its camera button saves it in the chosen format, and its title is its text alternative."""
+def plot(figure: go.Figure, key: str, select: bool = False) -> list[int]:
+    """A chart; its camera button saves it in the chosen format, and its title is its text alternative.
+
+    select: let points be chosen; their numbers (figures.Points) are returned.
+    """
     title = re.sub(r"<[^>]+>", "", figure.layout.title.text or key.replace("_", " "))  # pyright: ignore[reportAttributeAccessIssue]
     form = {
         "format": st.session_state.get(FORMAT, FORMATS[0]).lower(),
         "filename": re.sub(r"\W+", "_", title).strip("_"),
     }
-    config = {"displaylogo": False, "modeBarButtonsToRemove": HIDDEN_BUTTONS, "toImageButtonOptions": form}
+    hidden = HIDDEN_BUTTONS[-1:] if select else HIDDEN_BUTTONS
+    config = {"displaylogo": False, "modeBarButtonsToRemove": hidden, "toImageButtonOptions": form}
     width = figure.layout.width or "stretch"  # pyright: ignore[reportAttributeAccessIssue]
-    st.plotly_chart(figure, key=key, config=config, alt=title, width=width)
+    if not select:
+        st.plotly_chart(figure, key=key, config=config, alt=title, width=width)
+        return []
+    figure.update_layout(dragmode="lasso")
+    event = st.plotly_chart(figure, key=key, config=config, alt=title, width=width, on_select="rerun")
+    return sorted(int(point["customdata"][1]) for point in event["selection"]["points"])
 
 
 def download(label: str, make: Callable[[], bytes | str], file_name: str) -> None:

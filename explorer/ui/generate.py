@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import streamlit as st
 
@@ -12,6 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.generate import Sampling
 from explorer.inputs import pieces_of, words_of
 from explorer.ui import caches
+from explorer.ui.coloured_text import coloured_text
 from explorer.ui.common import download, heading, plain, show_problem
 from explorer.ui.generate_job import GenerateJob, start_generation
 from explorer.ui.remembered import remembered
@@ -93,15 +92,7 @@ def _shown(view: TextView, job: GenerateJob) -> None:
     start, drawn = words_of(view.card, job.start), list(job.drawn)
     pieces = pieces_of(view.card, [*job.start, *(one.token for one in drawn)])[len(job.start) :]
     shares = np.array([one.share for one in drawn])
-    colours = figures.share_colours(shares)
-    spans = "".join(
-        f'<span title="{share:.1%}" style="background:{colour};border-radius:3px">{html.escape(piece)}</span>'
-        for piece, share, colour in zip(pieces, shares, colours, strict=True)
-    )
-    st.html(
-        f'<div style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.75;font-size:1.05rem">'
-        f"{html.escape(start)}{spans}</div>"
-    )
+    coloured_text(pieces, figures.share_colours(shares), [f"{share:.1%}" for share in shares], before=start)
     if drawn and job.seconds:
         surprise = -np.log(np.maximum(shares, 1e-12)).mean()
         st.caption(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from explorer.inputs import prepare_tokens, token_name
 from explorer.measures import probabilities
 from explorer.trace import Array, Knobs
 from explorer.ui import caches
+from explorer.ui.coloured_text import coloured_text
 from explorer.ui.common import heading, plain
 from explorer.ui.compared import COLORS, DRAWN, TRAINED, TURNED, WEIGHTS, Compared, Slot, first_partner
 from explorer.ui.difference import TABLE_CAPTION, counterpart, difference_figures
@@ -98,10 +98,5 @@ def _told(card: ModelCard, *logits: Array) -> list[str]:
 def _tinted(pieces: Sequence[str], values: Array, tint: str, hints: Sequence[str]) -> None:
     """A text whose tokens are the more coloured the larger their value; the largest is at full strength."""
     most = max(float(np.max(values)), 1e-12)
-    spans = "".join(
-        f'<span title="{html.escape(hint)}" style="background:rgb({TINTS[tint]} / {STRONGEST * value / most:.1%});'
-        f'border-radius:3px">{html.escape(piece)}</span>'
-        for piece, value, hint in zip(pieces, values.tolist(), hints, strict=True)
-    )
-    st.html(f'<div style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.8">{spans}</div>')
+    coloured_text(pieces, [f"rgb({TINTS[tint]} / {STRONGEST * value / most:.1%})" for value in values.tolist()], hints)
     st.caption(f"Full colour: {most:.3g} {'nats' if tint == 'foretold' else 'bits'}.")

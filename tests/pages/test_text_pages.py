@@ -1,5 +1,6 @@
 """The pages that read text, with a tiny language model: parts, files, knobs, unusual texts, and a continuation."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from explorer.ui.typed import EXAMPLES
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_pages import texts
 
-PARTS = ("tokens", "layers", "knobs", "ledger", "weights", "compare")
+PARTS = ("tokens", "layers", "cloud", "knobs", "ledger", "weights", "compare")
 UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "the cat " * 3000)
 
 
@@ -111,6 +112,25 @@ def test_pages_of_pictures_do_not_offer_language_models(reads):
     tested = reads("segment")
     assert not tested.exception
     assert "no model of pictures" in texts(tested)
+
+
+@pytest.mark.parametrize("colour", ["surprise", "rate", "strongest"])
+@pytest.mark.parametrize("weights", ["trained", "control"])
+def test_the_cloud_of_a_text_has_every_token_once(reads, colour, weights):
+    tested = reads("text", read="cloud", token_colour=colour, weights=weights, subspace="2")
+    assert not tested.exception
+    figure = json.loads(tested.get("plotly_chart")[0].proto.spec)
+    numbers = [number for trace in figure["data"] for _, number in trace["customdata"]]
+    assert sorted(numbers) == list(range(16))
+    assert "subspace U_2" in figure["layout"]["title"]["text"]
+    assert ("control" in figure["layout"]["title"]["text"]) == (weights == "control")
+
+
+def test_a_cloud_needs_three_tokens_and_umap_twenty(reads):
+    few = reads("text", read="cloud", text="a")
+    assert "at least 3 tokens" in texts(few)
+    short = reads("text", read="cloud", layout="umap")
+    assert "UMAP needs at least 20 tokens" in texts(short)
 
 
 def test_knobs_are_turned_and_said(reads):
