@@ -65,15 +65,21 @@ def suggest_name(file_name: str) -> str:
 
 
 def list_models(directory: Path | None = None) -> list[ModelCard]:
-    """Cards of every model in the zoo, by name; files that are not ours are left out (inspect says why)."""
+    """Cards of every model in the zoo, by name, numbers in names by their size; files that are not ours are left out
+    (inspect says why)."""
     cards = []
-    for path in sorted((directory or models_directory()).glob("*.onnx")):
+    for path in sorted((directory or models_directory()).glob("*.onnx"), key=_by_name):
         try:
             check_name(path.stem)
             cards.append(read_card(path))
         except (ExplorerError, OSError):
             continue
     return cards
+
+
+def _by_name(path: Path) -> list[str | int]:
+    """_p2 comes before _p12."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.stem)]
 
 
 def find_model(name_or_path: str, directory: Path | None = None) -> ModelCard:

@@ -16,7 +16,7 @@ from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
 from explorer.trace import Array
-from explorer.ui import caches
+from explorer.ui import caches, sidebar
 from explorer.ui.common import download, plain, plot, show_problem
 from explorer.ui.embedding_curves import embedding_curves
 
@@ -37,7 +37,8 @@ LICENCE_NOTE = "Weights trained on ImageNet images, and what is measured on such
 
 
 def evaluations(chosen: ModelCard | None) -> None:
-    """The results of one model; chosen: the one that is selected in the table, None for any that has results."""
+    """The results of one model; chosen: the one that is selected in the table, None for the sidebar's, or any that has
+    results."""
     evaluated = [card for card in caches.cards() if card.evaluation]
     if chosen is not None and not chosen.evaluation:
         st.info(f"{plain(chosen.name)} was not evaluated yet. {_how(chosen.name)}")
@@ -46,7 +47,8 @@ def evaluations(chosen: ModelCard | None) -> None:
         st.caption(f"No model of this zoo was evaluated yet. {_how('MODEL')}")
         return
     names = [card.name for card in evaluated]
-    index = names.index(chosen.name) if chosen and chosen.name in names else 0
+    first = chosen or sidebar.choice().card
+    index = names.index(first.name) if first and first.name in names else 0
     name = st.selectbox("Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}")
     card = evaluated[names.index(name)]
     try:

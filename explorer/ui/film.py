@@ -120,14 +120,14 @@ def _story(film: Film) -> list[Panel]:
 
 
 def found_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str, str, Array]]:
-    """CorLoc of small boxes by attention and MaskCut, and what the control reaches."""
+    """CorLoc of small boxes by attention and MaskCut, and dashed what the control reaches."""
     found = []
     for color, method in ((HEAD_COLORS[9], "attention"), (HEAD_COLORS[7], "maskcut")):
         for who, dash in ((MODEL, SOLID), (CONTROL, DASHED)):
             values = _evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
             if values is not None:
-                name = method if who == MODEL else f"{method}, control"
-                found.append((name, color if who == MODEL else CONTROL_COLOR, dash, values))
+                name = method if who == MODEL else "its control"
+                found.append((name, color, dash, values))
     return found
 
 

@@ -176,7 +176,7 @@ def test_a_run_is_a_film_with_what_its_cards_say(app, cards, monkeypatch, tmp_pa
     assert film.epochs == ["0", "3.5", "9"]
     lines = found_lines([view.card for view in film.views])
     assert [(name, values.tolist()) for name, _, _, values in lines] == [
-        ("attention", [0.1, 0.3, 0.5]), ("attention, control", [0.05] * 3),
+        ("attention", [0.1, 0.3, 0.5]), ("its control", [0.05] * 3),
     ]  # fmt: skip
     alone = zoo.find_model("alone")
     assert found_lines([view.card for view in film.views] + [alone]) == []  # one that was not evaluated: no line
