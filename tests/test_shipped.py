@@ -8,7 +8,8 @@ from explorer.inputs import gallery, gallery_photo, prepare_photo
 from explorer.measures import iou, measure_layers, on_pixels, segment_trace
 from explorer.trace import Knobs
 
-NAMES = [f"crate_tiny64_e{epoch}" for epoch in (0, 1, 2, 4, 6, 8)] + ["crate_objects112_e1", "crate_objects112_e9"]
+RUN = [f"crate-objects{share}" for share in ("_p0", "_p2", "_p3", "_p6", "_p12", "_p25", "_p50", "")]
+TWINS = ["vit-objects_p0", "vit-objects", "crate-alpha-objects_p0", "crate-alpha-objects"]
 
 
 @pytest.fixture(autouse=True)
@@ -31,37 +32,41 @@ def curve(name: str, control: bool = False) -> np.ndarray:
 
 def test_the_zoo_holds_the_shipped_models_and_each_agrees_with_torch():
     cards = {card.name: card for card in zoo.list_models()}
-    assert set(NAMES) <= set(cards)
+    assert {*RUN, *TWINS} == set(cards)
     assert zoo.FIRST_MODEL in cards
-    for name in NAMES:
+    for name in cards:
         assert cards[name].parity["max_abs_error"] < 1e-4
         assert cards[name].size_bytes < 16e6
         assert "research use" in cards[name].provenance["licence"]
         assert cards[name].provenance["run"]
+        assert cards[name].evaluation
+    epochs = [cards[name].provenance["epoch"] for name in RUN]
+    assert epochs[0] == 0
+    assert epochs == sorted(epochs)
 
 
 def test_the_drawn_control_agrees_with_the_runs_own_start():
-    rate, sparsity = curve("crate_tiny64_e0")
-    drawn_rate, drawn_sparsity = curve("crate_tiny64_e8", control=True)
+    rate, sparsity = curve(RUN[0])
+    drawn_rate, drawn_sparsity = curve(RUN[-1], control=True)
     np.testing.assert_allclose(drawn_rate, rate, rtol=0.04)
     np.testing.assert_allclose(drawn_sparsity, sparsity, atol=0.03)
 
 
 def test_training_compresses_the_last_layers_below_the_control():
-    trained, control = curve("crate_tiny64_e8")[0], curve("crate_tiny64_e8", control=True)[0]
+    trained, control = curve(RUN[-1])[0], curve(RUN[-1], control=True)[0]
     assert trained[-1] < 0.9 * control[-1]
 
 
 def test_maskcut_finds_the_kangaroo_and_random_weights_do_not():
-    """Against a mask drawn by hand from two boxes on the photo's 112-pixel crop: its body and head."""
+    """Against a mask drawn by hand from two boxes on the photo's 128 pixels: its body and head."""
     card = zoo.find_model(zoo.FIRST_MODEL)
     prepared = prepare_photo(gallery_photo("kangaroo").path.read_bytes(), card.preprocessing, card.patch)
-    mask = np.zeros((112, 112), bool)
-    mask[20:48, 72:104] = mask[44:106, 38:86] = mask[74:112, 80:112] = True
+    mask = np.zeros((128, 128), bool)
+    mask[28:56, 80:112] = mask[52:114, 46:94] = mask[82:120, 88:120] = True
     overlaps = []
     for weights in (None, zoo.draw_control(card)):
         trace = runtime.run(runtime.open_model(card, weights), prepared, None, Knobs(stride=4))
-        found = on_pixels(segment_trace(trace, "maskcut"), trace, 112, 112)
+        found = on_pixels(segment_trace(trace, "maskcut"), trace, 128, 128)
         overlaps.append(iou(found.labels == 1, mask))
     assert overlaps[0] > 0.6
     assert overlaps[1] < overlaps[0] - 0.2
