@@ -81,24 +81,26 @@ def layers_go(sides: Sequence[Side]) -> bool:
 
 
 def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool) -> None:
-    """Every chosen row with a picture of each side; pointer, layer and heads are shared."""
+    """Every chosen row with a picture of each side; pointer, layer and heads are shared. The curves are a lens of their
+    own below the pictures, which are drawn before the controls have run."""
     first, choice = sides[0].view, lens_choice(sides[0].view)
     sections = [section for row in rows for section in _sections(row, sides)]
     parts, numbers = "parts" in rows, bool({"rate", "tokens"} & set(rows))
     maps = partial(compare_maps, like=first, by_depth=by_depth, parts=parts, numbers=numbers)
-    draw_lens(
+    finish = draw_lens(
         first, choice, sections, LensLook(), key="compare_lens", others=[side.view for side in sides[1:]],
         by_depth=by_depth, maps=maps if parts or numbers else None,
-    )()  # fmt: skip
+    )  # fmt: skip
+    if "curves" in rows:
+        draw_lens(first, choice, [_curves(sides)], LensLook(), key="compare_curves", toolbar=())()
+    finish()
 
 
 def _sections(row: str, sides: Sequence[Side]) -> list[Section]:
     """One row of the page: a panel for each side, and beside two sides the one laid over the other."""
-    if row == "curves":
-        return [_curves(sides)]
     if row == "heads":
         return [Section(title=f"Every head of {side.title}", strip=True, view=view_name(side.view)) for side in sides]
-    if row == "prediction":
+    if row in ("curves", "prediction"):  # drawn below the lens
         return []
     panel = {
         "attention": PANELS["attention"], "objects": PANELS["objects"],
