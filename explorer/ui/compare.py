@@ -92,7 +92,7 @@ def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool) -> 
         by_depth=by_depth, maps=maps if parts or numbers else None,
     )  # fmt: skip
     if "curves" in rows:
-        draw_lens(first, choice, [_curves(sides)], LensLook(), key="compare_curves", toolbar=())()
+        draw_lens(first, choice, [curves_section(sides)], LensLook(), key="compare_curves", toolbar=())()
     finish()
 
 
@@ -125,10 +125,11 @@ def _over(row: str, a: Side, b: Side) -> Panel:
     )  # fmt: skip
 
 
-def _curves(sides: Sequence[Side]) -> Section:
-    """Both published curves of all sides, with the band of their random-init controls."""
+def curves_section(sides: Sequence[Side]) -> Section:
+    """Both published curves of all sides, with the band of the controls of A and of those built alike."""
     own = [side.view.curves() for side in sides]
-    controls = [side.view.curves(control=True) for side in sides]
+    alike = [side for side in sides if _build(side) == _build(sides[0])]
+    controls = [side.view.curves(control=True) for side in alike]
     names = [(side.letter, side.color) for side in sides]
     charts = []
     for i, (title, label) in enumerate(
@@ -136,7 +137,15 @@ def _curves(sides: Sequence[Side]) -> Section:
     ):
         lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
         charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
-    return Section(charts, ROWS["curves"], wide=True)
+    others = " and ".join(side.letter for side in sides if side not in alike)
+    note = f"Rᶜ depends on widths and heads, so that of {others} cannot be held against A's; the band is of A's build."
+    return Section(charts, ROWS["curves"], note if others else "", wide=True)
+
+
+def _build(side: Side) -> tuple[str, int, int, int]:
+    """What a network's R^c can be compared within."""
+    card = side.view.card
+    return card.family, card.layers, card.dim, card.heads
 
 
 def compare_maps(view: View, layer: int, like: View, by_depth: bool, parts: bool, numbers: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from explorer.inputs.image import prepare_photo
 from explorer.trace import Knobs
 from explorer.ui import batch, sidebar
 from explorer.ui.batch_job import PHOTO_KEYS, Plan, photo_row, start_batch
+from explorer.ui.compare import curves_section
 from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, twins_of
 from explorer.ui.film import Film, found_lines
 
@@ -239,3 +240,19 @@ def test_a_batch_stops_where_it_is_cancelled(cards):
         time.sleep(0.05)
     assert not job.running
     assert len(job.rows) < 500
+
+
+def test_the_band_is_of_networks_built_as_a_is():
+    def side(letter: str, family: str, curve: list[float], control: list[float]):
+        card = SimpleNamespace(family=family, layers=2, dim=8, heads=2)
+        pairs = {False: curve, True: control}
+        view = SimpleNamespace(card=card, curves=lambda control=False: (np.array(pairs[control]),) * 2)
+        return SimpleNamespace(letter=letter, color="#000000", view=view)
+
+    sides = [side("A", "crate", [3, 2], [4, 4]), side("B", "vit", [9, 9], [10, 10]), side("C", "crate", [3, 3], [5, 5])]
+    section = curves_section(sides)  # pyright: ignore[reportArgumentType]
+    assert [line["values"] for line in section.panels[0].chart["series"]] == [[3, 2], [9, 9], [3, 3]]
+    band = section.panels[0].chart["band"]
+    assert (band["low"], band["high"]) == ([4, 4], [5, 5])
+    assert "that of B cannot be held against A's" in section.explanation
+    assert curves_section(sides[::2]).explanation == ""  # pyright: ignore[reportArgumentType]
