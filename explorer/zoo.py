@@ -79,7 +79,7 @@ def list_models(directory: Path | None = None) -> list[ModelCard]:
 
 def _by_name(path: Path) -> list[str | int]:
     """_p2 comes before _p12."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.stem)]
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", path.stem))]
 
 
 def find_model(name_or_path: str, directory: Path | None = None) -> ModelCard:

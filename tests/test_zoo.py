@@ -409,3 +409,9 @@ def test_control_is_seeded(cards):
 def test_a_copied_file_has_the_name_of_the_copy(cards, tmp_path):
     shutil.copy(cards["crate"].path, tmp_path / "copy.onnx")
     assert zoo.find_model("copy", tmp_path).name == "copy"
+
+
+def test_numbers_in_names_are_listed_by_their_size(tmp_path, good):
+    for name in ("run_p12", "run_p2", "run", "7", "\u0663"):  # the last is no name of a model, and no reason to stop
+        (tmp_path / f"{name}.onnx").write_bytes(good)
+    assert [card.name for card in zoo.list_models(tmp_path)] == ["7", "run", "run_p2", "run_p12"]
