@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,29 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
             on_click=_start, args=(photos, sides, layer, by_depth, key),
         )  # fmt: skip
         return
+    if not job.running and not job.error and len(job.rows) < job.total:
+        _cancelled(job, partial(_start, photos, sides, layer, by_depth, key))
     _watch(photos)
 
 
-def _start(photos: list[Photo], sides: Sequence[Side], layer: int, by_depth: bool, key: str) -> None:
+def _cancelled(job: BatchJob, start: Callable[..., None]) -> None:
+    """How far a batch came that was cancelled, and the ways on."""
+    done, left = len(job.rows), job.total - len(job.rows)
+    st.info(f"Cancelled after {done} of {job.total} photos: the means below are over these {done}." if done else
+            "Cancelled before the first photo was done.")  # fmt: skip
+    with st.container(horizontal=True):
+        st.button(f"Go on with the other {left}", key="batch_on", on_click=start, args=(job.rows,))
+        st.button("Start again", key="batch_again", on_click=start)
+
+
+def _start(
+    photos: list[Photo],
+    sides: Sequence[Side],
+    layer: int,
+    by_depth: bool,
+    key: str,
+    done: Sequence[dict[str, Any]] = (),
+) -> None:
     plans = [
         Plan(
             side.letter, caches.open_model(side.view.card, side.slot.weights == DRAWN), side.run.weights,
@@ -70,7 +89,7 @@ def _start(photos: list[Photo], sides: Sequence[Side], layer: int, by_depth: boo
         )
         for side in sides
     ]  # fmt: skip
-    st.session_state[JOB] = start_batch(photos, plans, layer, by_depth, key)
+    st.session_state[JOB] = start_batch(photos, plans, layer, by_depth, key, done)
 
 
 def _uploads(kept: dict[str, bytes]) -> list[Photo]:
@@ -114,8 +133,9 @@ def _table(rows: list[dict[str, Any]], photos: Sequence[Photo]) -> None:
         "are those of the last layer."
     )
     numbers = [name for name, value in rows[0].items() if isinstance(value, float)]
+    means, spreads = (_over(rows, numbers, of) for of in (np.mean, _spread))
     st.dataframe(
-        [{"": "mean", **_over(rows, numbers, np.mean)}, {"": "standard deviation", **_over(rows, numbers, _spread)}],
+        [{"": f"mean of {len(rows)}", **means}, {"": "standard deviation", **spreads}],
         hide_index=True, width="stretch", key="batch_means", column_config=_columns(rows[0]),
     )  # fmt: skip
     download("All rows (CSV)", lambda: summary.csv_text(rows), "comparison.csv")

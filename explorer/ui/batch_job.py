@@ -53,10 +53,18 @@ class BatchJob:
         self._stop.set()
 
 
-def start_batch(photos: Sequence[Photo], plans: Sequence[Plan], layer: int, by_depth: bool, key: str) -> BatchJob:
-    """Compare on every photo in a thread of its own; returns at once. layer: of the first plan's model."""
-    job = BatchJob(key, len(photos))
-    threading.Thread(target=_follow, args=(job, photos, plans, layer, by_depth), daemon=True).start()
+def start_batch(
+    photos: Sequence[Photo],
+    plans: Sequence[Plan],
+    layer: int,
+    by_depth: bool,
+    key: str,
+    done: Sequence[dict[str, Any]] = (),
+) -> BatchJob:
+    """Compare on every photo in a thread of its own; returns at once. layer: of the first plan's model. done: rows of
+    the first photos, from a batch that was cancelled."""
+    job = BatchJob(key, len(photos), list(done))
+    threading.Thread(target=_follow, args=(job, photos[len(done) :], plans, layer, by_depth), daemon=True).start()
     return job
 
 

@@ -24,9 +24,7 @@ from explorer.ui.lens import draw_lens, lens_choice, pick
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View, make_view, model_and_photo
 
-FILM_TEXT = (
-    "The epoch's slider, its ▶ or the keys , and . go through the training; colours of the parts are the last's."
-)
+FILM_TEXT = "The epoch's slider, its ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
 MULTIPLES = {"attention": "Attention of CLS", "pca": "Parts (PCA-RGB)", "maskcut": "Objects (MaskCut)"}
 TILE_SIDE = 112
 EMERGED = "small boxes"
@@ -153,7 +151,10 @@ def _story_text(film: Film) -> str:
     if len(set(classes)) > 1:
         change = next(i for i in range(1, len(classes)) if classes[i] != classes[i - 1])
         between = " and ".join(film.epochs[change - 1 : change + 1])
-        said += f" Between epochs {between} it went over to other classes ({classes[-1]} instead of {classes[0]})."
+        said += (
+            f" Between epochs {between} the training went over to other classes ({classes[0]} → {classes[-1]}), so a "
+            "leap of the accuracy there is not learning alone."
+        )
     return said
 
 

@@ -17,7 +17,7 @@ from explorer.inputs.gallery import gallery
 from explorer.inputs.image import prepare_photo
 from explorer.trace import Knobs
 from explorer.ui import batch, sidebar
-from explorer.ui.batch_job import PHOTO_KEYS, Plan, photo_row, start_batch
+from explorer.ui.batch_job import PHOTO_KEYS, BatchJob, Plan, photo_row, start_batch
 from explorer.ui.compare import curves_section
 from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, twins_of
 from explorer.ui.film import Film, found_lines
@@ -201,6 +201,35 @@ def test_many_photos_are_compared_one_by_one_and_can_be_opened(app, cards, monke
     means = tested.dataframe[1].value
     assert means["A R^c"][0] == pytest.approx(frame["A R^c"].mean())
     assert means["A R^c"][1] == pytest.approx(frame["A R^c"].std())
+
+
+def test_a_cancelled_batch_says_how_far_it_came_and_goes_on(app, monkeypatch):
+    monkeypatch.setattr(batch, "gallery", lambda: gallery()[:3])
+    tested = app("compare", model="crate", b="crate_alpha", comparison="photos")
+    tested.button(key="batch_start").click().run()
+    whole = ended(tested.session_state["batch_job"])
+    stopped = BatchJob(whole.key, 3, whole.rows[:1], running=False)
+    tested.session_state["batch_job"] = stopped
+    tested.run()
+    assert "Cancelled after 1 of 3 photos" in tested.info[0].value
+    assert list(tested.dataframe[1].value.iloc[:, 0]) == ["mean of 1", "standard deviation"]
+    tested.button(key="batch_on").click().run()
+    job = ended(tested.session_state["batch_job"])
+    assert job.rows[0] is whole.rows[0]
+    assert [row["photo"] for row in job.rows] == [row["photo"] for row in whole.rows]
+    tested.run()
+    assert not tested.info
+    assert not tested.exception
+
+
+def ended(job: BatchJob) -> BatchJob:
+    """The job when it has come to its end."""
+    for _ in range(200):
+        if not job.running:
+            break
+        time.sleep(0.05)
+    assert not job.running
+    return job
 
 
 def test_a_batch_belongs_to_the_way_in_which_layers_go_together(app, monkeypatch):
