@@ -13,6 +13,7 @@ from explorer.compare import Run, shared_framing
 from explorer.figures.style import HEAD_COLORS
 from explorer.trace import Knobs
 from explorer.ui import caches, sidebar
+from explorer.ui.common import plain
 from explorer.ui.remembered import remembered
 from explorer.ui.run import RunView
 from explorer.ui.turned import knobs_now
@@ -195,7 +196,7 @@ def _presets(card: ModelCard, cards: dict[str, ModelCard]) -> None:
     strides = [stride for stride in sidebar.strides_of(card) if stride != sidebar.choice().stride]
     offers["Other strides"] = [(card.name, TRAINED, stride) for stride in strides[:2]]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("Compare with")
+        st.markdown(f"Compare **A**, {plain(card.name)} (chosen at the left), with")
         for label, filled in offers.items():
             st.button(label, key=f"preset_{label}", on_click=_fill, args=(filled,))
 

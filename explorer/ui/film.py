@@ -24,7 +24,7 @@ from explorer.ui.lens import draw_lens, lens_choice, pick
 from explorer.ui.remembered import remembered
 from explorer.ui.view import View, make_view, model_and_photo
 
-FILM_TEXT = "The epoch's slider, its ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
+FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
 MULTIPLES = {"attention": "Attention of CLS", "pca": "Parts (PCA-RGB)", "maskcut": "Objects (MaskCut)"}
 TILE_SIDE = 112
 EMERGED = "small boxes"
