@@ -14,10 +14,10 @@ from explorer.ui import caches
 from explorer.ui.common import plot
 from explorer.ui.embeddings import CONTROL, KINDS, TRAINED, Rows, dictionary, dictionary_settings
 from explorer.ui.layout import UMAP_CAPTION, umap_places, umap_service
-from explorer.ui.remembered import remembered
+from explorer.ui.remembered import one_of, remembered
+from explorer.ui.subspaces import LAYOUTS
 from explorer.ui.umap_job import UmapOptions
 
-LAYOUTS = {"pca": "PCA", "umap": "UMAP"}
 COLOURS = {"kind": "Kind", "rank": "Frequency"}
 WHOSE = {"trained": TRAINED, "control": CONTROL}
 MOST_POINTS = 8192
@@ -34,11 +34,11 @@ def row_map(rows: Rows) -> None:
     """Controls, then the picture: directions of the rows, and of a dictionary's atoms if they are asked for."""
     first, second, third, fourth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
     with first:
-        layout = _choice("Layout", LAYOUTS, "layout")
+        layout = one_of("Layout", LAYOUTS, "layout")
     with second:
-        colour = _choice("Colour by", COLOURS, "row_colour")
+        colour = one_of("Colour by", COLOURS, "row_colour")
     with third:
-        whose = WHOSE[_choice("Weights", {"trained": "Trained", "control": "Control"}, "weights")]
+        whose = WHOSE[one_of("Weights", {"trained": "Trained", "control": "Control"}, "weights")]
     with fourth:
         with_atoms = remembered(
             st.toggle, "Atoms of a dictionary", key="with_atoms", default=False, valid=(False, True),
@@ -58,13 +58,6 @@ def row_map(rows: Rows) -> None:
             figures.Points("atoms", places[len(shown) :], names, SELECTED_COLOR, symbol="diamond", size=ATOM_SIZE)
         )
     plot(figures.point_map(groups, axes=axes, title=f"Directions of {len(shown):,} rows, {whose}"), "row_map")
-
-
-def _choice(label: str, names: dict[str, str], key: str) -> str:
-    return remembered(
-        st.segmented_control, label, list(names), key=key, default=next(iter(names)), valid=list(names),
-        required=True, format_func=names.__getitem__,
-    )  # fmt: skip
 
 
 def _places(key: str, directions: Array, layout: str) -> tuple[Array, tuple[str, str]]:

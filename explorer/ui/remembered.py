@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -53,3 +53,12 @@ def remembered(
 def set_next(key: str, value: Any) -> None:
     """Give a setting a value before its widget is drawn again: for buttons that open another page."""
     st.session_state[f"kept.{key}"] = (value, None)
+
+
+def one_of(label: str, names: Mapping[Any, str], key: str, explanation: str | None = None) -> Any:
+    """A remembered choice between a few named values, side by side; the first is the default."""
+    values = list(names)
+    return remembered(
+        st.segmented_control, label, values, key=key, default=values[0], valid=values, required=True,
+        format_func=names.__getitem__, help=explanation,
+    )  # fmt: skip

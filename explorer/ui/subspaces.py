@@ -14,7 +14,7 @@ from explorer.ui import caches, gathered
 from explorer.ui.cloud import token_cloud
 from explorer.ui.common import download, layer_slider, options_expander
 from explorer.ui.gathered import TokenSet
-from explorer.ui.remembered import remembered
+from explorer.ui.remembered import one_of, remembered
 from explorer.ui.umap_job import UmapOptions
 from explorer.ui.view import View
 
@@ -91,12 +91,12 @@ def cloud_settings(view: View) -> CloudSettings:
             "numbers joined into one vector.",
         )  # fmt: skip
     with first[2]:
-        of = _choice("Tokens of", OF, "of", "photo")
+        of = one_of("Tokens of", OF, "of")
     with second[0]:
-        layout = _choice("Layout", LAYOUTS, "layout", "pca", "PCA is a flat shadow of the cloud: distances are true to "
+        layout = one_of("Layout", LAYOUTS, "layout", "PCA is a flat shadow of the cloud: distances are true to "
                          "it. UMAP bends it so that neighbours stay together.")  # fmt: skip
     with second[1]:
-        dims = _choice("Dimensions", {2: "2-D", 3: "3-D"}, "dims", 2)
+        dims = one_of("Dimensions", {2: "2-D", 3: "3-D"}, "dims")
     with second[2]:
         offered = [name for name in COLOURS if name != "source" or of == "gallery"]
         colour = remembered(
@@ -112,9 +112,9 @@ def cloud_settings(view: View) -> CloudSettings:
 def _options() -> tuple[bool, str, bool, int, tuple[int, float, str, int]]:
     points, umap, more = st.columns(3)
     with points:
-        control = _choice("Weights", WEIGHTS, "weights", "trained", "The control is the same network before training: "
+        control = one_of("Weights", WEIGHTS, "weights", "The control is the same network before training: "
                           "what it shows, too, was not learned.") == "control"  # fmt: skip
-        marks = _choice("Points as", MARKS, "marks", "dots")
+        marks = one_of("Points as", MARKS, "marks")
         paint = remembered(
             st.toggle, "Colours on the photo too", key="paint", default=False, valid=(False, True),
             help="Each patch in the colour of its point.",
@@ -137,13 +137,6 @@ def _options() -> tuple[bool, str, bool, int, tuple[int, float, str, int]]:
         sizes = range(2, MOST_CLUSTERS + 1)
         clusters = remembered(st.slider, "Clusters (k-means)", 2, MOST_CLUSTERS, key="clusters", default=6, valid=sizes)
     return control, marks, paint, clusters, (neighbors, min_dist, metric, seed)
-
-
-def _choice(label: str, names: dict, key: str, default: object, explanation: str | None = None):
-    return remembered(
-        st.segmented_control, label, list(names), key=key, default=default, valid=list(names), required=True,
-        format_func=names.__getitem__, help=explanation,
-    )  # fmt: skip
 
 
 def cloud_tokens(view: View, settings: CloudSettings) -> TokenSet:

@@ -17,11 +17,11 @@ from explorer.ui import caches
 from explorer.ui.coloured_text import coloured_text
 from explorer.ui.common import heading, plot
 from explorer.ui.layout import UMAP_CAPTION, umap_places, umap_service
-from explorer.ui.remembered import remembered
+from explorer.ui.remembered import one_of, remembered
+from explorer.ui.subspaces import LAYOUTS
 from explorer.ui.text_view import TextView
 from explorer.ui.umap_job import UmapOptions
 
-LAYOUTS = {"pca": "PCA", "umap": "UMAP"}
 COLOURS = {
     "place": "Place in the text",
     "surprise": "Surprise",
@@ -80,7 +80,7 @@ def _settings(view: TextView, layer: int) -> TextCloud:
             format_func=lambda k: f"U_{k}, head {k}" if k else "all heads together",
         )  # fmt: skip
     with layout:
-        placed = _choice("Layout", LAYOUTS, "layout")
+        placed = one_of("Layout", LAYOUTS, "layout")
     with colour:
         offered = [name for name in COLOURS if name != "strongest" or view.card.heads > 1]
         coloured = remembered(
@@ -88,15 +88,8 @@ def _settings(view: TextView, layer: int) -> TextCloud:
             format_func=COLOURS.__getitem__,
         )  # fmt: skip
     with weights:
-        whose = _choice("Weights", WHOSE, "weights")
+        whose = one_of("Weights", WHOSE, "weights")
     return TextCloud(layer, head, placed, coloured, whose == "control")
-
-
-def _choice(label: str, names: dict[str, str], key: str) -> str:
-    return remembered(
-        st.segmented_control, label, list(names), key=key, default=next(iter(names)), valid=list(names),
-        required=True, format_func=names.__getitem__,
-    )  # fmt: skip
 
 
 def _places(view: TextView, settings: TextCloud, projections: Array) -> tuple[Array, tuple[str, str]]:
