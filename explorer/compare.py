@@ -83,11 +83,12 @@ def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
 @dataclass(frozen=True)
 class Difference:
     """One of SCALES or TEXT_SCALES. value: None where the two have nothing to compare. chance: what it is by chance,
-    where known."""
+    where known. note: what the value is of, or why there is none, where that differs from model to model."""
 
     key: str
     value: float | None
     chance: float | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -96,6 +97,16 @@ class Difference:
     @property
     def scale(self) -> str:
         return (SCALES | TEXT_SCALES)[self.key][1]
+
+    @property
+    def text(self) -> str:
+        """The value as a table shows it, with its note."""
+        return f"{number_text(self.value)} ({self.note})" if self.note else number_text(self.value)
+
+
+def number_text(value: float | None) -> str:
+    """Three digits behind the point, a rank as a whole number, – where there is none."""
+    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def computed_now(key: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -111,17 +122,35 @@ def differences(
 
     The tokens that are compared are those that the layer leaves, Z^{ℓ+1}; B's are brought to A's grid.
     """
-    pair = f"{a.key}|{b.key}"
-    prediction, attention = predictions(a, b), attention_change(a, b, layer, other, heads, once)
-    first = min(prediction.classes, key=lambda one: one.rank_a, default=None)
+    pair, attention = f"{a.key}|{b.key}", attention_change(a, b, layer, other, heads, once)
     return [
-        Difference("kl_nats", prediction.divergence),
-        Difference("rank", first.rank_b if first else None),
+        *_prediction_differences(a, b),
         Difference("attention_js_bits", attention.mean),
         Difference("cls_attention_js_bits", attention.cls),
         Difference("mask_iou", once(pair, mask_overlap, a, b, layer=layer, other=other)),
         *alike(a, b, layer, other, once),
     ]
+
+
+def _prediction_differences(a: Run, b: Run) -> list[Difference]:
+    """KL and rank over the classes of both; A's first class may be none of B's."""
+    found, first = predictions(a, b), first_class(a)
+    on = f"{found.shared} classes" if found.shared < most_classes(a, b) else ""
+    rank = next((one.rank_b for one in found.classes if one.name == first), None)
+    return [
+        Difference("kl_nats", found.divergence, note=on),
+        Difference("rank", rank, note=on if rank else f"no class {first}"),
+    ]
+
+
+def first_class(run: Run) -> str:
+    """The name of the most probable class."""
+    return run.card.class_name(int(run.trace.logits[0].argmax()))
+
+
+def most_classes(a: Run, b: Run) -> int:
+    """How many classes the one with more of them knows."""
+    return max(run.trace.logits.shape[1] for run in (a, b))
 
 
 def alike(a: Run, b: Run, layer: int, other: int, once: Once) -> list[Difference]:
@@ -219,7 +248,7 @@ def notes(a: Run, b: Run, letter: str = "B") -> list[str]:
     said, shared = [], predictions(a, b).shared
     if not shared:
         said.append(f"A and {letter} know no class in common, so their predictions cannot be compared.")
-    elif shared < max(a.trace.logits.shape[1], b.trace.logits.shape[1]):
+    elif shared < most_classes(a, b):
         said.append(f"The predictions of A and {letter} are compared on the {shared} classes of both.")
     if a.card.dim != b.card.dim:
         said.append(f"A is {a.card.dim} wide and {letter} {b.card.dim}: their subspaces and atoms share no space.")

@@ -38,6 +38,13 @@ GLOSSARY: dict[str, str] = {
     "**PCA-RGB**": "the three strongest directions among the projections of the foreground, as red, green and blue",
     "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
     "**IoU**": "overlap of two masks over their union; 1 is a perfect match",
+    "**CorLoc**": "share of photos on which the box around what was found and the true box have an IoU of ½ or more",
+    "**stride**": "pixels between two neighbouring patches; below the patch's side they overlap and the maps get finer",
+    "**KL**": "how far B's probabilities are from A's, in nats; 0 = the same, no upper limit",
+    "**JS**": "how far two distributions are apart (Jensen–Shannon divergence), in bits; 0 = the same, 1 = no overlap",
+    "**CKA**": "likeness of two sets of tokens up to rotation and scale; 0 = unrelated, 1 = equal",
+    "**Procrustes distance**": "what is left between two sets of tokens after the best rotation and scale; 0 to 2",
+    "**principal angles**": "angles between two subspaces, direction by direction; 0° = shared, 90° = orthogonal",
     "**zoo, card**": "the models at hand, and what each says of itself: sizes, classes, origin, measured accuracy",
 }
 

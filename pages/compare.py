@@ -13,7 +13,7 @@ part = ui.page_part("comparison", PARTS)
 @ui.fragment
 def pictures() -> None:
     """What depends on layer, heads and patch: a choice in the lens reruns only this."""
-    ui.compare_lens(sides, rows, by_depth)
+    ui.compare_lens(sides, rows, by_depth, look)
 
 
 @ui.fragment
@@ -39,6 +39,7 @@ else:
     by_depth = ui.layers_go(sides)
     if part == "pictures":
         rows = ui.shown_rows()
+        look = ui.compared_look(sides, rows)
         pictures()
         if "prediction" in rows:
             ui.prediction_table(sides)

@@ -116,7 +116,7 @@ def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...],
         other = layer_on(layer, a.card.layers, b.card.layers, not by_number)
         find = text_differences if a.card.reads_text else differences
         rows = find(a, b, layer, other, heads)
-        values = {one.key: {"value": one.value, "chance": one.chance} for one in rows}
+        values = {one.key: {"value": one.value, "chance": one.chance, "note": one.note} for one in rows}
         said = [] if a.card.reads_text else notes(a, b, letter)
         pairs.append({"a": _name(a), "b": _name(b), "layer": layer, "layer_of_b": other, "differences": values,
                       "notes": said})  # fmt: skip
@@ -146,14 +146,11 @@ def _print(values: dict[str, Any]) -> None:
     for key in pairs[0]["differences"]:
         name, scale = scales[key]
         cells = [pair["differences"][key] for pair in pairs]
-        table.add_row(name, *(_number(cell["value"]) for cell in cells), _number(cells[0]["chance"]), scale)
+        said = [comparing.Difference(key, **cell).text for cell in cells]
+        table.add_row(name, *map(escape, said), comparing.number_text(cells[0]["chance"]), scale)
     console.print(table)
     for note in (note for pair in pairs for note in pair["notes"]):
         console.print(escape(note))
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def _write(folder: Path, path: Path, runs: Sequence[Run], values: dict[str, Any]) -> None:

@@ -27,10 +27,11 @@ def alike(values: object | None, like: Array, name: str) -> Array | None:
     return array
 
 
-def picture_of(picture: object) -> Array:
-    """A picture: uint8 (H,W,3), not empty. Raises ValueError for anything else."""
+def picture_of(picture: object, clear: bool = False) -> Array:
+    """A picture: uint8 (H,W,3), not empty; with `clear` also (H,W,4). Raises ValueError for anything else."""
     array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+    channels = (3, 4) if clear else (3,)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in channels or not array.size:
         raise ValueError(f"a picture must be uint8 (H,W,3), got {array.dtype} {array.shape}")
     return array
 

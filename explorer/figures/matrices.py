@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,6 +17,8 @@ from explorer.trace import Array
 MAX_SIDE = 192
 MAX_CELLS = 30_000
 """Cells of the maps of all layers together: as float32 in base64 they take 160 kB, and the axes 40 kB."""
+MAX_NUMBERS = 12
+"""Rows and columns up to which a cell has room for its number."""
 MAPS_IN_A_ROW = 4
 ROW_HEIGHT = 240
 MAP_WIDTH = 400
@@ -145,8 +148,9 @@ def _numbers(
             zmax=limits[1],
             colorscale=style.RATE_SCALE,
             colorbar=style.colorbar(look),
-            text=np.where(empty, "", np.vectorize(lambda v: format(v, text))(values)),
-            texttemplate="%{text}" if max(values.shape) <= 12 else None,
+            text=np.where(empty, "", np.vectorize(partial(_inked, text=text, limits=limits))(values)),
+            texttemplate="%{text}" if max(values.shape) <= MAX_NUMBERS else None,
+            textfont={"size": min(13, 110 / max(values.shape))},  # Plotly's own choice would count the tags as letters
             xgap=1,
             ygap=1,
             hovertemplate=f"{where}: {style.hover('z', look)}<extra></extra>",
@@ -157,6 +161,12 @@ def _numbers(
     figure.update_xaxes(title=axes[1], **shared)
     figure.update_yaxes(title=axes[0], autorange="reversed", scaleanchor="x", **shared)
     return style.finish(figure, title, style.MAP_HEIGHT).update_layout(width=MAP_WIDTH)
+
+
+def _inked(value: float, text: str, limits: tuple[float, float]) -> str:
+    """A cell's number, black or white, whichever stands out more from the cell's colour."""
+    share = (value - limits[0]) / (limits[1] - limits[0])
+    return f'<span style="color:{style.ink_on(style.RATE_SCALE, share)}">{format(value, text)}</span>'
 
 
 def _square(matrix: Array, largest: int) -> Array:

@@ -68,8 +68,11 @@ def rgb_overlay(picture: Array, rgb: Array, foreground: Array, alpha: float = 0.
     return _blend(picture, colors, alpha)
 
 
-def sheet(pictures: Sequence[Sequence[Array]], columns: Sequence[str], rows: Sequence[str], side: int = 320) -> Array:
-    """Pictures in rows and columns with their names, on white: uint8 (H,W,3).
+def sheet(
+    pictures: Sequence[Sequence[Array]], columns: Sequence[str], rows: Sequence[str], side: int = 320,
+    dark: bool = False,
+) -> Array:  # fmt: skip
+    """Pictures in rows and columns with their names: uint8 (H,W,3), black on white; dark: (H,W,4), white on clear.
 
     pictures: a list for each row, each picture (h,w,3), resized to a longer side of `side` pixels. columns, rows: a
     name for each; one that is too long for its column is cut. Raises ValueError if the counts differ.
@@ -81,13 +84,14 @@ def sheet(pictures: Sequence[Sequence[Array]], columns: Sequence[str], rows: Seq
     heights = [max(tile.height for tile in row) for row in tiles]
     left, line, step = SHEET_GAP + 8 * SHEET_TEXT, 2 * SHEET_TEXT, side + SHEET_GAP
     size = (left + step * len(columns), line + sum(heights) + SHEET_GAP * len(rows))
-    page = Image.new("RGB", size, "white")
+    ink = "white" if dark else "black"
+    page = Image.new("RGBA", size, (255, 255, 255, 0)) if dark else Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(page)
     for i, name in enumerate(columns):
-        draw.text((left + i * step, SHEET_TEXT // 2), _cut(name, font, side), "black", font)
+        draw.text((left + i * step + side / 2, line / 2), _cut(name, font, side), ink, font, anchor="mm")
     top = line
     for name, row, height in zip(rows, tiles, heights, strict=True):
-        draw.text((SHEET_GAP, top), _cut(name, font, left - 2 * SHEET_GAP), "black", font)
+        draw.text((SHEET_GAP, top + height / 2), _cut(name, font, left - 2 * SHEET_GAP), ink, font, anchor="lm")
         for i, tile in enumerate(row):
             page.paste(tile, (left + i * step, top))
         top += height + SHEET_GAP
@@ -111,7 +115,7 @@ def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: f
 
 
 def png_bytes(picture: Array) -> bytes:
-    """The picture as a PNG file."""
+    """The picture as a PNG file; (H,W,4) is clear where its last channel is 0."""
     return _encoded(picture, "PNG")
 
 
@@ -152,5 +156,5 @@ def _same_size(picture: Array, plane: Array) -> None:
 
 def _encoded(picture: Array, form: str, **options: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture_of(picture)).save(buffer, form, **options)
+    Image.fromarray(picture_of(picture, clear=form == "PNG")).save(buffer, form, **options)
     return buffer.getvalue()

@@ -219,6 +219,14 @@ def lookup(scale: Scale) -> Array:
     return np.stack([np.interp(at, stops, channel) for channel in channels.T], axis=1).round().astype(np.uint8)
 
 
+def ink_on(scale: Scale, share: float) -> str:
+    """Black or white: what has the higher contrast (WCAG 2) with a scale's colour. share: its place, clipped to 0…1."""
+    channels = lookup(scale)[round(255 * min(max(share, 0.0), 1.0))] / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return "#000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#fff"
+
+
 def _channels(color: str) -> tuple[int, int, int]:
     if color.startswith("rgb("):
         red, green, blue = (int(part) for part in color[4:-1].split(","))

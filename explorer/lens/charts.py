@@ -113,12 +113,15 @@ def shots_panel(
 
 def film_panel(
     title: str, label: str, lines: Sequence[tuple[str, str, str, Array]], places: Sequence[str], across: str,
-    explanation: str = "",
+    turn: tuple[int, str] | None = None,
 ) -> Panel:  # fmt: skip
     """Quantities at every shot of a film; the shot in view is marked, and a click goes to one.
 
-    lines: name, colour, "none" or a pattern of dashes, values (shots,). places: what each shot is called on the axis.
+    lines: name, colour, "none" or a pattern of dashes, values (shots,). Dashed ones are controls of the line of their
+    colour and share an entry of the legend. places: what each shot is called on the axis.
+    turn: the shot (from 0) before which something else changed, and what, for a line with that word.
     """
     series = [_series(name, values, color, dash) for name, color, dash, values in lines]
-    panel = _chart_panel("curve", title, label, series, (across, across), explanation)
-    return replace(panel, chart={**(panel.chart or {}), "along": "shot", "places": list(places)})
+    panel = _chart_panel("curve", title, label, series, (across, across), "")
+    chart = {**(panel.chart or {}), "along": "shot", "places": list(places), "dashed": style.CONTROL_NAME}
+    return replace(panel, chart=chart | ({"turn": {"before": turn[0], "name": turn[1]}} if turn else {}))

@@ -14,10 +14,10 @@ class Panel:
     """One picture of the lens. kind: how it is drawn (web/panels.js). source: the segmentation it shows, if any.
 
     title: above it. explanation: below it, before what the browser adds (layer, heads, patch).
-    view, layer: what it shows, where that is not the lens's own view or layer. like: the view whose attention sets the
-    ends of the scale, so that two panels can be compared. chart: see charts.py. scale, unit: of a map of numbers.
-    versus: the view that a panel of kind "versus" lays beside its own, each drawn as the kind `over` would be; names:
-    what the two are called.
+    view, layer: what it shows, where that is not the lens's own view or layer. like: the views whose numbers together
+    set the ends of the scale, so that panels can be compared; none = its own. chart: see charts.py.
+    scale, unit: of a map of numbers. versus: the view that a panel of kind "versus" lays beside its own, each drawn as
+    the kind `over` would be; names: what the two are called.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class Panel:
     explanation: str = ""
     view: str = ""
     layer: int = 0
-    like: str = ""
+    like: tuple[str, ...] = ()
     chart: Mapping[str, Any] | None = None
     scale: str = "heat"
     unit: str = ""

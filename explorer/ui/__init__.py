@@ -20,7 +20,7 @@ from explorer.ui.common import (
     title,
     top_line,
 )
-from explorer.ui.compare import compare_lens, layers_go, prediction_table, shown_rows
+from explorer.ui.compare import compare_lens, compared_look, layers_go, prediction_table, shown_rows
 from explorer.ui.compared import chosen_sides
 from explorer.ui.difference import difference_figures, difference_lens, difference_table
 from explorer.ui.embedding_map import row_map
@@ -137,6 +137,7 @@ __all__ = [
     "code_number",
     "code_search",
     "compare_lens",
+    "compared_look",
     "counted_rows",
     "current_text",
     "current_view",

@@ -14,21 +14,22 @@ import streamlit as st
 from PIL import Image
 
 from explorer import summary
-from explorer.compare import SCALES
+from explorer.compare import SCALES, notes
 from explorer.errors import ExplorerError
 from explorer.inputs.decode import read_photo
 from explorer.inputs.gallery import gallery
 from explorer.ui import caches, sidebar
 from explorer.ui.batch_job import PHOTO_KEYS, BatchJob, Plan, start_batch
-from explorer.ui.common import download, show_problem
+from explorer.ui.common import download, layer_slider, plain, show_problem
 from explorer.ui.compared import DRAWN, Side
-from explorer.ui.lens import last_choice
 from explorer.ui.remembered import remembered, set_next
 from explorer.ui.sidebar import UPLOADS, Photo
 
 JOB = "batch_job"
 """Session state: the running or ended batch."""
 SETS = {"gallery": "The gallery", "uploads": "Your uploads"}
+HEADS = {"kl_nats": "KL (nats)", "attention_js_bits": "attention JS (bits)", "mask_iou": "objects IoU", "cka": "CKA"}
+"""Short heads of the columns of PHOTO_KEYS."""
 THUMBNAIL = 56
 EVERY_S = 1.0
 """Seconds between two looks at a running batch."""
@@ -45,7 +46,7 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
     if not photos:
         st.info("There are no uploads yet: add photos in the sidebar, under Upload.")
         return
-    layer = last_choice(sides[0].view).layer
+    layer = layer_slider(sides[0].view, "Layer of A")
     key = "|".join(
         [*(side.view.key for side in sides), chosen, *(photo.sha256 for photo in photos), str(layer), str(by_depth)]
     )
@@ -62,6 +63,21 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
     if not job.running and not job.error and len(job.rows) < job.total:
         _cancelled(job, partial(_start, photos, sides, layer, by_depth, key))
     _watch(photos)
+    st.caption(
+        " ".join(
+            [_table_caption(layer), *(plain(one) for s in sides[1:] for one in notes(sides[0].run, s.run, s.letter))]
+        )
+    )
+
+
+def _table_caption(layer: int) -> str:
+    """What the table's columns are, and of which layer."""
+    scales = "; ".join(f"{SCALES[key][0]}: {SCALES[key][1]}" for key in PHOTO_KEYS)
+    return (
+        f"Click a column to sort, and the box before a row to open that photo side by side. Attention, objects and "
+        f"tokens are compared at layer {layer} of A and its counterparts; Rᶜ (nats) and non-zeros are of each model's "
+        f"last layer. {scales}."
+    )
 
 
 def _cancelled(job: BatchJob, start: Callable[..., None]) -> None:
@@ -127,11 +143,6 @@ def _table(rows: list[dict[str, Any]], photos: Sequence[Photo]) -> None:
         shown, hide_index=True, width="stretch", key="batch_table", on_select="rerun", selection_mode="single-row",
         column_config={"": st.column_config.ImageColumn(width=70), **_columns(rows[0])}, row_height=THUMBNAIL,
     )  # fmt: skip
-    st.caption(
-        "Click a column to sort, and the box before a row to open that photo side by side. KL in nats, JS in bits; "
-        f"scales: {'; '.join(f'{SCALES[key][0]} ({SCALES[key][1]})' for key in PHOTO_KEYS)}. R^c (nats) and non-zeros "
-        "are those of the last layer."
-    )
     numbers = [name for name, value in rows[0].items() if isinstance(value, float)]
     means, spreads = (_over(rows, numbers, of) for of in (np.mean, _spread))
     st.dataframe(
@@ -144,14 +155,15 @@ def _table(rows: list[dict[str, Any]], photos: Sequence[Photo]) -> None:
 
 
 def _columns(row: dict[str, Any]) -> dict[str, Any]:
-    """Shares as per cent, other numbers with three digits."""
+    """Heads in words; shares as per cent, other numbers with three digits."""
     number, found = st.column_config.NumberColumn, {}
     for name, value in row.items():
+        said = name.replace("R^c", "Rᶜ (nats)")
+        for key, head in HEADS.items():
+            said = said.replace(key, head)
         if isinstance(value, float):
-            share = name.endswith(("with", "non-zeros"))
-            found[name] = number(
-                name.removesuffix("_nats").removesuffix("_bits"), format="percent" if share else "%.3f"
-            )
+            share = name.endswith(("probability", "non-zeros"))
+            found[name] = number(said, format="percent" if share else "%.1f" if "R^c" in name else "%.3f")
     return found
 
 

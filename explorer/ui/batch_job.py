@@ -84,14 +84,15 @@ def photo_row(photo: Photo, plans: Sequence[Plan], layer: int, by_depth: bool) -
     """One photo: what each of the compared says and how it compresses, and how far each is from the first."""
     row: dict[str, Any] = {"photo": photo.name}
     runs = [_run(photo, plan) for plan in plans]
+    for plan, run in zip(plans, runs, strict=True):
+        (name,), (share,) = top_classes(run.trace, 1)
+        row |= {f"{plan.letter} class": name, f"{plan.letter} probability": float(share)}
     for plan, run in zip(plans[1:], runs[1:], strict=True):
         other = layer_on(layer, runs[0].card.layers, run.card.layers, by_depth)
         values = photo_differences(runs[0], run, layer, other)
         row |= {f"A → {plan.letter} {key}": value for key, value in zip(PHOTO_KEYS, values, strict=True)}
     for plan, run in zip(plans, runs, strict=True):
-        (name,), (share,) = top_classes(run.trace, 1)
         rates, nonzeros = measure_curves(run.trace)
-        row |= {f"{plan.letter} says": name, f"{plan.letter} with": float(share)}
         row |= {f"{plan.letter} R^c": float(rates[-1]), f"{plan.letter} non-zeros": float(nonzeros[-1])}
     return row
 

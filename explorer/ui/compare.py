@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -33,18 +33,28 @@ ROWS = {
 }
 FIRST_ROWS = ("attention", "objects", "curves", "prediction")
 ROW_TEXTS = {
-    "attention": "Move over a picture: all show the attention of the patch at that place of the photo. ↔ lays two "
-    "over each other: swipe with its slider, or let them take turns.",
+    "attention": "Move over a picture: all show the attention of the patch at that place of the photo.",
     "objects": "What MaskCut finds on the projections of each, the first object in orange.",
     "parts": "Three components of each one's foreground, turned onto A's: a colour means the same as far as it can.",
-    "rate": "What Rᶜ would lose without a patch. Each picture has its own scale.",
+    "rate": "What Rᶜ would lose without a patch.",
     "tokens": "A sample: evenly spaced tokens (rows) by the first dimensions (columns). Blue below zero, red above.",
 }
 BY_INDEX, BY_DEPTH = "number", "depth"
 LAYERS_GO = {BY_INDEX: "by number", BY_DEPTH: "by share of the depth"}
+SCALED = ("attention", "rate", "tokens")
+"""Rows whose pictures have a scale."""
 OVER = {"attention": ("attention", ""), "objects": ("objects", "maskcut"), "parts": ("colours", "shared")}
 """What can be laid over each other: name → kind of panel, segmentation."""
-MOST_IN_A_ROW, LEAST_COLUMNS = 4, 3
+LEAST_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the pictures stand beside each other. over: A and each other are laid over each other as well. one_scale: the
+    pictures of a row share the ends of their colours."""
+
+    over: bool = True
+    one_scale: bool = False
 
 
 def shown_rows() -> list[str]:
@@ -69,6 +79,25 @@ def _are_rows(text: str) -> bool:
     return set(str(text).split()) <= set(ROWS)
 
 
+def compared_look(sides: Sequence[Side], rows: Sequence[str]) -> Look:
+    """The two switches of the pictures, where they change something."""
+    look = Look()
+    with st.container(horizontal=True):
+        if len(sides) > 1 and set(rows) & set(OVER):
+            over = _switch("Lay over A (↔)", "over", len(sides) == 2, "A and each other on one photo: swipe, or let "
+                           "them take turns.")  # fmt: skip
+            look = replace(look, over=over)
+        if len(sides) > 1 and set(rows) & set(SCALED):
+            one = _switch("One colour scale", "one_scale", False, "The pictures of a row share the ends of their "
+                          "colours; otherwise each has its own, written below it.")  # fmt: skip
+            look = replace(look, one_scale=one)
+    return look
+
+
+def _switch(label: str, key: str, default: bool, explanation: str) -> bool:
+    return remembered(st.toggle, label, key=key, default=default, valid=(False, True), help=explanation)
+
+
 def layers_go(sides: Sequence[Side]) -> bool:
     """Whether layers go together by their share of the depth; asked only where the depths differ."""
     if len({side.view.card.layers for side in sides}) == 1:
@@ -80,11 +109,11 @@ def layers_go(sides: Sequence[Side]) -> bool:
     return chosen == BY_DEPTH
 
 
-def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool) -> None:
+def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool, look: Look) -> None:
     """Every chosen row with a picture of each side; pointer, layer and heads are shared. The curves are a lens of their
     own below the pictures, which are drawn before the controls have run."""
     first, choice = sides[0].view, lens_choice(sides[0].view)
-    sections = [section for row in rows for section in _sections(row, sides)]
+    sections = [section for row in rows for section in compare_sections(row, sides, look)]
     parts, numbers = "parts" in rows, bool({"rate", "tokens"} & set(rows))
     maps = partial(compare_maps, like=first, by_depth=by_depth, parts=parts, numbers=numbers)
     finish = draw_lens(
@@ -96,7 +125,7 @@ def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool) -> 
     finish()
 
 
-def _sections(row: str, sides: Sequence[Side]) -> list[Section]:
+def compare_sections(row: str, sides: Sequence[Side], look: Look) -> list[Section]:
     """One row of the page: a panel for each side, and beside two sides the one laid over the other."""
     if row == "heads":
         return [Section(title=f"Every head of {side.title}", strip=True, view=view_name(side.view)) for side in sides]
@@ -107,21 +136,23 @@ def _sections(row: str, sides: Sequence[Side]) -> list[Section]:
         "parts": Panel("colours", "", "shared"), "rate": Panel("map", "", "rate", scale="rate", unit="nats"),
         "tokens": Panel("matrix", "", "z_next", scale="signed"),
     }[row]  # fmt: skip
-    panels = [replace(panel, title=side.title, view=view_name(side.view)) for side in sides]
-    over = [_over(row, sides[0], side) for side in sides[1:]] if row in OVER else []
-    if len(sides) <= MOST_IN_A_ROW - len(over):
+    names = [view_name(side.view) for side in sides]
+    like = tuple(names) if look.one_scale else ()
+    panels = [replace(panel, title=side.title, view=name, like=like) for side, name in zip(sides, names, strict=True)]
+    over = [_over(row, sides[0], side, like) for side in sides[1:]] if row in OVER and look.over else []
+    if len(sides) == 2:
         panels, over = [*panels, *over], []
     wide, columns = row == "tokens", 0 if row == "tokens" else max(len(panels), LEAST_COLUMNS)
     sections = [Section(panels, ROWS[row], ROW_TEXTS.get(row, ""), wide=wide, columns=columns)]
     return [*sections, Section(over, columns=columns)] if over else sections
 
 
-def _over(row: str, a: Side, b: Side) -> Panel:
+def _over(row: str, a: Side, b: Side, like: tuple[str, ...]) -> Panel:
     """A and another side laid over each other on one photo."""
     kind, source = OVER[row]
     return Panel(
         "versus", f"{a.letter} ↔ {b.letter}", source, view=view_name(a.view), versus=view_name(b.view), over=kind,
-        names=(a.letter, b.letter),
+        names=(a.letter, b.letter), like=like,
     )  # fmt: skip
 
 
@@ -137,9 +168,19 @@ def curves_section(sides: Sequence[Side]) -> Section:
     ):
         lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
         charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
-    others = " and ".join(side.letter for side in sides if side not in alike)
-    note = f"Rᶜ depends on widths and heads, so that of {others} cannot be held against A's; the band is of A's build."
-    return Section(charts, ROWS["curves"], note if others else "", wide=True)
+    return Section(charts, ROWS["curves"], _curves_note(sides, alike), wide=True)
+
+
+def _curves_note(sides: Sequence[Side], alike: Sequence[Side]) -> str:
+    """What cannot be held against each other in the curves."""
+    said, others = [], " and ".join(side.letter for side in sides if side not in alike)
+    if others:
+        said.append(
+            f"Rᶜ depends on widths and heads, so that of {others} cannot be held against A's; the band is of A's build."
+        )
+    if dense := " and ".join(side.letter for side in sides if not side.view.card.has_ista):
+        said.append(f"Nothing in {dense} sets an entry to zero: there is no ISTA step, so all are non-zero.")
+    return " ".join(said)
 
 
 def _build(side: Side) -> tuple[str, int, int, int]:
@@ -184,6 +225,9 @@ def prediction_table(sides: Sequence[Side]) -> None:
     ]
     column = partial(st.column_config.ProgressColumn, min_value=0.0, max_value=1.0, format="percent")
     st.dataframe(
-        rows, hide_index=True, width="stretch", key="compared_classes",
+        rows, hide_index=True, width="stretch", height="content", key="compared_classes",
         column_config={side.title: column() for side in sides},
     )  # fmt: skip
+    if any(name not in one for one in chances for name in top):
+        known = ", ".join(f"{side.letter} {len(one)}" for side, one in zip(sides, chances, strict=True))
+        st.caption(f"An empty cell: the model does not know the class. Classes: {known}.")

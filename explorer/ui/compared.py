@@ -22,7 +22,7 @@ from explorer.ui.view import View, make_view, model_and_photo
 LETTERS = "ABCD"
 COLORS = (HEAD_COLORS[0], HEAD_COLORS[9], HEAD_COLORS[7], HEAD_COLORS[2])
 TRAINED, TURNED, DRAWN = "trained", "turned", "init"
-WEIGHTS = {TRAINED: "as trained", TURNED: "with the knobs as turned", DRAWN: "random init"}
+WEIGHTS = {TRAINED: "of the file", TURNED: "with the knobs as turned", DRAWN: "random init"}
 """What runs: the file as it is, under the app's turned knobs, or with its weights drawn anew."""
 EMPTY = ""
 
@@ -51,8 +51,8 @@ class Compared:
 
     @property
     def name(self) -> str:
-        """What the pages call it: the model, and what is not as in its file."""
-        parts = [self.view.card.name]
+        """What the pages call it: the model with its epoch, and what is not as in its file."""
+        parts = [self.view.card.name if self.slot.weights == DRAWN else name_and_epoch(self.view.card)]
         if self.slot.weights == DRAWN:
             parts.append(WEIGHTS[DRAWN])
         if self.view.turned:
@@ -120,7 +120,7 @@ def _slots(first: ModelCard) -> list[Slot]:
     """A as the sidebar has it; the others from their boxes."""
     cards = {card.name: card for card in caches.cards("image")}
     turned = TURNED if knobs_now(first) != Knobs() else TRAINED
-    _presets(first, cards)
+    offers = st.container(horizontal=True, vertical_alignment="center")
     partner, drawn = first_partner(first, list(cards.values()))
     found = [Slot(LETTERS[0], first, turned)]
     for place, letter in zip(st.columns(len(LETTERS) - 1), LETTERS[1:], strict=True):
@@ -128,6 +128,8 @@ def _slots(first: ModelCard) -> list[Slot]:
             default = partner if letter == LETTERS[1] else EMPTY
             slot = _slot(letter, cards, default, DRAWN if drawn and letter == LETTERS[1] else TRAINED)
         found += [slot] if slot else []
+    with offers:
+        _presets(first, cards, [(slot.card.name, slot.weights, slot.stride or 0) for slot in found[1:]])
     return found
 
 
@@ -136,20 +138,22 @@ def _slot(letter: str, cards: dict[str, ModelCard], partner: str, weights: str) 
     key, names = letter.lower(), [EMPTY, *cards]
     name = remembered(
         st.selectbox, f"**{letter}**", names, key=key, default=partner, valid=names,
-        format_func=lambda one: one or "nothing more",
+        format_func=lambda one: name_and_epoch(cards[one]) if one else "nothing more",
     )  # fmt: skip
     if name == EMPTY:
+        for setting in (f"{key}_runs", f"{key}_stride"):
+            st.query_params.pop(setting, None)
         return None
     card = cards[name]
     left, right = st.columns(2)
     how = remembered(
         left.selectbox, f"Weights of {letter}", list(WEIGHTS), key=f"{key}_runs", default=weights, valid=list(WEIGHTS),
-        format_func=WEIGHTS.__getitem__, label_visibility="collapsed",
+        format_func=WEIGHTS.__getitem__,
     )  # fmt: skip
     strides = [0, *sidebar.strides_of(card)]
     stride = remembered(
-        right.selectbox, f"Stride of {letter}", strides, key=f"{key}_stride", default=0, valid=strides,
-        format_func=lambda one: f"stride {one}" if one else "stride as A", label_visibility="collapsed",
+        right.selectbox, f"Stride of {letter} (pixels)", strides, key=f"{key}_stride", default=0, valid=strides,
+        format_func=lambda one: str(one) if one else "same as A",
     )  # fmt: skip
     return Slot(letter, card, how, stride or None)
 
@@ -165,6 +169,14 @@ def epoch_of(card: ModelCard) -> float | None:
     """Passes over the training data, where the card says so."""
     epoch = card.provenance.get("epoch")
     return float(epoch) if isinstance(epoch, (int, float)) and not isinstance(epoch, bool) else None
+
+
+def name_and_epoch(card: ModelCard) -> str:
+    """A model's name with where in its training it stands, if the card says so."""
+    epoch = epoch_of(card)
+    if epoch is None:
+        return card.name
+    return f"{card.name}, epoch {epoch:.3g}"
 
 
 def first_partner(card: ModelCard, cards: Sequence[ModelCard]) -> tuple[str, bool]:
@@ -183,8 +195,8 @@ def twins_of(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
     return list(last.values())
 
 
-def _presets(card: ModelCard, cards: dict[str, ModelCard]) -> None:
-    """Buttons that fill the boxes with what one would look at first."""
+def _presets(card: ModelCard, cards: dict[str, ModelCard], chosen: list[tuple[str, str, int]]) -> None:
+    """Buttons that fill the boxes with what one would look at first; the one that the boxes show stands out."""
     others = list(cards.values())
     run = [one for one in run_of(card, others) if one.name != card.name]
     spread = [run[round(i * (len(run) - 1) / 2)] for i in range(3)] if len(run) > 2 else run
@@ -195,10 +207,10 @@ def _presets(card: ModelCard, cards: dict[str, ModelCard]) -> None:
         offers["Other families"] = [(one.name, TRAINED, 0) for one in twins[:3]]
     strides = [stride for stride in sidebar.strides_of(card) if stride != sidebar.choice().stride]
     offers["Other strides"] = [(card.name, TRAINED, stride) for stride in strides[:2]]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Compare **A**, {plain(card.name)} (chosen at the left), with")
-        for label, filled in offers.items():
-            st.button(label, key=f"preset_{label}", on_click=_fill, args=(filled,))
+    st.markdown(f"Compare **A**, {plain(name_and_epoch(card))} (chosen at the left), with")
+    for label, filled in offers.items():
+        look = "primary" if filled == chosen else "secondary"
+        st.button(label, key=f"preset_{label}", type=look, on_click=_fill, args=(filled,))
 
 
 def _plain(partner: tuple[str, bool]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from explorer.compare import (
     cka,
     differences,
     notes,
+    number_text,
     weight_changes,
 )
 from explorer.lens import PANELS, LensLook, Panel, Section
@@ -38,8 +39,21 @@ TABLE_CAPTION = (
     "and atoms of random directions after the same matching. Heads and dictionaries are compared as directions of the "
     "residual stream, so only models of one run share coordinates for sure."
 )
+VALUE_WIDTH = 150
+"""Pixels of a column of differences: a number with its note."""
 _LAYER = re.compile(r"(?:layers|blocks|transformer\.h)\.(\d+)\.(.*)")
 """Number and role of a tensor that belongs to a layer, in the official names."""
+ROLES = {
+    "0.norm": "norm 1", "0.fn.qkv": "U", "0.fn.to_out.0": "output", "1.norm": "norm 2", "1.fn.weight": "D",
+    "1.fn.D": "D", "1.fn.D1": "D, read-out",
+    "norm1": "norm 1", "attn.qkv": "query, key, value", "attn.proj": "output", "norm2": "norm 2", "mlp.fc1": "MLP in",
+    "mlp.fc2": "MLP out",
+    "prenorm_1": "norm 1", "attn.c_attn": "U, or query, key, value", "attn.c_proj": "output", "prenorm_2": "norm 2",
+    "ista.weight": "D", "ln_1": "norm 1", "ln_2": "norm 2", "mlp.c_fc": "MLP in", "mlp.c_proj": "MLP out",
+    "mssa.qkv": "U", "mssa.c_proj": "output", "odl.D_enc": "D, in", "odl.D_dec": "D, read-out",
+    "odl.threshold": "threshold",
+}  # fmt: skip
+"""What the official names of a layer's tensors stand for: of CRATE and CRATE-α, ViT, crate-lm and GPT, nanochat."""
 
 
 def difference_lens(sides: Sequence[Side], by_depth: bool) -> tuple[int, tuple[int, ...]]:
@@ -70,13 +84,18 @@ def _attention_maps(
 
 def difference_table(sides: Sequence[Side], layer: int, heads: tuple[int, ...], by_depth: bool) -> None:
     """Every difference from A in a line, with what chance gives and what its scale means."""
-    columns = {side.title: _differences(sides[0], side, layer, heads, by_depth) for side in sides[1:]}
+    alone = len(sides) == 2
+    columns = {
+        f"A → {side.title if alone else side.letter}": _differences(sides[0], side, layer, heads, by_depth)
+        for side in sides[1:]
+    }
     rows = []
-    for i, one in enumerate(columns[sides[1].title]):
-        values = {f"A → {title}": _number(found[i]) for title, found in columns.items()}
-        chance = "" if one.chance is None else f"{one.chance:.3f}"
-        rows.append({"from A to the others": one.name, **values, "by chance": chance, "scale": one.scale})
-    st.dataframe(rows, hide_index=True, width="stretch", key="differences")
+    for i, one in enumerate(next(iter(columns.values()))):
+        values = {name: found[i].text for name, found in columns.items()}
+        said = {"by chance": number_text(one.chance), "scale": one.scale}
+        rows.append({"from A to the others": one.name, **values, **said})
+    widths = dict.fromkeys(columns, st.column_config.TextColumn(width=VALUE_WIDTH))
+    st.dataframe(rows, hide_index=True, width="stretch", height="content", key="differences", column_config=widths)
     st.caption(" ".join([TABLE_CAPTION, *(note for s in sides[1:] for note in notes(sides[0].run, s.run, s.letter))]))
 
 
@@ -87,11 +106,6 @@ def _differences(a: Side, b: Side, layer: int, heads: tuple[int, ...], by_depth:
 def counterpart(a: Compared, b: Compared, layer: int, by_depth: bool) -> int:
     """The layer of B that goes with a layer of A."""
     return layer_on(layer, a.view.card.layers, b.view.card.layers, by_depth)
-
-
-def _number(one: Difference) -> str:
-    """Three digits behind the point, a rank as a whole number, nothing where there is none."""
-    return "" if one.value is None else str(one.value) if isinstance(one.value, int) else f"{one.value:.3f}"
 
 
 def difference_figures(sides: Sequence[Compared], layer: int, by_depth: bool) -> None:
@@ -154,7 +168,7 @@ def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
         figures.Series("matched atoms", numbers, match.matched, b.color),
         figures.Series("by chance", numbers[[0, -1]], np.full(2, chance), figures.CONTROL_COLOR, dash="dash"),
     ]
-    title = f"Dictionaries of layer {layer}: the atoms, matched one to one"
+    title = f"Dictionaries of layer {layer}: atoms matched one to one"
     plot(
         figures.scale_curves(series, label=figures.ATOM_LABEL, across="pair, the most alike first", title=title),
         "atoms",
@@ -164,12 +178,21 @@ def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
     )
 
 
+def _role(name: str) -> str:
+    """What a layer's tensor is, in words; of an unknown one its name."""
+    stem, _, kind = name.rpartition(".")
+    if name in ROLES or stem not in ROLES:
+        return ROLES.get(name, name)
+    said = {"bias": "shift", "weight": "scale"} if "norm" in ROLES[stem] else {"bias": "bias", "weight": ""}
+    return f"{ROLES[stem]} {said.get(kind, kind)}".rstrip()
+
+
 def _weight_figure(a: Compared, b: Compared) -> None:
     changes = weight_changes(a.run, b.run, caches.once)
     roles: dict[str, dict[int, float]] = {}
     for one in changes.tensors:
-        if found := _LAYER.search(one.name):
-            roles.setdefault(found[2], {})[int(found[1]) + 1] = one.relative
+        if (found := _LAYER.search(one.name)) and np.isfinite(one.relative):
+            roles.setdefault(_role(found[2]), {})[int(found[1]) + 1] = one.relative
     if not roles:
         st.info(f"{a.letter} and {b.letter} have no tensor of the same name and shape in their layers.")
         return
@@ -179,7 +202,10 @@ def _weight_figure(a: Compared, b: Compared) -> None:
     ]
     label = figures.WEIGHT_CHANGE_LABEL
     plot(figures.scale_curves(series, label=label, across="layer", title="Weights, tensor by tensor"), "weight_changes")
-    st.caption("‖B − A‖ / ‖A‖: 0 = the same; √2 ≈ 1.41 on average for independent tensors of one length.")
+    st.caption(
+        f"‖{b.letter} − {a.letter}‖ / ‖{a.letter}‖: 0 = the same; √2 ≈ 1.41 on average for independent tensors of one "
+        f"length. A tensor that is zero in {a.letter} has no relative change and is left out."
+    )
     with st.expander("All tensors"):
         rows = [{"tensor": one.name, "relative change": one.relative, "cosine": one.cosine} for one in changes.tensors]
         st.dataframe(rows, hide_index=True, width="stretch", key="tensors")

@@ -27,6 +27,7 @@ from explorer.ui.view import View, make_view, model_and_photo
 FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
 MULTIPLES = {"attention": "Attention of CLS", "pca": "Parts (PCA-RGB)", "maskcut": "Objects (MaskCut)"}
 TILE_SIDE = 112
+METHODS = {"attention": "attention", "maskcut": "MaskCut"}
 EMERGED = "small boxes"
 """The subset of the emergence suite that is told: where trivial boxes do not pay."""
 
@@ -98,7 +99,9 @@ def _layer_charts(film: Film) -> list[Panel]:
 def _story(film: Film) -> list[Panel]:
     """Quantities against the epoch: on this photo, and from the cards where every epoch was evaluated."""
     own = [view.curves() for view in film.views]
-    panels = []
+    cards, panels = [view.card for view in film.views], []
+    change = class_change(cards)
+    panel = partial(film_panel, places=film.epochs, across="epoch", turn=(change, "other classes") if change else None)
     for i, (title, label) in enumerate(
         (("Rᶜ on this photo", figures.RATE_LABEL), ("Non-zeros on this photo", figures.NONZERO_LABEL))
     ):
@@ -107,25 +110,29 @@ def _story(film: Film) -> list[Panel]:
             ("last layer", color, SOLID, np.array([values[i][-1] for values in own])),
             ("mean of the layers", CONTROL_COLOR, SOLID, np.array([values[i].mean() for values in own])),
         ]
-        panels.append(film_panel(title, label, lines, film.epochs, "epoch"))
-    cards = [view.card for view in film.views]
+        panels.append(panel(title, label, lines))
     if lines := found_lines(cards):
-        panels.append(film_panel("Objects found", figures.CORLOC_LABEL, lines, film.epochs, "epoch"))
+        panels.append(panel("Small objects found", figures.CORLOC_LABEL, lines))
     if (accuracy := _evaluated(cards, "accuracy", "top-1")) is not None:
         lines = [("top-1", HEAD_COLORS[0], SOLID, accuracy)]
-        panels.append(film_panel("Accuracy", figures.ACCURACY_LABEL, lines, film.epochs, "epoch"))
+        panels.append(panel("Accuracy", figures.ACCURACY_LABEL, lines))
     return panels
+
+
+def class_change(cards: Sequence[ModelCard]) -> int | None:
+    """The first checkpoint of a run that was trained on other classes than the one before it, if there is one."""
+    return next((i for i in range(1, len(cards)) if cards[i].classes != cards[i - 1].classes), None)
 
 
 def found_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str, str, Array]]:
     """CorLoc of small boxes by attention and MaskCut, and dashed what the control reaches."""
     found = []
     for color, method in ((HEAD_COLORS[9], "attention"), (HEAD_COLORS[7], "maskcut")):
+        shown = METHODS[method]
         for who, dash in ((MODEL, SOLID), (CONTROL, DASHED)):
             values = _evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
             if values is not None:
-                name = method if who == MODEL else "its control"
-                found.append((name, color, dash, values))
+                found.append((shown if who == MODEL else f"{shown}, control", color, dash, values))
     return found
 
 
@@ -146,10 +153,13 @@ def _evaluated(
 
 def _story_text(film: Film) -> str:
     """What the curves over the epochs were measured on."""
-    classes = [len(view.card.classes) for view in film.views]
-    said = "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced."
-    if len(set(classes)) > 1:
-        change = next(i for i in range(1, len(classes)) if classes[i] != classes[i - 1])
+    cards = [view.card for view in film.views]
+    classes = [len(card.classes) for card in cards]
+    said = (
+        "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced. CorLoc: on how large a "
+        "share of the photos the box around what was found and the true one have an IoU of at least ½."
+    )
+    if change := class_change(cards):
         between = " and ".join(film.epochs[change - 1 : change + 1])
         said += (
             f" Between epochs {between} the training went over to other classes ({classes[0]} → {classes[-1]}), so a "
@@ -167,17 +177,17 @@ def film_sheet(film: Film) -> None:
     )  # fmt: skip
     key = "|".join(view.key for view in film.views)
     with st.spinner("Drawing every layer of every epoch…", show_time=True):
-        page = caches.once(key, _sheet, film, kind=kind)
+        page = caches.once(key, _sheet, film, kind=kind, dark=st.context.theme.type == "dark")
     st.image(page, width="stretch")
     name = f"{film.views[-1].file_stem}_{kind}_by_epoch.png"
-    download("This picture (PNG)", lambda: page, name)
+    download("This picture (PNG, on white)", lambda: caches.once(key, _sheet, film, kind=kind, dark=False), name)
 
 
-def _sheet(film: Film, kind: str) -> bytes:
+def _sheet(film: Film, kind: str, dark: bool) -> bytes:
     layers = range(1, film.views[-1].card.layers + 1)
     rows = [[_tile(view, layer, kind) for layer in layers] for view in film.views]
     names = [f"epoch {epoch}" for epoch in film.epochs]
-    return figures.png_bytes(figures.sheet(rows, [f"layer {layer}" for layer in layers], names, TILE_SIDE))
+    return figures.png_bytes(figures.sheet(rows, [f"layer {layer}" for layer in layers], names, TILE_SIDE, dark))
 
 
 def _tile(view: View, layer: int, kind: str) -> Array:

@@ -171,13 +171,13 @@ def before_and_after(view: View) -> Callable[[], None]:
     names = (("attention", "Attention"), ("objects", "Objects"))
     panels = [PANELS["photo"], *(PANELS[name] for name, _ in names)]
     if view.turned:
-        was, like = view_name(trained), view_name(trained)
+        was = view_name(trained)
         panels = [
             panel
             for name, title in names
             for panel in (
                 replace(PANELS[name], title=f"{title} as trained", view=was),
-                replace(PANELS[name], title=f"{title} now", like=like),
+                replace(PANELS[name], title=f"{title} now", like=(was,)),
             )
         ]
     segment = draw_lens(

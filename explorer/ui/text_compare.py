@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.card import ModelCard
+from explorer.compare import number_text
 from explorer.compare_text import attention_change, foretold_change, text_differences
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_tokens, token_name
@@ -17,7 +18,7 @@ from explorer.trace import Array, Knobs
 from explorer.ui import caches
 from explorer.ui.coloured_text import coloured_text
 from explorer.ui.common import heading, plain
-from explorer.ui.compared import COLORS, DRAWN, TRAINED, TURNED, WEIGHTS, Compared, Slot, first_partner
+from explorer.ui.compared import COLORS, DRAWN, TRAINED, TURNED, WEIGHTS, Compared, Slot, first_partner, name_and_epoch
 from explorer.ui.difference import TABLE_CAPTION, counterpart, difference_figures
 from explorer.ui.remembered import remembered
 from explorer.ui.text_view import TextView, make_text_view
@@ -32,7 +33,10 @@ def text_sides(view: TextView) -> tuple[Compared, Compared]:
     cards = {card.name: card for card in caches.cards("text")}
     partner, drawn = first_partner(view.card, list(cards.values()))
     left, right = st.columns(2)
-    name = remembered(left.selectbox, "B", list(cards), key="text_b", default=partner, valid=list(cards))
+    name = remembered(
+        left.selectbox, "B", list(cards), key="text_b", default=partner, valid=list(cards),
+        format_func=lambda one: name_and_epoch(cards[one]),
+    )  # fmt: skip
     weights = remembered(
         right.selectbox, "Weights of B", list(WEIGHTS), key="text_b_runs", default=DRAWN if drawn else TRAINED,
         valid=list(WEIGHTS), format_func=WEIGHTS.__getitem__,
@@ -74,8 +78,7 @@ def text_comparison(view: TextView, sides: Sequence[Compared], layer: int) -> No
         _tinted(view.pieces, attention, "attention", [f"{value:.3f} bits" for value in attention])
     st.dataframe(
         [
-            {"from A to B": one.name, "value": "" if one.value is None else f"{one.value:.3f}",
-             "by chance": "" if one.chance is None else f"{one.chance:.3f}", "scale": one.scale}
+            {"from A to B": one.name, "value": one.text, "by chance": number_text(one.chance), "scale": one.scale}
             for one in rows
         ],
         hide_index=True, width="stretch", key="text_differences",

@@ -188,3 +188,43 @@ def test_a_click_on_the_story_goes_to_that_shot_and_play_goes_on(film: Page):
     expect(film.get_by_role("img", name="Layers: layer 1: now 4 nats")).to_be_visible()
     expect(film.get_by_role("img", name="Layers: layer 1: now 1 nats")).to_be_visible()
     film.get_by_role("button", name="Pause").click()
+
+
+def test_who_moves_the_slider_stops_the_film(film: Page):
+    film.get_by_role("button", name="Play the film").click()
+    expect(film.get_by_role("button", name="Pause")).to_have_count(1)
+    film.get_by_role("slider", name="Epoch").fill("0")
+    expect(film.get_by_role("button", name="Pause")).to_have_count(0)
+    film.wait_for_timeout(1500)
+    expect(film.get_by_role("img", name="Story: epoch 0: mean 7 nats")).to_be_visible()
+
+
+def test_the_film_rests_at_its_end_before_it_starts_again(film: Page):
+    film.evaluate(
+        """() => {
+            window.seen = [];
+            const known = share;
+            share = (lens) => { seen.push(lens.shot); known(lens); };
+            window.tick = null;
+            window.setInterval = (next) => ((window.tick = next), 1);
+            toggle(made, 'shot');
+            for (let i = 0; i < 5; i++) tick();
+        }"""
+    )
+    assert film.evaluate("seen") == [1, 0, 1]  # two ticks of rest at shot 1, each time
+    film.evaluate("toggle(made, 'shot')")
+
+
+def test_pictures_that_are_like_each_other_share_the_ends_of_their_scale(tab: Page):
+    limits = tab.evaluate(
+        """() => {
+            const of = (view, like) => {
+                const scene = sceneOf(made, { view });
+                return limitsWith(scene.heat, { ...scene, like: like.map((one) => sceneOf(made, { view: one })) }, (one) => one.heat);
+            };
+            return [of('v', []), of('w', []), of('v', ['v', 'w']), of('w', ['v', 'w'])];
+        }"""
+    )
+    (low_v, high_v), (low_w, high_w), *shared = limits
+    assert shared == [[min(low_v, low_w), max(high_v, high_w)]] * 2
+    assert (low_v, high_v) != (low_w, high_w)

@@ -1,5 +1,7 @@
 """Maps of matrices and one curve for each head: values, blocks, scales, sizes and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,7 @@ def test_pairs_of_heads_leave_the_diagonal_empty():
     )
     heat = figure.data[0]
     np.testing.assert_array_equal(heat.z, [[np.nan, 41.6], [41.6, np.nan]])
-    np.testing.assert_array_equal(heat.text, [["", "42"], ["42", ""]])
+    assert [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in heat.text] == [["", "42"], ["42", ""]]
     assert (heat.zmin, heat.zmax) == (0, 90)
     assert "degrees" in heat.hovertemplate
 
@@ -116,6 +118,18 @@ def test_a_reference_line_is_named_in_the_legend():
 def test_what_is_refused(call):
     with pytest.raises(ValueError, match=r"expected|must|NaN|cannot"):
         call()
+
+
+def test_the_numbers_of_a_matrix_stand_out_from_their_cells():
+    """WCAG 2: at least 4.5 : 1 for text, over the whole scale."""
+    for share in np.linspace(0, 1, 256):
+        ink = {"#000": 0.0, "#fff": 1.0}[style.ink_on(style.RATE_SCALE, share)]
+        channels = style.lookup(style.RATE_SCALE)[round(255 * share)] / 255
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        ground = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        assert (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05) >= 4.5
+    assert style.ink_on(style.RATE_SCALE, -1) == "#fff"
+    assert style.ink_on(style.RATE_SCALE, 2) == "#000"
 
 
 def test_a_cross_matrix_takes_two_numbers_of_rows_and_outlines_pairs():

@@ -150,5 +150,12 @@ def test_a_sheet_has_its_pictures_in_rows_and_columns():
     assert [tuple(page[y, x]) for y, x in ((40, 160), (40, 212), (90, 160), (90, 212))] == [
         (255, 0, 0), (0, 0, 255), (0, 0, 255), (255, 0, 0),
     ]  # fmt: skip
+    dark = figures.sheet([[red]], ["A"], ["one"], side=40, dark=True)
+    assert dark[0, 0, 3] == 0
+    assert dark[..., 3].max() == 255
+    assert Image.open(io.BytesIO(figures.png_bytes(dark))).mode == "RGBA"
+    with pytest.raises(ValueError, match="uint8"):
+        figures.jpeg_bytes(dark)
+    assert dark.shape[:2] == figures.sheet([[red]], ["A"], ["one"], side=40).shape[:2]
     with pytest.raises(ValueError, match="do not fit"):
         figures.sheet([[red]], ["A", "B"], ["one"])

@@ -18,9 +18,10 @@ from explorer.inputs.image import prepare_photo
 from explorer.trace import Knobs
 from explorer.ui import batch, sidebar
 from explorer.ui.batch_job import PHOTO_KEYS, BatchJob, Plan, photo_row, start_batch
-from explorer.ui.compare import curves_section
-from explorer.ui.compared import epoch_of, first_partner, nearest_stride, run_of, twins_of
-from explorer.ui.film import Film, found_lines
+from explorer.ui.compare import Look, compare_sections, curves_section
+from explorer.ui.compared import epoch_of, first_partner, name_and_epoch, nearest_stride, run_of, twins_of
+from explorer.ui.film import Film, class_change, found_lines
+from explorer.ui.lens import view_name
 
 
 def table(tested) -> dict[str, dict[str, str]]:
@@ -66,7 +67,7 @@ def test_the_control_differs_as_the_measures_say(app, cards):
 def test_a_vit_has_no_dictionary_to_compare(app):
     rows = table(app("compare", model="crate", b="vit", comparison="numbers"))
     (column,) = [name for name in next(iter(rows.values())) if name.startswith("A → ")]
-    assert rows["dictionary: |cos| of matched atoms"][column] == ""
+    assert rows["dictionary: |cos| of matched atoms"][column] == "–"
 
 
 def test_alone_there_is_nothing_to_tell_apart(app):
@@ -177,7 +178,7 @@ def test_a_run_is_a_film_with_what_its_cards_say(app, cards, monkeypatch, tmp_pa
     assert film.epochs == ["0", "3.5", "9"]
     lines = found_lines([view.card for view in film.views])
     assert [(name, values.tolist()) for name, _, _, values in lines] == [
-        ("attention", [0.1, 0.3, 0.5]), ("its control", [0.05] * 3),
+        ("attention", [0.1, 0.3, 0.5]), ("attention, control", [0.05] * 3),
     ]  # fmt: skip
     alone = zoo.find_model("alone")
     assert found_lines([view.card for view in film.views] + [alone]) == []  # one that was not evaluated: no line
@@ -243,6 +244,70 @@ def test_a_batch_belongs_to_the_way_in_which_layers_go_together(app, monkeypatch
     assert len(set(keys)) == 2
 
 
+def test_a_batch_is_measured_at_the_layer_of_its_slider(app, cards, monkeypatch):
+    monkeypatch.setattr(batch, "gallery", lambda: gallery()[:1])
+    tested = app("compare", model="crate", b="crate", b_runs="init", comparison="photos")
+    tested.slider(key="layer").set_value(1).run()
+    tested.button(key="batch_start").click().run()
+    (row,) = ended(tested.session_state["batch_job"]).rows
+    card = cards["crate"]
+    prepared = prepare_photo(sidebar.sample(gallery()[0].name).data, card.preprocessing, card.patch)
+    a, b = (compare.run(card, prepared, Knobs(stride=card.patch // 2), drawn) for drawn in (False, True))
+    expected = {one.key: one.value for one in compare.differences(a, b, 1, 1)}
+    assert row["A → B cka"] == pytest.approx(expected["cka"])
+    tested.run()
+    assert any("compared at layer 1 of A" in caption.value for caption in tested.caption)
+
+
+def test_other_classes_are_said_where_the_numbers_are(cards):
+    card = cards["crate"]
+    prepared = prepare_photo(sidebar.sample("kangaroo").data, card.preprocessing, card.patch)
+    a = compare.run(card, prepared, Knobs())
+    names = [card.class_name(i) for i in range(a.trace.logits.shape[1])]
+    first = names[int(a.trace.logits[0].argmax())]
+    lacks = tuple("something else" if name == first else name for name in names)
+    b = dataclasses.replace(a, card=dataclasses.replace(card, classes=lacks))
+    kl, rank, *_ = compare.differences(a, b, 1, 1)
+    assert (kl.value, kl.text) == (pytest.approx(0), f"0.000 ({len(names) - 1} classes)")
+    assert (rank.value, rank.text) == (None, f"– (no class {first})")
+    assert compare.differences(a, a, 1, 1)[1].text == "1"
+
+
+def test_a_name_says_where_in_the_training_a_model_stands(cards):
+    def named(**provenance) -> str:
+        return name_and_epoch(dataclasses.replace(cards["crate"], provenance=provenance))
+
+    assert named() == "crate"
+    assert named(epoch=0) == "crate, epoch 0"
+    assert named(epoch=15.026) == "crate, epoch 15"
+
+
+def test_a_film_knows_where_its_classes_change(cards):
+    card = cards["crate"]
+    other = dataclasses.replace(card, classes=("something else",))
+    assert class_change([card, card, other]) == 2
+    assert class_change([card, card]) is None
+
+
+def test_an_emptied_box_leaves_nothing_in_the_address(app):
+    tested = app("compare", model="crate", b="vit", b_stride=4, b_runs="init")
+    assert tested.query_params["b_stride"] == "4"
+    tested.selectbox(key="b").set_value("").run()
+    assert not {"b_stride", "b_runs"} & set(tested.query_params)
+
+
+@pytest.mark.parametrize("one_scale", [True, False])
+def test_one_colour_scale_is_of_all_the_pictures_of_a_row(one_scale):
+    sides = [SimpleNamespace(letter=one, title=one, view=SimpleNamespace(key=one)) for one in "AB"]
+    look = Look(over=True, one_scale=one_scale)
+    (section,) = compare_sections("attention", sides, look)  # pyright: ignore[reportArgumentType]
+    names = tuple(view_name(side.view) for side in sides)  # pyright: ignore[reportArgumentType]
+    assert [panel.like for panel in section.panels] == [names if one_scale else ()] * 3
+    assert [panel.kind for panel in section.panels] == ["attention", "attention", "versus"]
+    (alone,) = compare_sections("attention", sides, Look(over=False))  # pyright: ignore[reportArgumentType]
+    assert len(alone.panels) == 2
+
+
 def test_a_row_of_a_photo_is_what_compare_says(cards):
     card = cards["crate"]
     photo = sidebar.sample("kangaroo")
@@ -273,7 +338,7 @@ def test_a_batch_stops_where_it_is_cancelled(cards):
 
 def test_the_band_is_of_networks_built_as_a_is():
     def side(letter: str, family: str, curve: list[float], control: list[float]):
-        card = SimpleNamespace(family=family, layers=2, dim=8, heads=2)
+        card = SimpleNamespace(family=family, layers=2, dim=8, heads=2, has_ista=family != "vit")
         pairs = {False: curve, True: control}
         view = SimpleNamespace(card=card, curves=lambda control=False: (np.array(pairs[control]),) * 2)
         return SimpleNamespace(letter=letter, color="#000000", view=view)
@@ -284,4 +349,5 @@ def test_the_band_is_of_networks_built_as_a_is():
     band = section.panels[0].chart["band"]
     assert (band["low"], band["high"]) == ([4, 4], [5, 5])
     assert "that of B cannot be held against A's" in section.explanation
+    assert "Nothing in B sets an entry to zero" in section.explanation
     assert curves_section(sides[::2]).explanation == ""  # pyright: ignore[reportArgumentType]

@@ -22,7 +22,10 @@ function buildToolbar(lens) {
   const { layers, headCount } = lens.data;
   const slider = element("input", {
     type: "range", min: 1, max: layers, "aria-label": lens.data.layerLabel, title: "Layers count from 1. Keys: [ and ]",
-    oninput: () => choose(lens, { layer: Number(slider.value) }),
+    oninput: () => {
+      pause(lens, "layer");
+      choose(lens, { layer: Number(slider.value) });
+    },
   });
   const play = playButton(lens, "layer", "Play through the layers");
   const shown = element("output", { class: "value" });
@@ -49,7 +52,10 @@ function filmControl(lens) {
   const { shots, filmLabel } = lens.data;
   const slider = element("input", {
     type: "range", min: 0, max: shots.length - 1, "aria-label": filmLabel, title: "Keys: , and .",
-    oninput: () => choose(lens, { shot: Number(slider.value) }),
+    oninput: () => {
+      pause(lens, "shot");
+      choose(lens, { shot: Number(slider.value) });
+    },
   });
   const shown = element("output", { class: "value" });
   const play = playButton(lens, "shot", "Play the film");
@@ -102,7 +108,11 @@ function buildChart(lens, panel) {
   };
   svg.onpointermove = (event) => read(position(event));
   svg.onpointerleave = svg.onpointercancel = () => read(null);
-  const go = panel.chart.along === "shot" ? (at) => choose(lens, { shot: at }) : (at) => choose(lens, { layer: at + 1 });
+  const along = panel.chart.along === "shot" ? "shot" : "layer";
+  const go = (at) => {
+    pause(lens, along);
+    choose(lens, along === "shot" ? { shot: at } : { layer: at + 1 });
+  };
   const pick = { curve: go, bars: (at) => pickHead(lens, at + 1) }[panel.chart.kind];
   svg.onclick = pick && ((event) => pick(position(event)));
   svg.classList.toggle("picks", !!pick);

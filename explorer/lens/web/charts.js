@@ -58,6 +58,7 @@ function drawChart(svg, chart, { layer, width, accent, at }) {
     const line = { x1: x(chart.mark), x2: x(chart.mark), y1: top, y2: height - bottom, stroke: accent, "stroke-width": 1.5, "stroke-dasharray": "2 3" };
     parts.push(svgElement("line", line));
   }
+  if (chart.turn) parts.push(...turnOf(chart.turn, x(chart.turn.before - 0.5), width));
   if (chart.band) parts.push(bandOf(chart.band, x, y));
   for (const series of chart.series) parts.push(...(chart.kind === "bars" && series.colors ? barsOf : lineOf)(series, chart, { x, y, count, width, at }));
   svg.replaceChildren(...parts);
@@ -91,6 +92,15 @@ function axisTitles(chart, width) {
   ];
 }
 
+/** A line where the film itself changes, with a word beside it. */
+function turnOf({ name }, x, width) {
+  const late = x > width - 8 * name.length;
+  return [
+    svgElement("line", { x1: x, x2: x, y1: CHART.top, y2: CHART.height - CHART.bottom, stroke: "currentColor", opacity: 0.5 }),
+    svgElement("text", { ...QUIET, x: x + (late ? -5 : 5), y: CHART.height - CHART.bottom - 6, "text-anchor": late ? "end" : "start" }, name),
+  ];
+}
+
 /** The area between two curves. */
 function bandOf({ low, high, color }, x, y) {
   const point = (value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`;
@@ -100,7 +110,10 @@ function bandOf({ low, high, color }, x, y) {
 
 function legend(chart, width) {
   let at = CHART.left;
-  const named = chart.series.filter((series) => !series.colors);
+  const together = (series) => chart.dashed && series.dash !== "none";
+  const named = chart.series.filter((series) => !series.colors && !together(series));
+  const dashed = chart.series.find(together);
+  if (dashed) named.push({ name: chart.dashed, color: "currentColor", dash: dashed.dash });
   return [...named, ...(chart.band ? [{ ...chart.band, dash: "none" }] : [])].flatMap((series) => {
     const start = at;
     at += 40 + 6.6 * series.name.length;

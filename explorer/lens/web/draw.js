@@ -20,7 +20,8 @@ function draw(lens) {
       if (!scenes.has(name)) scenes.set(name, sceneOf(lens, { view, layer: panel.layer }));
       return scenes.get(name);
     };
-    const [like, other] = [panel.like && scene(panel.like).heat, panel.versus && scene(panel.versus)];
+    const like = (panel.like ?? []).map(scene);
+    const other = panel.versus && { ...scene(panel.versus), like };
     drawPanel(lens, panel, { ...scene(panel.view), like, other });
   }
   const ready = !lens.data.attention || !missing(lens).length;

@@ -4,6 +4,7 @@
 
 const SEND_PAUSE_MS = 150; // a held key asks for one rerun at its end, not for one at every step
 const PLAY_MS = 700;
+const LAST_RESTS = 2; // steps for which a film stays at its end
 const DIGITS_MS = 700; // two digits within this time are one number
 
 function createLens(root) {
@@ -106,17 +107,28 @@ function ask(lens) {
   report(lens);
 }
 
-/** Play what counts up, "layer" or "shot", from one to the next and round again; or stop it. */
+/** Play what counts up, "layer" or "shot", from one to the next and, after a rest at the last, round again; or stop. */
 function toggle(lens, what) {
-  const playing = (lens.playing ??= {});
-  if (playing[what]) {
-    clearInterval(playing[what]);
-    delete playing[what];
+  if (lens.playing?.[what]) {
+    pause(lens, what);
     return choose(lens, {});
   }
-  const next = () => choose(lens, what === "layer" ? { layer: (lens.layer % lens.data.layers) + 1 } : { shot: (lens.shot + 1) % lens.data.shots.length });
-  playing[what] = setInterval(next, PLAY_MS);
+  let rested = LAST_RESTS; // a start at the last goes round at once
+  const next = () => {
+    const [at, last] = what === "layer" ? [lens.layer - 1, lens.data.layers - 1] : [lens.shot, lens.data.shots.length - 1];
+    if (at === last && rested < LAST_RESTS) return void rested++;
+    rested = 0;
+    const then = at === last ? 0 : at + 1;
+    choose(lens, what === "layer" ? { layer: then + 1 } : { shot: then });
+  };
+  (lens.playing ??= {})[what] = setInterval(next, PLAY_MS);
   next();
+}
+
+/** Stop playing: who moves the slider wants to look. */
+function pause(lens, what) {
+  clearInterval(lens.playing?.[what]);
+  delete lens.playing?.[what];
 }
 
 /** Two digits in quick succession are one head where there are that many. */

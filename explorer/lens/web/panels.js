@@ -18,7 +18,7 @@ const KINDS = {
 
   attention(context, scene) {
     if (!scene.heat) return waiting(context, scene);
-    const limits = limitsOf(scene.like || scene.heat);
+    const limits = limitsWith(scene.heat, scene, (one) => one.heat);
     layHeat(context, scene.grid, scene.heat, limits, scene.look.heat, scene.alpha);
     outlineTokens(context, scene);
     const caption = `layer ${scene.layer}, ${headsName(scene.heads)}, of ${tokenName(scene.grid, scene.token)}`;
@@ -56,7 +56,7 @@ const KINDS = {
 
   map(context, scene, { labels }, panel) {
     if (!labels) return waiting(context, scene);
-    const limits = endsOf(labels.data, panel);
+    const limits = endsOf(labels.data, panel, scene);
     layHeat(context, scene.grid, labels.data, limits, scene.look[panel.scale], scene.alpha);
     outlineTokens(context, scene);
     const here = scene.token ? `, ${plainNumber(labels.data[scene.token - 1], panel.unit)} in ${tokenName(scene.grid, scene.token)}` : "";
@@ -66,7 +66,7 @@ const KINDS = {
   matrix(context, scene, { labels }, panel) {
     if (!labels) return waiting(context, scene);
     const [rows, cols] = labels.shape;
-    const limits = endsOf(labels.data, panel);
+    const limits = endsOf(labels.data, panel, scene);
     const { width, height } = context.canvas;
     const cells = { rows, cols, patch: 1, stride: 1, width: cols, height: rows };
     context.save();
@@ -83,9 +83,16 @@ const KINDS = {
   },
 };
 
+/** Ends of a scale: of the values that a panel draws, or of all those together that it is like. */
+function limitsWith(values, scene, valuesOf) {
+  const others = (scene.like ?? []).map(valuesOf).filter(Boolean);
+  const ends = (others.length ? others : [values]).map(limitsOf);
+  return [Math.min(...ends.map(([low]) => low)), Math.max(...ends.map(([, high]) => high))];
+}
+
 /** Ends of the scale of a panel's numbers: even around zero for a signed one. */
-function endsOf(values, panel) {
-  const [low, high] = limitsOf(values);
+function endsOf(values, panel, scene) {
+  const [low, high] = limitsWith(values, scene, (one) => segmentsOf(one, panel.source).labels?.data);
   const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
   return panel.scale === "signed" ? [-most, most] : [low, high];
 }
