@@ -245,11 +245,16 @@ def _tensors(run: Run) -> dict[str, Array]:
 
 def notes(a: Run, b: Run, letter: str = "B") -> list[str]:
     """What cannot be compared between the two, and why, in sentences."""
-    said, shared = [], predictions(a, b).shared
-    if not shared:
-        said.append(f"A and {letter} know no class in common, so their predictions cannot be compared.")
-    elif shared < most_classes(a, b):
-        said.append(f"The predictions of A and {letter} are compared on the {shared} classes of both.")
+    said = [] if a.card.reads_text else _class_notes(a, b, letter)
     if a.card.dim != b.card.dim:
         said.append(f"A is {a.card.dim} wide and {letter} {b.card.dim}: their subspaces and atoms share no space.")
     return said
+
+
+def _class_notes(a: Run, b: Run, letter: str) -> list[str]:
+    shared = predictions(a, b).shared
+    if not shared:
+        return [f"A and {letter} know no class in common, so their predictions cannot be compared."]
+    if shared < most_classes(a, b):
+        return [f"The predictions of A and {letter} are compared on the {shared} classes of both."]
+    return []

@@ -7,11 +7,8 @@ from explorer import ui
 PARTS = {
     "tokens": "Token by token",
     "layers": "Layer by layer",
-    "cloud": "As a cloud",
     "knobs": "Turn the knobs",
     "ledger": "The ledger",
-    "weights": "The weights",
-    "compare": "Compare",
 }
 
 ui.title("Text")
@@ -37,12 +34,6 @@ def layers() -> None:
 
 
 @ui.fragment
-def cloud() -> None:
-    """The tokens as points in the subspaces of a layer; a selection reruns only this."""
-    ui.text_cloud(view, ui.layer_slider(view))
-
-
-@ui.fragment
 def knobs() -> None:
     """The knobs beside what they change: while one is turned only this runs, then the page follows."""
     ui.text_knobs(view, ui.layer_slider(view, "Turn the knobs of layer ℓ"))
@@ -59,26 +50,7 @@ def ledger() -> None:
     st.caption(ui.TABLE_CAPTION)
 
 
-def weights() -> None:
-    """The learned directions of a layer, which are the same for every text."""
-    ui.weight_geometry(view, ui.layer_slider(view))
-
-
-def compare() -> None:
-    """Another model on the same text, or this one before training or turned."""
-    sides = ui.text_sides(view)
-    ui.text_comparison(view, sides, ui.layer_slider(view))
-
-
-draw = {
-    "tokens": tokens,
-    "layers": layers,
-    "cloud": cloud,
-    "knobs": knobs,
-    "ledger": ledger,
-    "weights": weights,
-    "compare": compare,
-}
+draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger}
 draw[part]()
 ui.take_away(view)
 ui.glossary()

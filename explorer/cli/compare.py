@@ -117,7 +117,7 @@ def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...],
         find = text_differences if a.card.reads_text else differences
         rows = find(a, b, layer, other, heads)
         values = {one.key: {"value": one.value, "chance": one.chance, "note": one.note} for one in rows}
-        said = [] if a.card.reads_text else notes(a, b, letter)
+        said = notes(a, b, letter)
         pairs.append({"a": _name(a), "b": _name(b), "layer": layer, "layer_of_b": other, "differences": values,
                       "notes": said})  # fmt: skip
     top = {_name(run): _top(run) for run in runs}

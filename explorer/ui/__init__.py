@@ -21,8 +21,14 @@ from explorer.ui.common import (
     top_line,
 )
 from explorer.ui.compare import compare_lens, compared_look, layers_go, prediction_table, shown_rows
-from explorer.ui.compared import chosen_sides
-from explorer.ui.difference import difference_figures, difference_lens, difference_table
+from explorer.ui.compared import Side, chosen_sides
+from explorer.ui.difference import (
+    chosen_pair,
+    difference_figures,
+    difference_lens,
+    difference_table,
+    nothing_to_compare,
+)
 from explorer.ui.embedding_map import row_map
 from explorer.ui.embeddings import counted_rows, language_card, measured_curves, token_code, token_neighbours
 from explorer.ui.evaluation import evaluations
@@ -96,7 +102,7 @@ from explorer.ui.ledger import (
     verdict,
 )
 from explorer.ui.lens import draw_lens, lens_choice
-from explorer.ui.menu import navigation
+from explorer.ui.menu import navigation, reads_text
 from explorer.ui.models import import_form, remove_form, zoo_table
 from explorer.ui.ranking import head_ranking
 from explorer.ui.reader import text_lens
@@ -105,7 +111,8 @@ from explorer.ui.sidebar import draw as draw_sidebar
 from explorer.ui.subspaces import cloud_caption, cloud_note, cloud_settings, cloud_tokens, linked_cloud
 from explorer.ui.take_away import take_away
 from explorer.ui.text_cloud import text_cloud
-from explorer.ui.text_compare import text_comparison, text_sides
+from explorer.ui.text_compare import TextSide, text_differences_of, text_side_by_side, text_sides
+from explorer.ui.text_film import text_film
 from explorer.ui.text_layers import text_knobs, text_layers, token_place
 from explorer.ui.text_view import TextView, current_text
 from explorer.ui.theory import theory_fit
@@ -120,11 +127,14 @@ __all__ = [
     "SPARSITY_CAPTION",
     "TABLE_CAPTION",
     "Film",
+    "Side",
+    "TextSide",
     "TextView",
     "View",
     "before_and_after",
     "bounds_figure",
     "choose_photo",
+    "chosen_pair",
     "chosen_sides",
     "cloud_caption",
     "cloud_layout",
@@ -191,6 +201,7 @@ __all__ = [
     "mask_comparison",
     "measured_curves",
     "navigation",
+    "nothing_to_compare",
     "overshoot_note",
     "own_share_steps",
     "page_follows",
@@ -204,6 +215,7 @@ __all__ = [
     "rate_kind",
     "rate_position",
     "rate_steps",
+    "reads_text",
     "remove_form",
     "row_map",
     "sampling_settings",
@@ -221,10 +233,12 @@ __all__ = [
     "style",
     "take_away",
     "text_cloud",
-    "text_comparison",
+    "text_differences_of",
+    "text_film",
     "text_knobs",
     "text_layers",
     "text_lens",
+    "text_side_by_side",
     "text_sides",
     "theory_fit",
     "threshold_note",

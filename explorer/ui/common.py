@@ -194,3 +194,21 @@ def follow_layer(view: RunView, layer: int) -> None:
     """
     if view.card.layers > 1 and st.session_state.get("layer", layer) != layer:
         st.rerun()
+
+
+def tick(key: str, first: int, last: int, run_every: float | None, toggle: str = "playing") -> None:
+    """Move the setting `key` on by one every `run_every` seconds, from last back to first, while the toggle is on."""
+
+    @st.fragment(run_every=run_every)
+    def step() -> None:
+        """On a timer's run, and only then, move on; the first run belongs to the page."""
+        if run_every is None or not st.session_state.get(toggle):
+            return
+        if not st.session_state.pop("tick_armed", False):
+            st.session_state["tick_armed"] = True
+            return
+        now = st.session_state.get(key, last)
+        st.session_state[key] = now + 1 if now < last else first
+        st.rerun()
+
+    step()

@@ -15,7 +15,7 @@ from explorer.lens import PANELS, LensLook, Panel, Section, runs_panel
 from explorer.trace import layer_on
 from explorer.ui import caches
 from explorer.ui.common import heading
-from explorer.ui.compared import Side
+from explorer.ui.compared import Compared, Side
 from explorer.ui.layers import layer_maps
 from explorer.ui.lens import draw_lens, lens_choice, view_name
 from explorer.ui.remembered import remembered
@@ -159,7 +159,7 @@ def _over(row: str, a: Side, b: Side, like: tuple[str, ...]) -> Panel:
 def curves_section(sides: Sequence[Side]) -> Section:
     """Both published curves of all sides, with the band of the controls of A and of those built alike."""
     own = [side.view.curves() for side in sides]
-    alike = [side for side in sides if _build(side) == _build(sides[0])]
+    alike = same_build(sides)
     controls = [side.view.curves(control=True) for side in alike]
     names = [(side.letter, side.color) for side in sides]
     charts = []
@@ -168,22 +168,27 @@ def curves_section(sides: Sequence[Side]) -> Section:
     ):
         lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
         charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
-    return Section(charts, ROWS["curves"], _curves_note(sides, alike), wide=True)
+    return Section(charts, ROWS["curves"], curves_note(sides, alike), wide=True)
 
 
-def _curves_note(sides: Sequence[Side], alike: Sequence[Side]) -> str:
+def same_build(sides: Sequence[Compared]) -> list[Compared]:
+    """A and those that are built as it is, so that their R^c can be held against each other."""
+    return [side for side in sides if _build(side) == _build(sides[0])]
+
+
+def curves_note(sides: Sequence[Compared], alike: Sequence[Compared]) -> str:
     """What cannot be held against each other in the curves."""
     said, others = [], " and ".join(side.letter for side in sides if side not in alike)
     if others:
         said.append(
-            f"Rᶜ depends on widths and heads, so that of {others} cannot be held against A's; the band is of A's build."
+            f"Rᶜ depends on widths and heads: that of {others} cannot be held against A's. The control is built as A."
         )
     if dense := " and ".join(side.letter for side in sides if not side.view.card.has_ista):
         said.append(f"Nothing in {dense} sets an entry to zero: there is no ISTA step, so all are non-zero.")
     return " ".join(said)
 
 
-def _build(side: Side) -> tuple[str, int, int, int]:
+def _build(side: Compared) -> tuple[str, int, int, int]:
     """What a network's R^c can be compared within."""
     card = side.view.card
     return card.family, card.layers, card.dim, card.heads
@@ -220,14 +225,21 @@ def prediction_table(sides: Sequence[Side]) -> None:
         card, shares = side.view.card, measures.probabilities(side.view.trace.logits[0])
         chances.append({card.class_name(i): float(share) for i, share in enumerate(shares)})
     top = dict.fromkeys(name for one in chances for name in sorted(one, key=one.__getitem__, reverse=True)[:5])
-    rows = [
-        {"class": name, **{side.title: one.get(name) for side, one in zip(sides, chances, strict=True)}} for name in top
-    ]
-    column = partial(st.column_config.ProgressColumn, min_value=0.0, max_value=1.0, format="percent")
-    st.dataframe(
-        rows, hide_index=True, width="stretch", height="content", key="compared_classes",
-        column_config={side.title: column() for side in sides},
-    )  # fmt: skip
+    probability_table(sides, chances, list(top), "class")
     if any(name not in one for one in chances for name in top):
         known = ", ".join(f"{side.letter} {len(one)}" for side, one in zip(sides, chances, strict=True))
         st.caption(f"An empty cell: the model does not know the class. Classes: {known}.")
+
+
+def probability_table(
+    sides: Sequence[Compared], chances: Sequence[dict[str, float]], shown: Sequence[str], what: str
+) -> None:
+    """Probabilities as bars, a column for each side. chances: of every side by name; what: of what the names are."""
+    rows = [
+        {what: name, **{side.title: one.get(name) for side, one in zip(sides, chances, strict=True)}} for name in shown
+    ]
+    column = partial(st.column_config.ProgressColumn, min_value=0.0, max_value=1.0, format="percent")
+    st.dataframe(
+        rows, hide_index=True, width="stretch", height="content", key="compared_shares",
+        column_config={side.title: column() for side in sides},
+    )  # fmt: skip

@@ -83,7 +83,7 @@ class Side(Compared):
 def chosen_sides() -> list[Side]:
     """A and the chosen others, run side by side. Raises ExplorerError for what does not fit."""
     choice, card, photo = model_and_photo()
-    slots = _slots(card)
+    slots = chosen_slots(card)
     framing = shared_framing([slot.card for slot in slots], choice.framing)
     if framing != choice.framing:
         st.caption("These models were trained on other crops of a photo, so all of them are shown the whole one.")
@@ -116,9 +116,9 @@ def nearest_stride(card: ModelCard, stride: int | None) -> int:
     return min(sidebar.strides_of(card), key=lambda own: abs(own - (stride or card.patch)))
 
 
-def _slots(first: ModelCard) -> list[Slot]:
-    """A as the sidebar has it; the others from their boxes."""
-    cards = {card.name: card for card in caches.cards("image")}
+def chosen_slots(first: ModelCard) -> list[Slot]:
+    """A as the sidebar has it; the others, which read what A reads, from their boxes."""
+    cards = {card.name: card for card in caches.cards(first.modality)}
     turned = TURNED if knobs_now(first) != Knobs() else TRAINED
     offers = st.container(horizontal=True, vertical_alignment="center")
     partner, drawn = first_partner(first, list(cards.values()))
@@ -150,6 +150,8 @@ def _slot(letter: str, cards: dict[str, ModelCard], partner: str, weights: str) 
         left.selectbox, f"Weights of {letter}", list(WEIGHTS), key=f"{key}_runs", default=weights, valid=list(WEIGHTS),
         format_func=WEIGHTS.__getitem__,
     )  # fmt: skip
+    if card.reads_text:
+        return Slot(letter, card, how)
     strides = [0, *sidebar.strides_of(card)]
     stride = remembered(
         right.selectbox, f"Stride of {letter} (pixels)", strides, key=f"{key}_stride", default=0, valid=strides,
@@ -187,12 +189,17 @@ def first_partner(card: ModelCard, cards: Sequence[ModelCard]) -> tuple[str, boo
 
 
 def twins_of(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
-    """The last model of every other run with the same classes and another family or width."""
+    """The last model of every other run with the same classes, or tokens, and another family or width."""
     last: dict[object, ModelCard] = {}
     for one in sorted(cards, key=lambda one: epoch_of(one) or 0.0):
-        if one.classes == card.classes and (one.family, one.dim) != (card.family, card.dim):
+        if _says(one) == _says(card) and (one.family, one.dim) != (card.family, card.dim):
             last[one.provenance.get("run") or one.name] = one
     return list(last.values())
+
+
+def _says(card: ModelCard) -> tuple[object, ...]:
+    """What a model chooses between: classes, or tokens."""
+    return card.classes, card.tokenizer, card.vocabulary
 
 
 def _presets(card: ModelCard, cards: dict[str, ModelCard], chosen: list[tuple[str, str, int]]) -> None:
@@ -205,8 +212,9 @@ def _presets(card: ModelCard, cards: dict[str, ModelCard], chosen: list[tuple[st
         offers["Epochs of this run"] = [(one.name, TRAINED, 0) for one in spread]
     if twins := twins_of(card, others):
         offers["Other families"] = [(one.name, TRAINED, 0) for one in twins[:3]]
-    strides = [stride for stride in sidebar.strides_of(card) if stride != sidebar.choice().stride]
-    offers["Other strides"] = [(card.name, TRAINED, stride) for stride in strides[:2]]
+    if not card.reads_text:
+        strides = [stride for stride in sidebar.strides_of(card) if stride != sidebar.choice().stride]
+        offers["Other strides"] = [(card.name, TRAINED, stride) for stride in strides[:2]]
     st.markdown(f"Compare **A**, {plain(name_and_epoch(card))} (chosen at the left), with")
     for label, filled in offers.items():
         look = "primary" if filled == chosen else "secondary"

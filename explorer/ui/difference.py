@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -21,6 +22,7 @@ from explorer.compare import (
     number_text,
     weight_changes,
 )
+from explorer.compare_text import text_differences
 from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.trace import Array, layer_on
 from explorer.ui import caches
@@ -39,6 +41,7 @@ TABLE_CAPTION = (
     "and atoms of random directions after the same matching. Heads and dictionaries are compared as directions of the "
     "residual stream, so only models of one run share coordinates for sure."
 )
+AnySide = TypeVar("AnySide", bound=Compared)
 VALUE_WIDTH = 150
 """Pixels of a column of differences: a number with its note."""
 _LAYER = re.compile(r"(?:layers|blocks|transformer\.h)\.(\d+)\.(.*)")
@@ -82,7 +85,7 @@ def _attention_maps(
     return changes
 
 
-def difference_table(sides: Sequence[Side], layer: int, heads: tuple[int, ...], by_depth: bool) -> None:
+def difference_table(sides: Sequence[Compared], layer: int, heads: tuple[int, ...], by_depth: bool) -> None:
     """Every difference from A in a line, with what chance gives and what its scale means."""
     alone = len(sides) == 2
     columns = {
@@ -96,11 +99,13 @@ def difference_table(sides: Sequence[Side], layer: int, heads: tuple[int, ...], 
         rows.append({"from A to the others": one.name, **values, **said})
     widths = dict.fromkeys(columns, st.column_config.TextColumn(width=VALUE_WIDTH))
     st.dataframe(rows, hide_index=True, width="stretch", height="content", key="differences", column_config=widths)
-    st.caption(" ".join([TABLE_CAPTION, *(note for s in sides[1:] for note in notes(sides[0].run, s.run, s.letter))]))
+    said = [note for s in sides[1:] for note in notes(sides[0].run, s.run, s.letter)]
+    st.caption(" ".join([TABLE_CAPTION, *map(plain, said)]))
 
 
-def _differences(a: Side, b: Side, layer: int, heads: tuple[int, ...], by_depth: bool) -> list[Difference]:
-    return differences(a.run, b.run, layer, counterpart(a, b, layer, by_depth), heads, caches.once)
+def _differences(a: Compared, b: Compared, layer: int, heads: tuple[int, ...], by_depth: bool) -> list[Difference]:
+    find = text_differences if a.view.card.reads_text else differences
+    return find(a.run, b.run, layer, counterpart(a, b, layer, by_depth), heads, caches.once)
 
 
 def counterpart(a: Compared, b: Compared, layer: int, by_depth: bool) -> int:
@@ -108,16 +113,25 @@ def counterpart(a: Compared, b: Compared, layer: int, by_depth: bool) -> int:
     return layer_on(layer, a.view.card.layers, b.view.card.layers, by_depth)
 
 
-def difference_figures(sides: Sequence[Compared], layer: int, by_depth: bool) -> None:
-    """One pair in four pictures: all layers with all layers, heads with heads, atoms, and weights."""
-    a, letters = sides[0], [side.letter for side in sides[1:]]
+def nothing_to_compare() -> None:
+    """A stands alone."""
+    st.info("Choose a model for B: then A is compared with it.")
+
+
+def chosen_pair(sides: Sequence[AnySide]) -> AnySide:
+    """Which of the others is held against A where only one can be shown."""
+    letters = [side.letter for side in sides[1:]]
     letter = letters[0]
     if len(letters) > 1:
         letter = remembered(
             st.segmented_control, "A against", letters, key="pair", default=letter, valid=letters, required=True,
             format_func=lambda one: next(side.title for side in sides if side.letter == one),
         )  # fmt: skip
-    b = next(side for side in sides if side.letter == letter)
+    return next(side for side in sides if side.letter == letter)
+
+
+def difference_figures(a: Compared, b: Compared, layer: int, by_depth: bool) -> None:
+    """One pair in four pictures: all layers with all layers, heads with heads, atoms, and weights."""
     other = counterpart(a, b, layer, by_depth)
     left, right = st.columns(2)
     with left:

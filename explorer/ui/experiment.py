@@ -12,7 +12,7 @@ from explorer import measures
 from explorer.errors import ExplorerError
 from explorer.measures import Run, Setting
 from explorer.ui import caches
-from explorer.ui.common import options_expander
+from explorer.ui.common import options_expander, tick
 from explorer.ui.remembered import remembered, set_next
 
 MAX_RUNS = 32
@@ -225,21 +225,3 @@ def step_player(run: Run) -> int:
     playing = button.toggle("Play", key="x_playing", help="Go through the steps, one after the other.")
     tick(PREFIX + "step", 0, last, SECONDS_PER_STEP if playing else None, toggle="x_playing")
     return step
-
-
-def tick(key: str, first: int, last: int, run_every: float | None, toggle: str = "playing") -> None:
-    """Move the setting `key` on by one every `run_every` seconds, from last back to first, while the toggle is on."""
-
-    @st.fragment(run_every=run_every)
-    def step() -> None:
-        """On a timer's run, and only then, move on; the first run belongs to the page."""
-        if run_every is None or not st.session_state.get(toggle):
-            return
-        if not st.session_state.pop("tick_armed", False):
-            st.session_state["tick_armed"] = True
-            return
-        now = st.session_state.get(key, last)
-        st.session_state[key] = now + 1 if now < last else first
-        st.rerun()
-
-    step()

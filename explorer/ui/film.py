@@ -17,7 +17,7 @@ from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
 from explorer.lens import DASHED, PANELS, SOLID, LensLook, Panel, Section, film_panel, shots_panel
 from explorer.trace import Array, Knobs
 from explorer.ui import caches
-from explorer.ui.common import download, enlarge_map, heading
+from explorer.ui.common import download, enlarge_map, heading, plain
 from explorer.ui.compare import compare_maps
 from explorer.ui.compared import epoch_of, run_of
 from explorer.ui.lens import draw_lens, lens_choice, pick
@@ -48,10 +48,7 @@ def film_of_run() -> Film | None:
     choice, model, photo = model_and_photo()
     run = run_of(model, caches.cards())
     if not run:
-        st.info(
-            f"The zoo has no other checkpoint of {model.name}'s training run. Models that share `run` in their "
-            "cards and differ in `epoch` are a film; `crate-explorer train` writes such checkpoints."
-        )
+        no_film(model)
         return None
     bar, views = st.progress(0.0, "Running every epoch…"), {}
     with ThreadPoolExecutor(2) as threads:
@@ -64,6 +61,14 @@ def film_of_run() -> Film | None:
             bar.progress(len(views) / len(run), "Running every epoch…")
     bar.empty()
     return Film(tuple(views[i] for i in range(len(run))))
+
+
+def no_film(card: ModelCard) -> None:
+    """Say why there is nothing to play."""
+    st.info(
+        f"The zoo has no other checkpoint of {plain(card.name)}'s training run. Models that share `run` in their "
+        "cards and differ in `epoch` are a film; `crate-explorer train` writes such checkpoints."
+    )
 
 
 def film_lens(film: Film) -> None:
@@ -113,7 +118,7 @@ def _story(film: Film) -> list[Panel]:
         panels.append(panel(title, label, lines))
     if lines := found_lines(cards):
         panels.append(panel("Small objects found", figures.CORLOC_LABEL, lines))
-    if (accuracy := _evaluated(cards, "accuracy", "top-1")) is not None:
+    if (accuracy := evaluated(cards, "accuracy", "top-1")) is not None:
         lines = [("top-1", HEAD_COLORS[0], SOLID, accuracy)]
         panels.append(panel("Accuracy", figures.ACCURACY_LABEL, lines))
     return panels
@@ -130,13 +135,13 @@ def found_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str, str, Array]]
     for color, method in ((HEAD_COLORS[9], "attention"), (HEAD_COLORS[7], "maskcut")):
         shown = METHODS[method]
         for who, dash in ((MODEL, SOLID), (CONTROL, DASHED)):
-            values = _evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
+            values = evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
             if values is not None:
                 found.append((shown if who == MODEL else f"{shown}, control", color, dash, values))
     return found
 
 
-def _evaluated(
+def evaluated(
     cards: Sequence[ModelCard], suite: str, measure: str, who: str = MODEL, method: str = "", on: str = ""
 ) -> Array | None:
     """A number of every card's evaluation, None unless all have it."""

@@ -15,7 +15,7 @@ from explorer.inputs.gallery import gallery, gallery_photo
 from explorer.inputs.text import MAX_FILE_BYTES
 from explorer.trace import Knobs, patch_grid
 from explorer.ui import caches
-from explorer.ui.menu import TEXT, entry_in_view
+from explorer.ui.menu import choose_group, entry_in_view, reads_text
 from explorer.ui.remembered import remembered
 from explorer.ui.turned import knobs_notice, turned_knobs
 from explorer.zoo import FIRST_MODEL, FIRST_TEXT_MODEL
@@ -70,7 +70,8 @@ def draw() -> None:
     """Draw the sidebar and keep its choice for the page."""
     with st.sidebar:
         page = entry_in_view()
-        of_text = page.group == TEXT
+        of_text = reads_text() and bool(page.group)
+        choose_group()
         card = _model("text" if of_text else "image")
         knobs = turned_knobs(card) if card else Knobs()
         if card:

@@ -1,105 +1,162 @@
-"""Two models on one text: what each foretells, token by token, and how far apart they are."""
+"""Two to four models on one text: what each expects, token by token, and how far apart they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
+from explorer import figures
 from explorer.card import ModelCard
-from explorer.compare import number_text
-from explorer.compare_text import attention_change, foretold_change, text_differences
+from explorer.compare_text import attention_change, foretold_change
 from explorer.errors import ExplorerError
+from explorer.figures.style import CONTROL_COLOR, CONTROL_NAME
 from explorer.inputs import prepare_tokens, token_name
 from explorer.measures import probabilities
 from explorer.trace import Array, Knobs
 from explorer.ui import caches
-from explorer.ui.coloured_text import coloured_text
-from explorer.ui.common import heading, plain
-from explorer.ui.compared import COLORS, DRAWN, TRAINED, TURNED, WEIGHTS, Compared, Slot, first_partner, name_and_epoch
-from explorer.ui.difference import TABLE_CAPTION, counterpart, difference_figures
-from explorer.ui.remembered import remembered
+from explorer.ui.coloured_text import tinted_text
+from explorer.ui.common import heading, plain, plot
+from explorer.ui.compare import curves_note, probability_table, same_build
+from explorer.ui.compared import COLORS, DRAWN, TURNED, Compared, Slot, chosen_slots
+from explorer.ui.difference import chosen_pair, counterpart, difference_figures, difference_table
+from explorer.ui.text_layers import token_place
 from explorer.ui.text_view import TextView, make_text_view
 from explorer.ui.turned import knobs_now
 
-TINTS = {"foretold": "45 125 210", "attention": "236 112 32"}
-STRONGEST = 0.8
+TINTS = {"surprise": "179 68 108", "foretold": "45 125 210", "attention": "236 112 32"}
+SHOWN = 5
+"""Next tokens of each that are listed."""
 
 
-def text_sides(view: TextView) -> tuple[Compared, Compared]:
-    """A as the sidebar has it, and B from its boxes, on the same tokens."""
-    cards = {card.name: card for card in caches.cards("text")}
-    partner, drawn = first_partner(view.card, list(cards.values()))
-    left, right = st.columns(2)
-    name = remembered(
-        left.selectbox, "B", list(cards), key="text_b", default=partner, valid=list(cards),
-        format_func=lambda one: name_and_epoch(cards[one]),
-    )  # fmt: skip
-    weights = remembered(
-        right.selectbox, "Weights of B", list(WEIGHTS), key="text_b_runs", default=DRAWN if drawn else TRAINED,
-        valid=list(WEIGHTS), format_func=WEIGHTS.__getitem__,
-    )  # fmt: skip
-    own = Slot("A", view.card, TURNED if view.turned else TRAINED)
-    slot = Slot("B", cards[name], weights)
-    return Compared(own, view, COLORS[0]), Compared(slot, _other(view, slot.card, weights), COLORS[1])
+@dataclass(frozen=True)
+class TextSide(Compared):
+    """One that reads the text."""
+
+    view: TextView
 
 
-def _other(view: TextView, card: ModelCard, weights: str) -> TextView:
-    """The run of B on the tokens of A. Raises ExplorerError for a model of other tokens or of a shorter context."""
+def text_sides(view: TextView) -> list[TextSide]:
+    """A as the sidebar has it, and the chosen others on the same tokens. Raises ExplorerError for those that read other
+    tokens or a shorter context."""
+    a, *others = chosen_slots(view.card)
+    with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(others) or 1) as threads:
+        knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in others]
+        views = list(threads.map(lambda slot, turned: _other(view, slot, turned), others, knobs))
+    return [
+        TextSide(slot, one, color)
+        for slot, one, color in zip([a, *others], [view, *views], COLORS, strict=False)
+    ]  # fmt: skip
+
+
+def _other(view: TextView, slot: Slot, knobs: Knobs) -> TextView:
+    """The run of another model on the tokens of A."""
+    card = slot.card
     if (card.tokenizer, card.vocabulary) != (view.card.tokenizer, view.card.vocabulary):
         raise ExplorerError(f"{card.name} reads other tokens than {view.card.name}: only models of one tokenizer fit.")
-    knobs = knobs_now(card) if weights == TURNED else Knobs()
     prepared = replace(prepare_tokens(view.prepared.data, card.vocabulary, card.context, view.name), pieces=view.pieces)
     other = make_text_view(card, prepared, knobs)
-    if weights != DRAWN:
+    if slot.weights != DRAWN:
         return other
     return replace(other, trace=other.control_trace(), key=f"{other.key}|{DRAWN}")
 
 
-def text_comparison(view: TextView, sides: Sequence[Compared], layer: int) -> None:
-    """The text in the colours of its differences, every difference in a line, and layers, heads, atoms and weights."""
-    a, b = sides
+def text_side_by_side(sides: Sequence[TextSide]) -> None:
+    """The text under every model in the colours of its surprise, what each expects next, and the curves of all."""
+    costs = [side.view.foretold().surprise for side in sides]
+    heading("Surprise", "The stronger the colour, the less the model expected the token; one scale for all. Point at a "
+            "token to read what was expected in its place.")  # fmt: skip
+    most = max((float(cost.max()) for cost in costs if cost.size), default=0.0)
+    for i in range(0, len(sides), 2):
+        for place, side, cost in zip(st.columns(2, gap="large"), sides[i : i + 2], costs[i : i + 2], strict=False):
+            with place:
+                mean = f": {cost.mean():.2f} nats per token" if cost.size else ""
+                st.markdown(f"**{plain(side.title)}**{mean}")
+                surprised_text(side.view, cost, most)
+    st.caption(f"Full colour: {most:.3g} nats. The first token is not foretold by anything.")
+    _next_tokens(sides)
+    _curves(sides)
+
+
+def surprised_text(view: TextView, cost: Array, most: float) -> None:
+    """The text in the colours of its surprise; the hint of a token says what was expected in its place."""
+    expected = expected_tokens(view)
+    hints = ["", *(f"{nats:.2f} nats; expected: {said}" for nats, said in zip(cost, expected, strict=False))]
+    tinted_text(view.pieces, np.concatenate([[0.0], cost]), most, TINTS["surprise"], hints)
+
+
+def expected_tokens(view: TextView, count: int = 3) -> list[str]:
+    """What the model says may follow each token: the most probable ones with their probabilities, as words."""
+    found = view.foretold()
+    return [
+        ", ".join(
+            f"{token_name(view.card, int(token))} {share:.0%}" for token, share in zip(tokens, shares, strict=True)
+        )
+        for tokens, shares in zip(found.top[:, :count], found.shares[:, :count], strict=True)
+    ]
+
+
+def _next_tokens(sides: Sequence[TextSide]) -> None:
+    view = sides[0].view
+    place = token_place(view, "Next after token")
+    heading("What comes next?", f"After {plain(repr(view.pieces[place]))}, token {place + 1} of {len(view.tokens)}: "
+            f"the {SHOWN} most probable tokens of each model.")  # fmt: skip
+    shares = [probabilities(side.view.trace.logits[0, place]) for side in sides]
+    best = [np.argsort(-share, kind="stable")[:SHOWN] for share in shares]
+    shown = dict.fromkeys(int(token) for tokens in best for token in tokens)
+    chances = [{token_name(view.card, token): float(share[token]) for token in shown} for share in shares]
+    probability_table(sides, chances, list(chances[0]), "token")
+
+
+def _curves(sides: Sequence[TextSide]) -> None:
+    """Both published curves of all sides; the control is of A's build."""
+    alike = same_build(sides)
+    heading("Curves", curves_note(sides, alike))
+    control = sides[0].view.curves(control=True)
+    places = st.columns(2)
+    for i, (label, title) in enumerate(
+        ((figures.RATE_LABEL, "Compression: R<sup>c</sup>"), (figures.NONZERO_LABEL, "Sparsity: share of non-zeros"))
+    ):
+        series = [_series(side.letter, side.view.curves()[i], side.color, "solid") for side in sides]
+        series.append(_series(CONTROL_NAME, control[i], CONTROL_COLOR, "dash"))
+        with places[i]:
+            plot(figures.scale_curves(series, label=label, across="layer", title=title), f"compared_{label}")
+
+
+def _series(name: str, values: Array, color: str, dash: str) -> figures.Series:
+    return figures.Series(name, np.arange(1.0, 1 + len(values)), values, color, dash=dash)
+
+
+def text_differences_of(sides: Sequence[TextSide], layer: int) -> None:
+    """Every difference from A in a line, and of one pair the text in the colours of its differences and four maps."""
+    difference_table(sides, layer, (), by_depth=True)
+    a, b = sides[0], chosen_pair(sides)
     other = counterpart(a, b, layer, by_depth=True)
-    rows = text_differences(a.run, b.run, layer, other, once=caches.once)
-    change, attention = (
-        foretold_change(a.run, b.run, caches.once),
-        attention_change(a.run, b.run, layer, other, (), caches.once),
-    )
-    heading("Where they differ", f"A: {plain(a.name)}. B: {plain(b.name)}. Point at a token to read the numbers.")
-    told = caches.once(f"{a.view.key}|{b.view.key}", _told, view.card, a.view.trace.logits[0], b.view.trace.logits[0])
+    attention = attention_change(a.run, b.run, layer, other, (), caches.once)
+    change = foretold_change(a.run, b.run, caches.once).divergence
+    heading("Where they differ", "The stronger the colour, the further apart. Point at a token to read the numbers.")
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**What comes next**: KL(A ‖ B) at each place")
-        _tinted(view.pieces, change.divergence, "foretold", told)
+        st.markdown(f"**What comes next**: KL({a.letter} ‖ {b.letter}) after each token")
+        said = zip(*(expected_tokens(one.view) for one in (a, b)), strict=True)
+        hints = [
+            f"{kl:.3f} nats. {a.letter}: {mine}. {b.letter}: {theirs}"
+            for kl, (mine, theirs) in zip(change, said, strict=True)
+        ]
+        tinted_text(a.view.pieces, change, float(change.max()), TINTS["foretold"], hints)
+        st.caption(f"Full colour: {change.max():.3g} nats.")
     with right:
-        st.markdown(f"**Attention** of each token, layer {layer} of A and {other} of B: JS")
-        _tinted(view.pieces, attention, "attention", [f"{value:.3f} bits" for value in attention])
-    st.dataframe(
-        [
-            {"from A to B": one.name, "value": one.text, "by chance": number_text(one.chance), "scale": one.scale}
-            for one in rows
-        ],
-        hide_index=True, width="stretch", key="text_differences",
-    )  # fmt: skip
-    st.caption(TABLE_CAPTION)
-    difference_figures(sides, layer, by_depth=True)
+        st.markdown(f"**Attention** of each token, layer {layer} of {a.letter} and {other} of {b.letter}: JS")
+        hints = [f"{value:.3f} bits" for value in attention]
+        tinted_text(a.view.pieces, attention, float(attention.max()), TINTS["attention"], hints)
+        st.caption(f"Full colour: {attention.max():.3g} bits.")
+    difference_figures(a, b, layer, by_depth=True)
 
 
-def _told(card: ModelCard, *logits: Array) -> list[str]:
-    """What A and B, scores (N,V) each, would say after every token, for its hint."""
-    said = []
-    for letter, of_one in zip("AB", logits, strict=True):
-        best, shares = of_one.argmax(axis=1), probabilities(of_one).max(axis=1)
-        said.append(
-            [f"{letter}: {token_name(card, int(n))} {share:.1%}" for n, share in zip(best, shares, strict=True)]
-        )
-    return ["; ".join(both) for both in zip(*said, strict=True)]
-
-
-def _tinted(pieces: Sequence[str], values: Array, tint: str, hints: Sequence[str]) -> None:
-    """A text whose tokens are the more coloured the larger their value; the largest is at full strength."""
-    most = max(float(np.max(values)), 1e-12)
-    coloured_text(pieces, [f"rgb({TINTS[tint]} / {STRONGEST * value / most:.1%})" for value in values.tolist()], hints)
-    st.caption(f"Full colour: {most:.3g} {'nats' if tint == 'foretold' else 'bits'}.")
+def run_on_text(view: TextView, cards: Sequence[ModelCard]) -> list[TextView]:
+    """The checkpoints of a run on the tokens of a view, each as its file has it."""
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(lambda card: _other(view, Slot("", card), Knobs()), cards))

@@ -7,7 +7,6 @@ import streamlit as st
 
 from explorer import figures, measures
 from explorer.inputs import token_name
-from explorer.trace import Array
 from explorer.ui.common import heading, plain, plot
 from explorer.ui.knobs import gain_panel, step_panel
 from explorer.ui.layers import equations, layer_downloads
@@ -92,13 +91,9 @@ def _next_change(view: TextView, place: int) -> None:
     heading("What comes next?", f"After {plain(repr(view.pieces[place]))}, token {place + 1} of {len(view.tokens)}.")
     deltas = now[shown] - before[shown] if view.turned else None
     plot(figures.prediction_bars(names, now[shown], deltas), "next_tokens")
-    costs = [float(np.mean(_surprise(one))) if len(one.tokens) > 1 else None for one in (view, view.trained)]
-    if costs[0] is not None and costs[1] is not None:
+    if len(view.tokens) > 1:
+        costs = [one.foretold().cross_entropy for one in (view, view.trained)]
         change = f", {costs[0] - costs[1]:+.3f} against the network as trained".replace("-", "−") if view.turned else ""
         st.caption(f"Mean surprise of the text: {costs[0]:.3f} nats per token{change}.")
     st.caption("As trained. Turn a knob, and each token shows how far it moved." if not view.turned else
                "In brackets: the change against the network as trained, in percentage points (pp).")  # fmt: skip
-
-
-def _surprise(view: TextView) -> Array:
-    return view.lens()[-1].surprise

@@ -12,7 +12,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import load_array
 from explorer.inputs.text import decode_text, pieces_of, prepare_text, prepare_tokens
-from explorer.measures import Foretold, logit_lens
+from explorer.measures import Foretold, foretold, logit_lens
 from explorer.trace import Array, Knobs, Prepared, Readout
 from explorer.ui import caches, sidebar
 from explorer.ui.run import RunView
@@ -38,6 +38,10 @@ class TextView(RunView):
 
     def readout(self, control: bool = False) -> Readout:
         return caches.readout(self.card, control)
+
+    def foretold(self) -> Foretold:
+        """What the run itself foretells, whatever its weights (measures.foretold)."""
+        return caches.once(self.key, foretold, self.trace.logits[0], self.tokens, count=TOP)
 
     def lens(self, control: bool = False) -> list[Foretold]:
         """What Z¹ … Z^{L+1} foretell (measures.logit_lens)."""

@@ -220,7 +220,8 @@ def test_pictures_that_are_like_each_other_share_the_ends_of_their_scale(tab: Pa
         """() => {
             const of = (view, like) => {
                 const scene = sceneOf(made, { view });
-                return limitsWith(scene.heat, { ...scene, like: like.map((one) => sceneOf(made, { view: one })) }, (one) => one.heat);
+                const others = like.map((one) => sceneOf(made, { view: one }));
+                return limitsWith(scene.heat, { ...scene, like: others }, (one) => one.heat);
             };
             return [of('v', []), of('w', []), of('v', ['v', 'w']), of('w', ['v', 'w'])];
         }"""

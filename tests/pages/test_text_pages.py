@@ -16,7 +16,11 @@ from explorer.ui.typed import EXAMPLES
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_pages import texts
 
-PARTS = ("tokens", "layers", "cloud", "knobs", "ledger", "weights", "compare")
+PARTS = [
+    *(("text", {"read": part}) for part in ("tokens", "layers", "knobs", "ledger")),
+    *(("subspaces", {"on": "text", "about": part}) for part in ("tokens", "weights")),
+    *(("compare", {"on": "text", "comparison": part}) for part in ("pictures", "numbers", "film")),
+]
 UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "the cat " * 3000)
 
 
@@ -37,21 +41,21 @@ def reads(word_card, monkeypatch) -> Callable[..., AppTest]:
     return start
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_every_part_shows_the_model(reads, part):
-    tested = reads("text", read=part)
+@pytest.mark.parametrize(("page", "part"), PARTS)
+def test_every_part_shows_the_model(reads, page, part):
+    tested = reads(page, **part)
     assert not tested.exception
     assert not tested.error
     assert "reads 16 tokens at most" in texts(tested)  # the example is longer than the tiny context
 
 
 @pytest.mark.parametrize("kind", ["square", "gpt"])
-@pytest.mark.parametrize("part", PARTS)
-def test_other_families_take_token_numbers(text_cards, monkeypatch, kind, part, tmp_path):
+@pytest.mark.parametrize(("page", "part"), PARTS)
+def test_other_families_take_token_numbers(text_cards, monkeypatch, kind, page, part, tmp_path):
     monkeypatch.setenv(zoo.MODELS_VARIABLE, str(text_cards[kind].path.parent))
     monkeypatch.chdir(ROOT)
     st.cache_resource.clear()
-    tested = start("text", lm=kind, read=part)
+    tested = start(page, lm=kind, **part)
     assert "has no tokenizer" in texts(tested)
     np.save(tmp_path / "x.npy", np.array([[3, 1, 4, 1, 5]]))
     upload(tested, tmp_path / "x.npy")
@@ -117,7 +121,7 @@ def test_pages_of_pictures_do_not_offer_language_models(reads):
 @pytest.mark.parametrize("colour", ["surprise", "rate", "strongest"])
 @pytest.mark.parametrize("weights", ["trained", "control"])
 def test_the_cloud_of_a_text_has_every_token_once(reads, colour, weights):
-    tested = reads("text", read="cloud", token_colour=colour, weights=weights, subspace="2")
+    tested = reads("subspaces", on="text", token_colour=colour, weights=weights, subspace="2")
     assert not tested.exception
     figure = json.loads(tested.get("plotly_chart")[0].proto.spec)
     numbers = [number for trace in figure["data"] for _, number in trace["customdata"]]
@@ -127,9 +131,9 @@ def test_the_cloud_of_a_text_has_every_token_once(reads, colour, weights):
 
 
 def test_a_cloud_needs_three_tokens_and_umap_twenty(reads):
-    few = reads("text", read="cloud", text="a")
+    few = reads("subspaces", on="text", text="a")
     assert "at least 3 tokens" in texts(few)
-    short = reads("text", read="cloud", layout="umap")
+    short = reads("subspaces", on="text", layout="umap")
     assert "UMAP needs at least 20 tokens" in texts(short)
 
 

@@ -1,0 +1,108 @@
+"""A language model's training run on one text: what its checkpoints expect, one after the other, and how that came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures
+from explorer.evaluation.language import BIGRAM, TRIGRAM, UNIGRAM
+from explorer.evaluation.record import CONTROL
+from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
+from explorer.ui import caches
+from explorer.ui.common import heading, plain, plot, tick
+from explorer.ui.compared import epoch_of, run_of
+from explorer.ui.film import evaluated, no_film
+from explorer.ui.remembered import remembered
+from explorer.ui.text_compare import expected_tokens, run_on_text, surprised_text
+from explorer.ui.text_layers import token_place
+from explorer.ui.text_view import TextView
+
+SECONDS_PER_EPOCH = 1.0
+COUNTED = {UNIGRAM: "dot", BIGRAM: "dash", TRIGRAM: "dashdot"}
+"""Models that only count, and how their cost is drawn."""
+
+
+def text_film(view: TextView) -> None:
+    """The run that the sidebar's model belongs to: the text at one epoch, one place at all, and curves over them."""
+    run = run_of(view.card, caches.cards("text"))
+    if not run:
+        no_film(view.card)
+        return
+    with st.spinner("Running every epoch…", show_time=True):
+        views = run_on_text(view, run)
+    epochs = [f"{epoch_of(card) or 0:.3g}" for card in run]
+    shot = _player(epochs)
+    costs = [one.foretold().surprise for one in views]
+    if not costs[0].size:
+        st.info("A single token has no surprise: nothing foretells it. Type some more.")
+        return
+    most = max(float(cost.max()) for cost in costs)
+    heading(
+        f"Surprise at epoch {epochs[shot]}", "The stronger the colour, the less the model expected the token; the same "
+        f"scale at every epoch. Mean: {costs[shot].mean():.2f} nats per token."
+    )  # fmt: skip
+    surprised_text(views[shot], costs[shot], most)
+    place = token_place(view, "Next after token")
+    heading("How one answer came", f"After {plain(repr(view.pieces[place]))}, token {place + 1}: what each checkpoint "
+            "holds most probable.")  # fmt: skip
+    expected = [expected_tokens(one, count=5)[place] for one in views]
+    own = [f"{cost[place]:.2f}" if place < len(cost) else "–" for cost in costs]
+    rows = [
+        {"epoch": epoch, "most probable next": said, "surprise at what follows (nats)": nats}
+        for epoch, said, nats in zip(epochs, expected, own, strict=True)
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch", height="content", key="answers")
+    _curves(views, costs)
+
+
+def _player(epochs: Sequence[str]) -> int:
+    """The slider over the checkpoints, and a switch that plays through them. Returns the one in view, from 0."""
+    last = len(epochs) - 1
+    slider, button = st.columns([6, 1], vertical_alignment="bottom")
+    with slider:
+        shot = remembered(
+            st.select_slider, "Epoch", range(last + 1), key="shot", default=last, valid=range(last + 1),
+            format_func=epochs.__getitem__,
+        )  # fmt: skip
+    playing = button.toggle("Play", key="film_playing", help="Go through the training, one checkpoint after the other.")
+    tick("shot", 0, last, SECONDS_PER_EPOCH if playing else None, toggle="film_playing")
+    return shot
+
+
+def _curves(views: Sequence[TextView], costs: Sequence[np.ndarray]) -> None:
+    """Surprise, R^c and non-zeros on this text, and from the cards the cost on the held-out books."""
+    cards = [view.card for view in views]
+    x, last = np.array([epoch_of(card) or 0.0 for card in cards]), views[-1]
+    control = [values[-1] for values in last.curves(control=True)]
+    heading("When did it emerge?", "Rᶜ and non-zeros are those of the last layer.")
+    charts = [(figures.SURPRISE_LABEL, "Mean surprise of this text", [("this text", [c.mean() for c in costs])], None)]
+    for i, (label, title) in enumerate(
+        ((figures.RATE_LABEL, "R<sup>c</sup> on this text"), (figures.NONZERO_LABEL, "Non-zeros on this text"))
+    ):
+        charts.append((label, title, [("last layer", [view.curves()[i][-1] for view in views])], control[i]))
+    places = [*st.columns(2), *st.columns(2)]
+    for place, (label, title, lines, level) in zip(places, charts, strict=False):
+        series = [
+            figures.Series(name, x, np.array(values, float), figures.quantity(label).color) for name, values in lines
+        ]
+        if level is not None:
+            flat = np.full(len(x), float(level))
+            series.append(figures.Series("random-init control", x, flat, CONTROL_COLOR, dash="dash"))
+        with place:
+            plot(figures.scale_curves(series, label=label, across="epoch", title=title), f"film_{label}")
+    held = evaluated(cards, "language", "cross-entropy", on="token")
+    if held is None:
+        return
+    series = [figures.Series("held-out books", x, held, HEAD_COLORS[0])]
+    for who, dash in {CONTROL: "longdash", **COUNTED}.items():
+        counted = evaluated(cards[-1:], "language", "cross-entropy", who, on="token")
+        if counted is not None:
+            series.append(figures.Series(who, x, np.full(len(x), counted[0]), CONTROL_COLOR, dash=dash))
+    with places[3]:
+        figure = figures.scale_curves(
+            series, label=figures.CROSS_ENTROPY_LABEL, across="epoch", title="Held-out books, from the cards"
+        )
+        plot(figure, "film_held_out")
