@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from explorer import runtime, zoo
-from explorer.inputs import gallery, gallery_photo, prepare_photo
-from explorer.measures import iou, measure_layers, on_pixels, segment_trace
+from explorer.features import read_index
+from explorer.inputs import gallery, gallery_photo, prepare_photo, prepare_words
+from explorer.measures import foretold, iou, measure_curves, measure_layers, on_pixels, segment_trace
 from explorer.trace import Knobs
 
 RUN = [f"crate-objects{share}" for share in ("_p0", "_p2", "_p3", "_p6", "_p12", "_p25", "_p50", "")]
 TWINS = ["vit-objects_p0", "vit-objects", "crate-alpha-objects_p0", "crate-alpha-objects"]
+TEXT_RUN, TEXT_TWIN = (
+    [f"{name}{share}" for share in ("_p0", "_p3", "_p12", "_p50", "")] for name in ("crate-lm-novels", "gpt-novels")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,17 +36,18 @@ def curve(name: str, control: bool = False) -> np.ndarray:
 
 def test_the_zoo_holds_the_shipped_models_and_each_agrees_with_torch():
     cards = {card.name: card for card in zoo.list_models()}
-    assert {*RUN, *TWINS} == set(cards)
-    assert zoo.FIRST_MODEL in cards
+    assert {*RUN, *TWINS, *TEXT_RUN, *TEXT_TWIN} == set(cards)
+    assert {zoo.FIRST_MODEL, zoo.FIRST_TEXT_MODEL} < set(cards)
     for name in cards:
         assert cards[name].parity["max_abs_error"] < 1e-4
         assert cards[name].size_bytes < 16e6
-        assert "research use" in cards[name].provenance["licence"]
+        assert ("public domain" if cards[name].reads_text else "research use") in cards[name].provenance["licence"]
         assert cards[name].provenance["run"]
         assert cards[name].evaluation
-    epochs = [cards[name].provenance["epoch"] for name in RUN]
-    assert epochs[0] == 0
-    assert epochs == sorted(epochs)
+    for run in (RUN, TEXT_RUN, TEXT_TWIN):
+        epochs = [cards[name].provenance["epoch"] for name in run]
+        assert epochs[0] == 0
+        assert epochs == sorted(epochs)
 
 
 def test_the_drawn_control_agrees_with_the_runs_own_start():
@@ -70,3 +75,38 @@ def test_maskcut_finds_the_kangaroo_and_random_weights_do_not():
         overlaps.append(iou(found.labels == 1, mask))
     assert overlaps[0] > 0.6
     assert overlaps[1] < overlaps[0] - 0.2
+
+
+SENTENCE = "She looked at him with tears in her eyes, and he took her hand and said that he would never leave her."
+
+
+@pytest.mark.parametrize("run", [TEXT_RUN, TEXT_TWIN])
+def test_language_models_expect_english_more_and_more(run):
+    """The cost of a plain sentence falls from checkpoint to checkpoint, and starts at that of equal chances."""
+    costs = []
+    for name in run:
+        card = zoo.find_model(name)
+        prepared = prepare_words(SENTENCE, card)
+        logits = runtime.run(runtime.open_model(card), prepared).logits[0]
+        costs.append(foretold(logits, prepared.data[0]).cross_entropy)
+    assert costs[0] == pytest.approx(np.log(zoo.find_model(run[0]).vocabulary), abs=0.4)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < 3.8
+
+
+def test_training_makes_the_last_codes_of_a_text_sparser_than_the_control():
+    card = zoo.find_model(zoo.FIRST_TEXT_MODEL)
+    prepared = prepare_words(SENTENCE, card)
+    shares = [
+        measure_curves(runtime.run(runtime.open_model(card, weights), prepared))[1]
+        for weights in (None, zoo.draw_control(card))
+    ]
+    assert shares[0][-1] < 0.75 * shares[1][-1]
+
+
+@pytest.mark.parametrize("name", [TEXT_RUN[-1], TEXT_TWIN[-1]])
+def test_a_feature_index_lies_beside_the_end_of_each_run(name):
+    card = zoo.find_model(name)
+    index, _ = read_index(card)
+    assert index.rate.shape == (card.layers, card.codes_dim)
+    assert index.tokens > 250_000

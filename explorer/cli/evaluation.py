@@ -36,7 +36,7 @@ def evaluate(
         Path, typer.Option(help="A prepared folder with val/ (and train/); for voc VOC2012, for coco COCO.")
     ],
     against: Annotated[
-        list[str] | None, typer.Option(help="Another model to compare with on the same images; may be repeated.")
+        list[str] | None, typer.Option(help="Another model to compare with on the same data; may be repeated.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Images or windows at most, drawn by the seed; rows: the most frequent.")
@@ -57,6 +57,7 @@ def evaluate(
     others = [zoo.find_model(name) for name in against or []]
     found: dict[str, dict[str, object]] = {}
     for card in [zoo.find_model(name) for name in models]:
+        twins = [one for one in others if one.name != card.name]
         for name in suite:
             with progress_bar() as bar:
                 task = bar.add_task("Starting", total=1.0)
@@ -64,7 +65,7 @@ def evaluate(
                 def show(step: str, share: float, bar=bar, task=task, card: ModelCard = card) -> None:
                     bar.update(task, description=f"{card.name}: {step}", completed=share)
 
-                result = run(card, name, data, others, limit, size, stride, seed, show)
+                result = run(card, name, data, twins, limit, size, stride, seed, show)
             if record:
                 card = zoo.record_evaluation(card, name, result.values())
             found.setdefault(card.name, {})[name] = result.values()

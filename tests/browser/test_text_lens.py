@@ -105,7 +105,7 @@ def test_pointing_shows_the_past_and_dims_the_future(tab: Page):
     u = projections(2)
     mean = attention_rows(u, u, 4, causal=True).mean(axis=0)
     caption = tab.locator(".scale + .caption")
-    expect(caption).to_contain_text(f"({100 * mean.max():.0f} %)")
+    expect(caption).to_contain_text(f"({100 * mean.max():.0f} %; evenly spread, each would get 20 %)")
     tab.locator("h5").first.hover()
     expect(tab.locator(".reader")).to_have_attribute("data-token", str(len(TOKENS)))
 

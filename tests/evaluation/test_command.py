@@ -29,9 +29,10 @@ def command(monkeypatch, capsys, named, tmp_path):
 def test_results_are_printed_written_and_recorded(command, squares, tmp_path):
     file = tmp_path / "results.json"
     suites = ("--suite", "accuracy", "--suite", "emergence", "--suite", "curves")
-    code, out, err = command("crate", *suites, "--data", squares, "--against", "vit", "-o", file)
+    code, out, err = command("crate", *suites, "--data", squares, "--against", "vit", "--against", "crate", "-o", file)
     assert (code, err) == (0, "")
     assert "trained − vit" in out
+    assert "trained − crate" not in out  # a model against itself says nothing
     assert "95 % interval" in out
     recorded = results_of(zoo.find_model("crate"))
     assert list(recorded) == ["accuracy", "emergence", "curves"]

@@ -253,7 +253,8 @@ function paintChips(lens, token, rows) {
   showScale(lens.scale, [low, high], scale, byNumber ? (value) => short(value, own.unit) : percent);
   const heads = lens.heads.length ? `head${lens.heads.length > 1 ? "s" : ""} ${lens.heads.join(", ")}` : "mean of all heads";
   const best = heat.indexOf(Math.max(...heat));
-  const words = byNumber ? `${own.explanation} Layer ${lens.layer}.` : `Layer ${lens.layer}, ${heads}: what “${written(feed.pieces[token])}” (token ${token + 1}) attends to; most to “${written(feed.pieces[best])}” (${percent(heat[best])}). What follows it cannot be seen.`;
+  const most = `most to “${written(feed.pieces[best])}” (${percent(heat[best])}; evenly spread, each would get ${percent(1 / (token + 1))})`;
+  const words = byNumber ? `${own.explanation} Layer ${lens.layer}.` : `Layer ${lens.layer}, ${heads}: what “${written(feed.pieces[token])}” (token ${token + 1}) attends to; ${most}. What follows it cannot be seen.`;
   setText(lens.caption, words);
   if (lens.pointed === null) setText(lens.said, words);
 }
