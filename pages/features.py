@@ -7,10 +7,16 @@ from explorer import ui
 PARTS = {"token": "Codes of a token", "word": "Find by a word", "all": "All codes"}
 
 ui.title("Features")
+if ui.language_card().has_ista:
+    what = (
+        "The sparsifying step writes every token as a few atoms of a learned dictionary. "
+        "**Which atom stands for what?**"
+    )
+else:
+    what = "A GPT has no dictionary; the neurons of its MLPs stand in for codes here. **Which neuron stands for what?**"
 st.markdown(
-    "The sparsifying step writes every token as a few atoms of a learned dictionary. **Which atom stands for what?** "
-    "Choose a token of a text and see its strongest codes; choose a code and see where else it fires, and which words "
-    "it speaks for."
+    f"{what} Choose a token of a text and see its strongest codes; choose a code and see where else it fires, and "
+    "which words it speaks for."
 )
 view = ui.current_text()
 data = ui.feature_data(view.card)
@@ -19,7 +25,7 @@ if data:
 part = ui.page_part("features", PARTS) if data else "token"
 left, right = st.columns(2, gap="large")
 with left:
-    layer = ui.layer_slider(view)
+    layer = ui.layer_slider(view, "Layer of the code" if part == "word" else "Layer ℓ")
 with right:
     place = ui.token_place(view) if part == "token" else 0
 if part == "token":

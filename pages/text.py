@@ -12,11 +12,18 @@ PARTS = {
 }
 
 ui.title("Text")
-st.markdown(
-    "A language model by the same derivation: every layer **compresses** the tokens of a text towards its subspaces, "
-    "each token looking only at those before it, then **sparsifies** them; the last layer foretells the next token. "
-    "**Type something, then move over the tokens.**"
-)
+if ui.language_card().has_ista:
+    what = (
+        "A language model by the same derivation: every layer **compresses** the tokens of a text towards its "
+        "subspaces, each token looking only at those before it, then **sparsifies** them; the last layer foretells the "
+        "next token."
+    )
+else:
+    what = (
+        "A transformer of the usual kind, for comparison: every layer lets each token **attend** to those before it, "
+        "then **transforms** it by an MLP; the last layer foretells the next token."
+    )
+st.markdown(f"{what} **Type something, then move over the tokens.**")
 view = ui.current_text()
 part = ui.page_part("read", PARTS)
 

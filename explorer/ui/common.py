@@ -15,9 +15,10 @@ import streamlit as st
 from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.measures import Heads, Segments, on_pixels, segment_trace, upsample_smooth
-from explorer.trace import GLOSSARY, Array
+from explorer.trace import GLOSSARY, PHOTO_GLOSSARY, TEXT_GLOSSARY, Array
 from explorer.ui import sidebar
 from explorer.ui.gallery import pick_photo
+from explorer.ui.menu import reads_text
 from explorer.ui.remembered import remembered, set_next
 from explorer.ui.run import RunView
 from explorer.ui.view import View
@@ -70,8 +71,9 @@ def plain(text: str) -> str:
 
 
 def show_problem(problem: ExplorerError) -> None:
-    """Say what the user can fix, and leave the rest of the app in place."""
-    st.error(plain(str(problem)), icon=":material/error:")
+    """Say what the user can fix, and leave the rest of the app in place; `between backticks` stand commands."""
+    said = re.split(r"(`[^`]+`)", str(problem))
+    st.error("".join(part if part[:1] == "`" != part else plain(part) for part in said), icon=":material/error:")
 
 
 def fragment(function: Callable[..., None]) -> Callable[..., None]:
@@ -136,8 +138,9 @@ def provider_line() -> None:
 
 def glossary() -> None:
     """Every symbol in plain words."""
+    words = GLOSSARY | (TEXT_GLOSSARY if reads_text() else PHOTO_GLOSSARY)
     with st.expander("The letters and words on these pages", icon=":material/menu_book:"):
-        st.markdown("\n".join(f"- {symbol}: {meaning}" for symbol, meaning in GLOSSARY.items()))
+        st.markdown("\n".join(f"- {symbol}: {meaning}" for symbol, meaning in words.items()))
 
 
 def top_line(view: View) -> str:

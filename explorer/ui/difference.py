@@ -97,7 +97,7 @@ def difference_table(sides: Sequence[Compared], layer: int, heads: tuple[int, ..
         values = {name: found[i].text for name, found in columns.items()}
         said = {"by chance": number_text(one.chance), "scale": one.scale}
         rows.append({"from A to the others": one.name, **values, **said})
-    widths = dict.fromkeys(columns, st.column_config.TextColumn(width=VALUE_WIDTH))
+    widths = {} if alone else dict.fromkeys(columns, st.column_config.TextColumn(width=VALUE_WIDTH))
     st.dataframe(rows, hide_index=True, width="stretch", height="content", key="differences", column_config=widths)
     said = [note for s in sides[1:] for note in notes(sides[0].run, s.run, s.letter)]
     st.caption(" ".join([TABLE_CAPTION, *map(plain, said)]))
@@ -141,7 +141,8 @@ def difference_figures(a: Compared, b: Compared, layer: int, by_depth: bool) -> 
         plot(figures.cross_matrix(alike.values, label=figures.CKA_LABEL, limits=(0, 1), axes=layers, title=title,
                                   marked=[(layer, other)]), "cka")  # fmt: skip
         st.caption(
-            f"Linear CKA of what the layers leave here; shuffled tokens would have {alike.chance.mean():.3f}. "
+            f"Linear CKA of what the layers leave here; shuffled tokens would have "
+            f"{alike.chance.mean():.3f} on average over all pairs. "
             "A bright diagonal: the two do the same, layer by layer."
         )
     with right:
@@ -160,7 +161,7 @@ def _head_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
         return
     axes, title = (f"head of {a.letter}", f"head of {b.letter}"), f"Subspaces of layer {layer}: overlap of the heads"
     plot(figures.cross_matrix(match.overlap, label=figures.SPAN_OVERLAP_LABEL, limits=(0, 1), axes=axes, title=title,
-                              marked=match.pairs), "heads_overlap")  # fmt: skip
+                              text=".0%", marked=match.pairs), "heads_overlap")  # fmt: skip
     chance = by_chance(a.run, b.run, measures.heads_by_chance, caches.once)
     st.caption(
         f"Mean squared cosine of the principal angles; outlined: the best matching one to one, {match.mean:.3f} on "

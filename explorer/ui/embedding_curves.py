@@ -9,6 +9,7 @@ from explorer import figures
 from explorer.card import ModelCard
 from explorer.evaluation.embedding import ALONE, GAUSSIAN, LEFT, LEFT_ALIKE
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
+from explorer.figures.style import HEAD_COLORS
 from explorer.ui.common import plain, plot
 
 TITLES = {LEFT: "Tokens as often as they occur", LEFT_ALIKE: "Every token alike"}
@@ -28,32 +29,30 @@ def embedding_curves(card: ModelCard, result: Result) -> None:
     )
     method, on = names[chosen or first]
     rows = [row for row in result.rows if (row.method, row.on) == (method, on)]
+    own = figures.quantity(figures.LEFT_OVER_LABEL).color
+    colors = [one for one in HEAD_COLORS[FIRST_OTHER:] if one != own]
     measures = [measure for measure in TITLES if any(row.measure == measure for row in rows)]
     for place, measure in zip(st.columns(2), measures, strict=False):
         with place:
             mine = [row for row in rows if row.measure == measure]
-            series = _series(mine)
+            series = _series(mine, card.name, own, colors)
             across = "non-zeros of a token's code"
             figure = figures.scale_curves(series, label=figures.LEFT_OVER_LABEL, across=across, title=TITLES[measure])
             plot(figure.update_yaxes(rangemode="tozero"), f"left_{card.name}_{measure}")
     st.caption(_how_to_read(result, on))
 
 
-def _series(rows: list[Row]) -> list[figures.Series]:
+def _series(rows: list[Row], name: str, own: str, colors: list[str]) -> list[figures.Series]:
+    """A curve for each of those that were coded. name, own: of this model; colors: of the other models."""
     whos = list(dict.fromkeys(row.who for row in rows))
     others = [who for who in whos if who != MODEL and who not in GREY]
     found = []
     for who in (MODEL, *others, *(grey for grey in GREY if grey in whos)):
         mine = sorted((row for row in rows if row.who == who), key=lambda row: row.at or 0)
         x, y = np.array([row.at or 0 for row in mine]), np.array([row.value for row in mine])
-        color = (
-            figures.CONTROL_COLOR
-            if who in GREY
-            else figures.quantity(figures.LEFT_OVER_LABEL).color
-            if who == MODEL
-            else figures.head_color(FIRST_OTHER + others.index(who))
-        )
-        found.append(figures.Series(who, x, y, color, dash=GREY.get(who, "solid")))
+        color = figures.CONTROL_COLOR if who in GREY else own if who == MODEL else colors[others.index(who)]
+        shown = name if who == MODEL else who
+        found.append(figures.Series(shown, x, y, color, dash=GREY.get(who, "solid")))
     return found
 
 

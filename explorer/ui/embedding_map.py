@@ -38,7 +38,7 @@ def row_map(rows: Rows) -> None:
     with second:
         colour = one_of("Colour by", COLOURS, "row_colour")
     with third:
-        whose = WHOSE[one_of("Weights", {"trained": "Trained", "control": "Control"}, "weights")]
+        whose = WHOSE[one_of("Weights", {"trained": "This model", "control": "Control"}, "weights")]
     with fourth:
         with_atoms = remembered(
             st.toggle, "Atoms of a dictionary", key="with_atoms", default=False, valid=(False, True),

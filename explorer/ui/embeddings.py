@@ -145,7 +145,8 @@ def _token(rows: Rows) -> int:
 
 def _tokens(card: ModelCard, word: str) -> list[int]:
     forms = (prepare_text(form, card.tokenizer, 16).data[0] for form in (f" {word}", word))
-    return list(dict.fromkeys(int(token) for form in forms for token in form))
+    found = list(dict.fromkeys(int(token) for form in forms for token in form))
+    return [token for token in found if words_of(card, [token]).strip()] or found
 
 
 @fragment
@@ -163,8 +164,12 @@ def token_neighbours(rows: Rows) -> None:
     for place, (who, (tokens, cosines)) in zip(st.columns(2), near.items(), strict=True):
         others = tokens != token
         names = [rows.names[one] for one in tokens[others][:NEIGHBOURS]]
+        title = rows.card.name if who == TRAINED else who.capitalize()
         figure = figures.ranked_bars(
-            names, cosines[others][:NEIGHBOURS], label=figures.TOKEN_COSINE_LABEL, title=who.capitalize()
+            names,
+            cosines[others][:NEIGHBOURS],
+            label=figures.TOKEN_COSINE_LABEL,
+            title=title,
         )
         if who == CONTROL:
             figure.update_traces(marker_color=figures.CONTROL_COLOR)

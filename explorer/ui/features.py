@@ -66,7 +66,11 @@ def index_caption(card: ModelCard, index: FeatureIndex, about: dict[str, Any]) -
         plain(
             f"{index.tokens:,} tokens of {about.get('data', 'a text')}{licence}"
             + (", held out from training: " if about.get("part") == "val" else ": ")
-            + f"{rates.size:,} {what}, {int((rates == 0).sum()):,} of them never above 0."
+            + (
+                f"{int((rates == 0).sum()):,} of {rates.size:,} {what} are never above 0 there."
+                if (rates == 0).any()
+                else f"each of the {rates.size:,} {what} is above 0 somewhere there."
+            )
         )
     )
 
@@ -142,7 +146,7 @@ def code_card(card: ModelCard, index: FeatureIndex, layer: int, code: int) -> No
     rate, mean, most = index.rate[layer - 1, code], index.mean[layer - 1, code], index.top[layer - 1, code, 0]
     heading(
         f"{what} {code} of layer {layer}",
-        f"Above 0 at {rate:.2%} of the tokens, there {mean:.2f} in the mean; {most:.2f} at most. "
+        f"It is above 0 at {rate:.2%} of the tokens, on average {mean:.2f} there, and {most:.2f} at most. "
         f"Most of its sum: {plain(_words(card, index, layer, code)) or 'nothing'}",
     )
     where, speaks = st.columns([3, 2], gap="large")
@@ -153,8 +157,8 @@ def code_card(card: ModelCard, index: FeatureIndex, layer: int, code: int) -> No
         effect = caches.once(f"{card.sha256}|{layer}", _effects, card, code=code, layer=layer)
         plot(_effect_figure(card, effect), "code_effect")
         st.caption(
-            "What a unit of it adds to the score of each word, if the head read it at once; mean 0. Exact up to a "
-            "factor in the last layer. Earlier layers' codes go through the layers between first."
+            "What it would add to the score of each word if the head read it at once, on a scale of its own with mean "
+            "0. In the last layer that is what happens, up to a factor; earlier codes go through other layers first."
         )
 
 
@@ -195,22 +199,40 @@ def _effect_figure(card: ModelCard, effect: Array) -> go.Figure:
 
 def code_search(card: ModelCard, index: FeatureIndex) -> None:
     """Codes by word: those of whose sum the word holds most, in all layers."""
-    heading("Find codes by a word", "Those that fire on it, by the share of a code's sum over the text that it holds.")
+    heading(
+        "Find codes by a word",
+        "In all layers, first those of which the word holds most: its share of all that a code adds up to in the text.",
+    )
     if not card.tokenizer:
         st.caption("This model has no tokenizer: its codes cannot be searched by words.")
         return
     word = remembered(
-        st.text_input, "Word", key="word", default="", valid=lambda text: len(text) <= 60, placeholder="sea"
+        st.text_input, "Word", key="word", default="", valid=lambda text: len(text) <= 60, placeholder="such as: sea"
     )
-    if not word:
+    if not word.strip():
         return
-    tokens = {int(token) for form in (word, f" {word}") for token in prepare_text(form, card.tokenizer, 8).data[0][-1:]}
+    tokens = _searched(card, word.strip())
     st.caption("Looked for: " + plain(", ".join(token_name(card, token) for token in sorted(tokens))))
     rows = _found(card, index, tokens)
     if rows:
         _pick(rows, "found_codes")
     else:
         st.caption("No code has it among the words that hold most of its sum.")
+
+
+def _searched(card: ModelCard, word: str) -> set[int]:
+    """The tokens of a word: itself with and without a blank in front, or that piece of a longer one that is chosen."""
+    forms = [prepare_text(form, card.tokenizer, 16).data[0].tolist() for form in (word, f" {word}")]
+    if whole := {form[0] for form in forms if len(form) == 1}:
+        return whole
+    pieces = [token for token in dict.fromkeys(forms[1]) if token_name(card, token).strip("␣")] or forms[1][:1]
+    st.caption(f"For the model “{plain(word)}” is {len(forms[1])} tokens. Codes answer to one at a time:")
+    return {
+        remembered(
+            st.segmented_control, "Piece", pieces, key="piece", default=pieces[0], valid=pieces, required=True,
+            format_func=lambda token: plain(token_name(card, token)), label_visibility="collapsed",
+        )
+    }  # fmt: skip
 
 
 def _found(card: ModelCard, index: FeatureIndex, tokens: set[int]) -> list[dict[str, Any]]:
@@ -262,5 +284,6 @@ def feature_overview(card: ModelCard, index: FeatureIndex, layer: int) -> None:
     st.caption(
         f"Layer {layer}, every code of each model, sorted by itself; the axis is the share of the codes. "
         "Right: of all that a code adds up to over the text, the share at its first word; near 1 it stands for it. "
-        f"Grey: {card.name} before training."
+        f"Grey: {card.name} before training. To fire is to be above 0; where it does not, a GPT's neuron is a little "
+        "below 0, CRATE's code exactly 0."
     )

@@ -50,7 +50,8 @@ def step_panel(view: RunView, layer: int) -> None:
     """λ and η of the layer or of all layers; and the way back to everything as trained."""
     card = view.card
     if not card.has_ista:
-        heading("Threshold and step", "A ViT has no sparsifying step: only its head gains can be turned.")
+        none = f"A {card.family_label} has no sparsifying step: only its head gains can be turned."
+        heading("Threshold and step", none)
         _resets(card, layer)
         return
     heading("Threshold and step of ISTA", _step_formula(card))

@@ -214,9 +214,12 @@ def sparsity_caption(card: ModelCard) -> str:
 
 
 def threshold_note(card: ModelCard) -> None:
-    """Why a ViT has no threshold to look at."""
+    """Why a ViT or a GPT has no threshold to look at."""
     if not card.has_ista:
-        st.info("A ViT has no threshold: its second half is an MLP with a residual, so no entry becomes exactly zero.")
+        st.info(
+            f"A {card.family_label} has no threshold: its second half is an MLP with a residual, so no entry becomes "
+            "exactly zero."
+        )
 
 
 def layer_downloads(view: RunView) -> None:

@@ -132,8 +132,9 @@ def ledger_note(card: ModelCard) -> None:
     """What the page means for a family that was not derived from this objective, or codes elsewhere."""
     if not card.has_ista:
         st.info(
-            "A ViT was not derived from this objective. Its keys stand in for the projections into subspaces, its "
-            "second half step is an MLP, and no entry is ever exactly zero: read the numbers as those of a black box."
+            f"A {card.family_label} was not derived from this objective. Its keys stand in for the projections into "
+            "subspaces, its second half step is an MLP, and no entry is ever exactly zero: read the numbers as those "
+            "of a black box."
         )
     elif card.is_nanochat:
         st.info(
@@ -143,8 +144,8 @@ def ledger_note(card: ModelCard) -> None:
         )
     elif card.codes_dim:
         st.info(
-            "In CRATE-α the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here, and the second half "
-            "step is judged by R and by its own LASSO loss."
+            f"In {card.family_label} the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here, so look "
+            "at R and at the second half step's own LASSO loss."
         )
 
 
@@ -178,8 +179,8 @@ def verdict(view: RunView, settings: LedgerSettings) -> None:
     ours, random = (_counts(view, settings, control) for control in (False, True))
     layers, (first, second) = view.card.layers, step_names(view.card)
     lines = [
-        f"**{first}** lowered $R^c$ in **{ours.compressed} of {layers}** layers, by {_nats(ours.nats)} a layer on "
-        f"average (control: {random.compressed} of {layers}, {_nats(random.nats)}).",
+        f"**{first}** lowered $R^c$ in **{ours.compressed} of {layers}** layers; on average it {_moved(ours.nats)} a "
+        f"layer (control: {random.compressed} of {layers}, it {_moved(random.nats)}).",
         f"**{second}** raised $R - \\lambda\\|Z\\|_0$ in **{ours.sparsified} of {layers}** layers "
         f"(control: {random.sparsified}).",
         f"Both together raised the **objective** in **{ours.whole} of {layers}** layers (control: {random.whole}).",
@@ -187,8 +188,9 @@ def verdict(view: RunView, settings: LedgerSettings) -> None:
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 
-def _nats(value: float) -> str:
-    return f"{value:.1f} nats".replace("-", "−")
+def _moved(nats: float) -> str:
+    """By how much R^c changed. nats: by which it fell."""
+    return f"{'fell' if nats >= 0 else 'rose'} by {abs(nats):.1f} nats"
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,9 @@ def ledger_table(view: RunView, settings: LedgerSettings) -> None:
     names = [name.split(" (")[0] for name in step_names(view.card)]
     rows = [_table_row(step, other, names) for step, other in zip(ours, random, strict=True)]
     worse = [{column for text in step.worse for column in WORSE_COLUMNS[text]} for step in ours]
+    for step, columns in zip(ours, worse, strict=True):
+        if step.l0 <= 0:  # R fell more than the entries are worth, but these did their part
+            columns.discard("Δ‖Z‖₀")
     import pandas as pd  # a third of a second, and the first page need not wait for it
 
     table = pd.DataFrame(rows)
@@ -264,7 +269,7 @@ def _table_row(step: HalfStep, control: HalfStep, names: Sequence[str]) -> dict[
         "Δ objective": step.objective,
         "control ΔRᶜ": control.subspace_coding_rate,
         "control Δ objective": control.objective,
-        "worse": "✗ " + ", ".join(step.worse).replace("R^c", "Rᶜ") if step.worse else "✓",
+        "verdict": "✗ " + ", ".join(step.worse).replace("R^c", "Rᶜ") if step.worse else "✓",
     }
 
 

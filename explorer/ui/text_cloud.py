@@ -35,7 +35,7 @@ COLOUR_CAPTIONS = {
     "rate": "What each token adds to $R^c$, exactly, in nats. High: it points where few others do.",
     "strongest": "The head in which a token has most energy, relative to that head's mean over the text.",
 }
-WHOSE = {"trained": "Trained", "control": "Control"}
+WHOSE = {"trained": "This model", "control": "Control"}
 LEAST_TOKENS, LEAST_FOR_UMAP = 3, 20
 MOST_WORDS = 120
 """Up to so many tokens stand in the cloud as words."""

@@ -28,6 +28,8 @@ from explorer.ui.text_view import TextView, make_text_view
 from explorer.ui.turned import knobs_now
 
 TINTS = {"surprise": "179 68 108", "foretold": "45 125 210", "attention": "236 112 32"}
+LEAST = {"foretold": (0.5, "nats"), "attention": (0.1, "bits")}
+"""Differences that get the full colour at least, and their units."""
 SHOWN = 5
 """Next tokens of each that are listed."""
 
@@ -93,10 +95,15 @@ def expected_tokens(view: TextView, count: int = 3) -> list[str]:
     found = view.foretold()
     return [
         ", ".join(
-            f"{token_name(view.card, int(token))} {share:.0%}" for token, share in zip(tokens, shares, strict=True)
+            f"{token_name(view.card, int(token))} {_percent(share)}"
+            for token, share in zip(tokens, shares, strict=True)
         )
         for tokens, shares in zip(found.top[:, :count], found.shares[:, :count], strict=True)
     ]
+
+
+def _percent(share: float) -> str:
+    return "<1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _next_tokens(sides: Sequence[TextSide]) -> None:
@@ -146,14 +153,20 @@ def text_differences_of(sides: Sequence[TextSide], layer: int) -> None:
             f"{kl:.3f} nats. {a.letter}: {mine}. {b.letter}: {theirs}"
             for kl, (mine, theirs) in zip(change, said, strict=True)
         ]
-        tinted_text(a.view.pieces, change, float(change.max()), TINTS["foretold"], hints)
-        st.caption(f"Full colour: {change.max():.3g} nats.")
+        _tinted(a.view, change, "foretold", hints)
     with right:
         st.markdown(f"**Attention** of each token, layer {layer} of {a.letter} and {other} of {b.letter}: JS")
         hints = [f"{value:.3f} bits" for value in attention]
-        tinted_text(a.view.pieces, attention, float(attention.max()), TINTS["attention"], hints)
-        st.caption(f"Full colour: {attention.max():.3g} bits.")
+        _tinted(a.view, attention, "attention", hints)
     difference_figures(a, b, layer, by_depth=True)
+
+
+def _tinted(view: TextView, values: Array, kind: str, hints: Sequence[str]) -> None:
+    """The text in the colours of a difference; a difference that is next to nothing stays pale."""
+    least, unit = LEAST[kind]
+    most = max(float(values.max()), least)
+    tinted_text(view.pieces, values, most, TINTS[kind], hints)
+    st.caption(f"Full colour: {most:.3g} {unit}.")
 
 
 def run_on_text(view: TextView, cards: Sequence[ModelCard]) -> list[TextView]:

@@ -75,9 +75,10 @@ def _player(epochs: Sequence[str]) -> int:
 def _curves(views: Sequence[TextView], costs: Sequence[np.ndarray]) -> None:
     """Surprise, R^c and non-zeros on this text, and from the cards the cost on the held-out books."""
     cards = [view.card for view in views]
-    x, last = np.array([epoch_of(card) or 0.0 for card in cards]), views[-1]
+    x, last = np.arange(1.0, 1 + len(cards)), views[-1]
+    epochs = {"tickvals": x, "ticktext": [f"{epoch_of(card) or 0:.3g}" for card in cards]}
     control = [values[-1] for values in last.curves(control=True)]
-    heading("When did it emerge?", "Rᶜ and non-zeros are those of the last layer.")
+    heading("When did it emerge?", "Rᶜ and non-zeros are those of the last layer. Epochs are not evenly spaced.")
     charts = [(figures.SURPRISE_LABEL, "Mean surprise of this text", [("this text", [c.mean() for c in costs])], None)]
     for i, (label, title) in enumerate(
         ((figures.RATE_LABEL, "R<sup>c</sup> on this text"), (figures.NONZERO_LABEL, "Non-zeros on this text"))
@@ -92,7 +93,8 @@ def _curves(views: Sequence[TextView], costs: Sequence[np.ndarray]) -> None:
             flat = np.full(len(x), float(level))
             series.append(figures.Series("random-init control", x, flat, CONTROL_COLOR, dash="dash"))
         with place:
-            plot(figures.scale_curves(series, label=label, across="epoch", title=title), f"film_{label}")
+            figure = figures.scale_curves(series, label=label, across="epoch", title=title)
+            plot(figure.update_xaxes(**epochs), f"film_{label}")
     held = evaluated(cards, "language", "cross-entropy", on="token")
     if held is None:
         return
@@ -105,4 +107,4 @@ def _curves(views: Sequence[TextView], costs: Sequence[np.ndarray]) -> None:
         figure = figures.scale_curves(
             series, label=figures.CROSS_ENTROPY_LABEL, across="epoch", title="Held-out books, from the cards"
         )
-        plot(figure, "film_held_out")
+        plot(figure.update_xaxes(**epochs), "film_held_out")

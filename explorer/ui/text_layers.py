@@ -21,7 +21,8 @@ SHOWN = 8
 def text_layers(view: TextView, layer: int) -> None:
     """The layer's equations with their numbers; compression, sparsity, surprise of all layers, beside the control."""
     equations(view, view.layer_measures()[layer - 1])
-    left, middle, right = st.columns(3)
+    left, middle = st.columns(2)
+    right, _ = st.columns(2)
     ghosts = view.trained.curves() if view.turned else (None, None)
     shown = (
         (left, figures.RATE_LABEL, "Compression: R<sup>c</sup> in the subspaces"),
@@ -29,7 +30,9 @@ def text_layers(view: TextView, layer: int) -> None:
     )
     for (place, label, title), own, control, ghost in zip(shown, view.curves(), view.curves(True), ghosts, strict=True):
         with place:
-            figure = figures.layer_curve(own, control, label=label, selected=layer, ghost=ghost, title=title)
+            figure = figures.layer_curve(
+                own, control, label=label, selected=layer, ghost=ghost, title=title, name=_name(view)
+            )
             plot(figure, f"text_{label}")
     with right:
         if len(view.tokens) > 1:
@@ -39,17 +42,24 @@ def text_layers(view: TextView, layer: int) -> None:
     st.caption(
         "R<sup>c</sup> as the official code measures it: every token scaled to length 1 within each head, ε² = 0.01. "
         "Surprise: what the text costs when the head reads the tokens that enter a layer at once; the last point is "
-        "the model's output. Grey: the same network before training.", unsafe_allow_html=True,
+        "the model's output. Early layers are not trained to be read out: they may cost more than chance. Grey: the "
+        "same network before training.", unsafe_allow_html=True,
     )  # fmt: skip
     layer_downloads(view)
 
 
 def _surprise_curve(view: TextView, layer: int):
     costs, control = (np.array([one.cross_entropy for one in view.lens(drawn)]) for drawn in (False, True))
+    ghost = np.array([one.cross_entropy for one in view.trained.lens()]) if view.turned else None
     return figures.layer_curve(
         costs, control, label=figures.SURPRISE_LABEL, selected=layer, title="Mean surprise, read out before layer ℓ",
-        axis="before layer (last: output)",
+        axis="before layer (last: output)", ghost=ghost, name=_name(view),
     )  # fmt: skip
+
+
+def _name(view: TextView) -> str:
+    """What the curve of the run in view is called."""
+    return "knobs turned" if view.turned else "trained"
 
 
 def text_knobs(view: TextView, layer: int) -> None:

@@ -16,7 +16,7 @@ from explorer.ui.run import RunView
 
 def token_axes(view: RunView, layer: int) -> None:
     """What the weights make of the tokens: how many directions each subspace holds, and whether axes mean something."""
-    heading("What the tokens use of the weights", "The same weights with this photo's tokens in them.")
+    heading("What the tokens use of the weights", "The same weights with the tokens in view in them.")
     now, other = (_token_numbers(view, layer, control) for control in (False, True))
     ranks, alignment = st.columns(2)
     with ranks:
@@ -25,8 +25,8 @@ def token_axes(view: RunView, layer: int) -> None:
         plot(figure, "projected_ranks")
         st.caption(
             rf"Effective rank of $U_k^\top \mathrm{{LN}}(Z^{{{layer}}})$, at most {view.card.head_dim}. Low: the "
-            rf"tokens of "
-            "this photo are squeezed into a few of the head's directions. Compare with the control's diamonds."
+            rf"tokens "
+            "in view are squeezed into a few of the head's directions. Compare with the control's diamonds."
         )
     with alignment:
         title = f"Axis alignment in each head, layer {layer}"

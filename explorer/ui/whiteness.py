@@ -68,8 +68,9 @@ def whiteness_curves(view: RunView, eps_squared: float) -> None:
         st.caption(GRADIENT + (REFERENCE if reference else ""))
     if not view.card.has_subspaces:
         right.info(
-            "A ViT was not derived from this objective: it has no shared subspaces and no dictionary. Its keys stand "
-            "in for the projections on the left, and the curve says what a black box scores. The rest does not apply."
+            f"A {view.card.family_label} was not derived from this objective: it has no shared subspaces and no "
+            "dictionary. Its keys stand in for the projections on the left, and the curve says what a black box "
+            "scores. The rest does not apply."
         )
         return
     with right:

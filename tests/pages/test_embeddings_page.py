@@ -124,7 +124,7 @@ def test_what_was_measured_is_drawn_beside_grey(words):
     assert "Rows of the 200 most frequent tokens" in said
     assert "leaves 75.0% and 75.0%" in said
     for figure in charts(tested):
-        assert [trace["name"] for trace in figure["data"]] == [MODEL, "earlier", GAUSSIAN, CONTROL]
+        assert [trace["name"] for trace in figure["data"]] == ["words", "earlier", GAUSSIAN, CONTROL]
         assert numbers(figure["data"][0]["y"])[1] == 0.25
     for counting in ("alike", "often"):
         near = start("embeddings", word="cat", counting=counting)

@@ -26,9 +26,9 @@ def test_the_table_has_every_half_step_of_every_family(app, model, steps):
     table = tested.dataframe[0].value
     assert list(table["layer"]) == [1, 1, 2, 2]
     assert set(table["half step"]) == steps
-    assert ((table["worse"] == "✓") | table["worse"].str.startswith("✗ ")).all()
+    assert ((table["verdict"] == "✓") | table["verdict"].str.startswith("✗ ")).all()
     assert table["Δ LASSO"].isna().sum() == (4 if model == "vit" else 2)
-    assert list(table)[-1] == "worse"
+    assert list(table)[-1] == "verdict"
     assert len(numbers_of(tested)) == 3
     assert "What each head costs" in texts(tested)
 
@@ -58,8 +58,8 @@ def test_a_vit_is_told_what_does_not_apply(app):
 def test_worse_rows_are_those_whose_numbers_say_so(app):
     table = app("ledger", model="crate", **{"lambda": "0.01"}).dataframe[0].value
     for _, row in table.iterrows():
-        assert ("Rᶜ rose" in row["worse"]) == ("compress" in row["half step"] and row["ΔRᶜ"] > 1e-3)
-        assert ("objective fell" in row["worse"]) == (row["Δ objective"] < -1e-3)
+        assert ("Rᶜ rose" in row["verdict"]) == ("compress" in row["half step"] and row["ΔRᶜ"] > 1e-3)
+        assert ("objective fell" in row["verdict"]) == (row["Δ objective"] < -1e-3)
         assert row["Δ objective"] == pytest.approx(row["ΔR"] - row["ΔRᶜ"] - 0.01 * row["Δ‖Z‖₀"], abs=1e-6)
 
 

@@ -124,4 +124,6 @@ def test_what_is_expected_is_what_the_scores_say(word_card):
     assert len(said) == len(view.tokens)
     for line, row in zip(said, shares, strict=True):
         first, second = np.argsort(-row)[:2]
-        assert line == ", ".join(f"{token_name(word_card, int(n))} {row[n]:.0%}" for n in (first, second))
+        shown = ["<1%" if row[n] < 0.01 else f"{row[n]:.0%}" for n in (first, second)]
+        names = [token_name(word_card, int(n)) for n in (first, second)]
+        assert line == ", ".join(f"{name} {share}" for name, share in zip(names, shown, strict=True))

@@ -111,7 +111,7 @@ function build(lens) {
     element("div", { class: "columns" },
       element("section", {}, element("h5", {}, "What comes next?"), lens.next),
       element("section", {}, element("h5", {}, "Where each head looks"),
-        element("p", { class: "caption" }, `One row for each head, one column for each token up to this one; the stronger the colour, the more attention. Click a row to choose the head.`), lens.strips)),
+        element("p", { class: "caption" }, `One row for each head, one column for each token up to this one; the stronger the colour, the more attention, each row up to its own most, which stands at its end. Click a row to choose the head.`), lens.strips)),
     element("section", {}, element("h5", {}, "What each layer would say comes next"),
       element("p", { class: "caption" }, "The logit lens: the head reads the tokens that enter each layer as if they were the last ones. The top row is the model's output; colour is probability. Click a cell to go there."), lens.table),
     lens.said);
