@@ -15,9 +15,9 @@ whole = ui.generation(view, sampling, wanted)
 
 @ui.fragment
 def look() -> None:
-    """The lens on the whole text: a choice in it reruns only this."""
+    """The lens on the whole text, and the codes of the token it looks at: a choice in it reruns only this."""
     if whole is not None:
-        ui.text_lens(whole)
+        ui.codes_in_lens(whole, ui.text_lens(whole))
 
 
 look()

@@ -70,10 +70,15 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+!|$~:^-])", r"\\\1", text)
 
 
+def sentence(problem: ExplorerError) -> str:
+    """Its text as Markdown: as it is, with the commands that stand `between backticks` as code."""
+    parts = re.split(r"(`[^`]+`)", str(problem))
+    return "".join(part if part[:1] == "`" != part else plain(part) for part in parts)
+
+
 def show_problem(problem: ExplorerError) -> None:
-    """Say what the user can fix, and leave the rest of the app in place; `between backticks` stand commands."""
-    said = re.split(r"(`[^`]+`)", str(problem))
-    st.error("".join(part if part[:1] == "`" != part else plain(part) for part in said), icon=":material/error:")
+    """Say what the user can fix, and leave the rest of the app in place."""
+    st.error(sentence(problem), icon=":material/error:")
 
 
 def fragment(function: Callable[..., None]) -> Callable[..., None]:

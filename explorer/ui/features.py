@@ -14,10 +14,11 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.features import path_of, read_index
 from explorer.inputs import prepare_text, token_name, words_of
+from explorer.lens import TextChoice
 from explorer.measures import NOBODY, FeatureIndex, logit_effect
 from explorer.trace import Array
 from explorer.ui import caches
-from explorer.ui.common import heading, plain, plot
+from explorer.ui.common import heading, plain, plot, sentence
 from explorer.ui.remembered import remembered, set_next
 from explorer.ui.text_view import TextView
 
@@ -46,7 +47,7 @@ def feature_data(card: ModelCard) -> tuple[FeatureIndex, dict[str, Any]] | None:
     try:
         return _index(card)
     except ExplorerError as problem:
-        st.info(plain(str(problem)), icon=":material/info:")
+        st.info(sentence(problem), icon=":material/info:")
         return None
 
 
@@ -77,6 +78,23 @@ def index_caption(card: ModelCard, index: FeatureIndex, about: dict[str, Any]) -
 
 def token_codes(view: TextView, index: FeatureIndex | None, layer: int, place: int) -> None:
     """The strongest codes at a token (from 0); a row opens the code."""
+    if rows := _strongest(view, index, layer, place):
+        _pick(rows, "token_codes")
+
+
+def codes_in_lens(view: TextView, choice: TextChoice) -> None:
+    """The strongest codes at the token and layer that the lens looks at."""
+    try:
+        index = _index(view.card)[0]
+    except ExplorerError:
+        index = None
+    rows = _strongest(view, index, choice.layer, (choice.token or len(view.tokens)) - 1)
+    st.dataframe(rows, column_config=COLUMNS, hide_index=True, key="codes_in_lens")
+    st.caption("Choose another token or layer in the lens. The page Features shows where else a code fires.")
+
+
+def _strongest(view: TextView, index: FeatureIndex | None, layer: int, place: int) -> list[dict[str, Any]]:
+    """Heading and rows of the strongest codes at a token (from 0)."""
     codes = np.maximum(view.trace.codes(layer)[place], 0)
     order = [int(code) for code in np.argsort(-codes, kind="stable")[:STRONGEST] if codes[code] > 0]
     what = "codes" if view.card.has_ista else "neurons"
@@ -86,12 +104,10 @@ def token_codes(view: TextView, index: FeatureIndex | None, layer: int, place: i
     )
     if not order:
         st.caption("None is above 0 here.")
-        return
-    rows = [
+    return [
         {"code": code, "value": float(codes[code])} | (_of_code(view.card, index, layer, code) if index else {})
         for code in order
     ]
-    _pick(rows, "token_codes")
 
 
 def _of_code(card: ModelCard, index: FeatureIndex, layer: int, code: int) -> dict[str, Any]:

@@ -161,6 +161,10 @@ def test_a_continuation_is_drawn_and_read(reads):
     assert len(job.drawn) == 20
     assert "20 tokens" in texts(tested)
     assert "The last 16 tokens" in texts(tested)  # the tiny context
+    assert "The strongest codes at" in texts(tested)
+    codes = tested.dataframe[0].value["value"]
+    assert codes.is_monotonic_decreasing
+    assert codes.min() > 0
     next(button for button in tested.button if button.label == "Go on from here").click().run()
     assert tested.session_state["typed"].startswith("the cat")
     assert len(tested.session_state["typed"]) > len("the cat")
