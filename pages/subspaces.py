@@ -11,7 +11,8 @@ ui.title("Subspaces")
 view = ui.current_text() if ui.reads_text() else ui.current_view()
 st.markdown(
     "Each layer projects every token into K small subspaces $U_k$, its heads, and compares tokens only there. See how "
-    "the tokens lie in them, what the learned directions themselves look like, and whether both fit the theory."
+    "the tokens lie in them, and what the learned directions themselves look like"
+    + ("." if ui.reads_text() else "; and whether both fit the theory.")
 )
 part = ui.page_part("about", OF_TEXT if ui.reads_text() else PARTS)
 

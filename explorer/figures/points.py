@@ -65,6 +65,7 @@ def _marker(group: Points, values: Array | None) -> dict[str, object]:
     look: dict[str, object] = {"size": group.size, "symbol": group.symbol, "opacity": 0.75, "line": {"width": 0}}
     if values is None:
         return {**look, "color": group.color}
+    look["line"] = {"width": 0.8, "color": style.CONTROL_COLOR}  # the ends of a scale are as dark or light as a page
     bar: dict[str, object] = {"title": {"text": group.label, "side": "right"}, "thickness": 12, "outlinewidth": 0}
     if group.ticks:
         bar |= {"tickvals": list(group.ticks), "ticktext": list(group.ticks.values())}

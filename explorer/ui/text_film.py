@@ -11,6 +11,7 @@ from explorer import figures
 from explorer.evaluation.language import BIGRAM, TRIGRAM, UNIGRAM
 from explorer.evaluation.record import CONTROL
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
+from explorer.trace import Array
 from explorer.ui import caches
 from explorer.ui.common import heading, plain, plot, tick
 from explorer.ui.compared import epoch_of, run_of
@@ -55,7 +56,7 @@ def text_film(view: TextView) -> None:
         for epoch, said, nats in zip(epochs, expected, own, strict=True)
     ]
     st.dataframe(rows, hide_index=True, width="stretch", height="content", key="answers")
-    _curves(views, costs)
+    _curves(views, epochs, costs)
 
 
 def _player(epochs: Sequence[str]) -> int:
@@ -72,29 +73,27 @@ def _player(epochs: Sequence[str]) -> int:
     return shot
 
 
-def _curves(views: Sequence[TextView], costs: Sequence[np.ndarray]) -> None:
+def _curves(views: Sequence[TextView], epochs: Sequence[str], costs: Sequence[Array]) -> None:
     """Surprise, R^c and non-zeros on this text, and from the cards the cost on the held-out books."""
     cards = [view.card for view in views]
-    x, last = np.arange(1.0, 1 + len(cards)), views[-1]
-    epochs = {"tickvals": x, "ticktext": [f"{epoch_of(card) or 0:.3g}" for card in cards]}
-    control = [values[-1] for values in last.curves(control=True)]
+    x = np.arange(1.0, 1 + len(cards))
+    ticks = {"tickvals": x, "ticktext": epochs}
+    control = [values[-1] for values in views[-1].curves(control=True)]
     heading("When did it emerge?", "Rᶜ and non-zeros are those of the last layer. Epochs are not evenly spaced.")
-    charts = [(figures.SURPRISE_LABEL, "Mean surprise of this text", [("this text", [c.mean() for c in costs])], None)]
-    for i, (label, title) in enumerate(
-        ((figures.RATE_LABEL, "R<sup>c</sup> on this text"), (figures.NONZERO_LABEL, "Non-zeros on this text"))
-    ):
-        charts.append((label, title, [("last layer", [view.curves()[i][-1] for view in views])], control[i]))
+    own = [view.curves() for view in views]
+    charts = (
+        (figures.SURPRISE_LABEL, "Mean surprise of this text", "this text", [cost.mean() for cost in costs], None),
+        (figures.RATE_LABEL, "R<sup>c</sup> on this text", "last layer", [one[0][-1] for one in own], control[0]),
+        (figures.NONZERO_LABEL, "Non-zeros on this text", "last layer", [one[1][-1] for one in own], control[1]),
+    )
     places = [*st.columns(2), *st.columns(2)]
-    for place, (label, title, lines, level) in zip(places, charts, strict=False):
-        series = [
-            figures.Series(name, x, np.array(values, float), figures.quantity(label).color) for name, values in lines
-        ]
+    for place, (label, title, name, values, level) in zip(places, charts, strict=False):
+        series = [figures.Series(name, x, np.array(values, float), figures.quantity(label).color)]
         if level is not None:
-            flat = np.full(len(x), float(level))
-            series.append(figures.Series("random-init control", x, flat, CONTROL_COLOR, dash="dash"))
+            series.append(figures.Series(CONTROL, x, np.full(len(x), float(level)), CONTROL_COLOR, dash="dash"))
         with place:
             figure = figures.scale_curves(series, label=label, across="epoch", title=title)
-            plot(figure.update_xaxes(**epochs), f"film_{label}")
+            plot(figure.update_xaxes(**ticks), f"film_{label}")
     held = evaluated(cards, "language", "cross-entropy", on="token")
     if held is None:
         return
@@ -107,4 +106,4 @@ def _curves(views: Sequence[TextView], costs: Sequence[np.ndarray]) -> None:
         figure = figures.scale_curves(
             series, label=figures.CROSS_ENTROPY_LABEL, across="epoch", title="Held-out books, from the cards"
         )
-        plot(figure.update_xaxes(**epochs), "film_held_out")
+        plot(figure.update_xaxes(**ticks), "film_held_out")
