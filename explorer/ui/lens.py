@@ -119,7 +119,7 @@ def draw_lens(
             if attention:
                 _send_attention(view, shown[name] - have[name], key)
     # in a list, since Streamlit looks for data frames in a dict and imports pandas to do so
-    _component()(key=key, data=[data], on_chosen_change=lambda: _keep_choice(key, layer_key))
+    _component()(key=key, data=[data], on_chosen_change=lambda: _keep_choice(key, layer_key, bool(shots)))
 
     if panels and attention and len(views) > 1:
         with st.container(key=f"{FEEDS}_{key}_others"):
@@ -250,13 +250,13 @@ def _is_choice(chosen: dict[str, Any]) -> bool:
     return whole and all(isinstance(one, list) and all(type(i) is int for i in one) for one in lists)
 
 
-def _keep_choice(key: str, layer_key: str) -> None:
-    """Put what the user chose in the browser where the URL and the other pages find it."""
+def _keep_choice(key: str, layer_key: str, film: bool) -> None:
+    """Put what the user chose in the browser where the URL and the other pages find it. film: whether it has shots."""
     if chosen := _last_choice(key):
         heads = ",".join(map(str, chosen["heads"]))
-        st.session_state.update(
-            {layer_key: chosen["layer"], "head": heads, "token": chosen["token"], "shot": chosen.get("shot", 0)}
-        )
+        st.session_state.update({layer_key: chosen["layer"], "head": heads, "token": chosen["token"]})
+        if film:
+            st.session_state["shot"] = chosen.get("shot", 0)
 
 
 @cache

@@ -17,6 +17,7 @@ from explorer.ui.remembered import remembered
 from explorer.ui.text_view import TextView
 
 KEY = "reader"
+COLOUR = "text_colour"
 ATTENTION = "none"
 """The colour that is no number: the attention of the token that is looked at."""
 
@@ -38,7 +39,7 @@ def _choice(view: TextView, colours: list[Colour]) -> TextChoice:
     layer = remembered(pick, "Layer", key="layer", default=max(layers - 1, 1), valid=range(1, layers + 1))
     head = remembered(pick, "Heads", key="head", default="", valid=partial(fits_heads, view.card.heads))
     token = remembered(pick, "Token", key="place", default=0, valid=range(len(view.tokens) + 1))
-    colour = remembered(pick, "Colour", key="colour", default=ATTENTION, valid=names)
+    colour = remembered(pick, "Colour", key=COLOUR, default=ATTENTION, valid=names, formerly="colour")
     return TextChoice(layer, heads_of(head, view.card.heads) or (), token, colour)
 
 
@@ -47,7 +48,7 @@ def last_text_choice(view: TextView) -> TextChoice:
     state, layers = st.session_state, view.card.layers
     layer, token = min(state.get("layer", max(layers - 1, 1)), layers), state.get("place", 0)
     heads = heads_of(state.get("head", ""), view.card.heads) or ()
-    return TextChoice(layer, heads, token if token <= len(view.tokens) else 0, state.get("colour", ATTENTION))
+    return TextChoice(layer, heads, token if token <= len(view.tokens) else 0, state.get(COLOUR, ATTENTION))
 
 
 def _packed(view: TextView, name: str) -> bytes:
@@ -70,7 +71,8 @@ def _keep() -> None:
     """Put what was chosen in the browser where the URL and the other pages find it."""
     if said := _said():
         heads = ",".join(map(str, said["heads"]))
-        st.session_state.update(layer=said["layer"], head=heads, place=said["token"], colour=said["colour"])
+        chosen = {"layer": said["layer"], "head": heads, "place": said["token"], COLOUR: said["colour"]}
+        st.session_state.update(chosen)
 
 
 @cache

@@ -18,6 +18,7 @@ def remembered(
     key: str,
     default: Any,
     valid: Sequence[Any] | Callable[[str], bool],
+    formerly: str | None = None,
     **options: Any,
 ) -> Any:
     """A widget whose value the URL shows (as the query parameter `key`) and that outlives a change of page.
@@ -25,14 +26,14 @@ def remembered(
     Streamlit's own bind="query-params" loses the value, or the parameter, when two pages draw the same widget; so the
     value is kept here. valid: what it may be now, or for a text a test of it; anything else, from the URL or from
     another model, becomes default.
-    A value equal to the default is left out of the URL.
+    A value equal to the default is left out of the URL. formerly: its name in addresses of earlier versions.
     """
     fits = valid if callable(valid) else valid.__contains__
     state, kept, page = st.session_state, f"kept.{key}", st.session_state.get(PAGE)
     if kept in state and (state[kept][1] != page or key not in state):
         state[key] = state[kept][0]
     elif key not in state:
-        text = st.query_params.get(key)
+        text = st.query_params.get(key, st.query_params.get(formerly or key))
         asked = [text or ""] if callable(valid) else [value for value in valid if str(value) == text]
         state[key] = next((value for value in asked if fits(value)), default) if text is not None else default
         if text is not None and str(state[key]) != text:
@@ -43,6 +44,8 @@ def remembered(
     state[f"default.{key}"] = default
     value = widget(label, *arguments, key=key, **options)
     state[kept] = (value, page)
+    if formerly:
+        st.query_params.pop(formerly, None)
     if value == default:
         st.query_params.pop(key, None)
     elif st.query_params.get(key) != str(value):

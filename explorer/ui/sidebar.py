@@ -28,6 +28,8 @@ TEXT_SOURCES = {"typed": "Typed", "file": "File"}
 TEXT_FILE = "text_upload"
 """Session state: name and bytes of the uploaded text, kept when the page changes."""
 FIRST_PHOTO = "kangaroo"
+CAMERA = "camera_picture"
+"""Session state: the bytes of the photo that the camera took last, kept when the page changes."""
 MAX_UPLOADS = 24
 UPLOADS = "uploads"
 """Session state: the uploaded photos by name, kept when the page changes."""
@@ -208,8 +210,8 @@ def _keep_uploads() -> None:
 def _from_camera() -> Photo | None:
     shot = st.camera_input("Take a photo", label_visibility="collapsed")
     if shot is not None:
-        st.session_state["shot"] = shot.getvalue()
-    data: bytes | None = st.session_state.get("shot")
+        st.session_state[CAMERA] = shot.getvalue()
+    data: bytes | None = st.session_state.get(CAMERA)
     return Photo("camera", data, hashlib.sha256(data).hexdigest()) if data else None
 
 

@@ -133,7 +133,9 @@ def _options() -> tuple[bool, str, bool, int, tuple[int, float, str, int]]:
             required=True, help="Cosine compares directions only, Euclidean lengths too.",
         )  # fmt: skip
     with more:
-        seed = remembered(st.selectbox, "UMAP: seed", SEEDS, key="seed", default=0, valid=SEEDS)
+        seed = remembered(
+            st.selectbox, "UMAP: seed", SEEDS, key="umap_seed", default=0, valid=SEEDS, formerly="seed",
+        )  # fmt: skip
         sizes = range(2, MOST_CLUSTERS + 1)
         clusters = remembered(st.slider, "Clusters (k-means)", 2, MOST_CLUSTERS, key="clusters", default=6, valid=sizes)
     return control, marks, paint, clusters, (neighbors, min_dist, metric, seed)

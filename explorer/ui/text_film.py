@@ -22,6 +22,7 @@ from explorer.ui.text_layers import token_place
 from explorer.ui.text_view import TextView
 
 SECONDS_PER_EPOCH = 1.0
+SHOT = "text_shot"
 COUNTED = {UNIGRAM: "dot", BIGRAM: "dash", TRIGRAM: "dashdot"}
 """Models that only count, and how their cost is drawn."""
 
@@ -65,11 +66,11 @@ def _player(epochs: Sequence[str]) -> int:
     slider, button = st.columns([6, 1], vertical_alignment="bottom")
     with slider:
         shot = remembered(
-            st.select_slider, "Epoch", range(last + 1), key="shot", default=last, valid=range(last + 1),
-            format_func=epochs.__getitem__,
+            st.select_slider, "Epoch", range(last + 1), key=SHOT, default=last, valid=range(last + 1),
+            formerly="shot", format_func=epochs.__getitem__,
         )  # fmt: skip
     playing = button.toggle("Play", key="film_playing", help="Go through the training, one checkpoint after the other.")
-    tick("shot", 0, last, SECONDS_PER_EPOCH if playing else None, toggle="film_playing")
+    tick(SHOT, 0, last, SECONDS_PER_EPOCH if playing else None, toggle="film_playing")
     return shot
 
 

@@ -79,7 +79,7 @@ def test_a_run_is_a_film_of_what_its_checkpoints_expect(run_of_words):
     table = tested.dataframe[0].value
     assert list(table["epoch"]) == ["0", "0.25", "1"]
     assert list(table.iloc[:, 2]) == ["–"] * 3  # nothing follows the last token
-    tested.select_slider(key="shot").set_value(0).run()
+    tested.select_slider(key="text_shot").set_value(0).run()
     assert "Surprise at epoch 0" in texts(tested)
     titles = [chart.proto.spec for chart in tested.get("plotly_chart")]
     assert sum("Held-out books, from the cards" in title for title in titles) == 1
