@@ -6,7 +6,7 @@ READY := .venv/.ready
 .PHONY: app test clean
 
 app: $(READY)
-	$(BIN)/python -m explorer.launch
+	$(BIN)/python -m explorer.ui.launch
 
 test: $(READY)
 	$(BIN)/ruff check .

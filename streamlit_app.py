@@ -2,15 +2,19 @@
 
 import streamlit as st
 
-from explorer import ui
 from explorer.errors import ExplorerError
+from explorer.ui.frame.menu import navigation
+from explorer.ui.frame.page import ICON, style
+from explorer.ui.frame.sidebar import draw_sidebar
+from explorer.ui.frame.widgets import show_problem
+from explorer.ui.state.caches import warm_up
 
-st.set_page_config(page_title="CRATE Explorer", page_icon=ui.ICON, layout="wide")
-page = ui.navigation()
-ui.style()
+st.set_page_config(page_title="CRATE Explorer", page_icon=ICON, layout="wide")
+page = navigation()
+style()
 try:
-    ui.draw_sidebar()
+    draw_sidebar()
     page.run()
 except ExplorerError as problem:
-    ui.show_problem(problem)
-ui.warm_up()
+    show_problem(problem)
+warm_up()

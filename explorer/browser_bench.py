@@ -84,7 +84,7 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
 
 def _app(port: int | None = None) -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
     """A fresh server of the app: its address and its process."""
-    return server(lambda port: ["-m", "explorer.launch", str(port), "--headless"], port=port)
+    return server(lambda port: ["-m", "explorer.ui.launch", str(port), "--headless"], port=port)
 
 
 def _open(tab: Any, address: str) -> None:

@@ -202,3 +202,13 @@ def _is_number(value: Any) -> bool:
 
 def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def strides_of(card: ModelCard) -> list[int]:
+    """The strides that are offered: the patch size and its halves."""
+    return [card.patch // part for part in (1, 2, 4, 8) if card.patch % part == 0 and card.patch // part > 0]
+
+
+def first_stride(card: ModelCard) -> int:
+    """The stride that a page opens with: half a patch."""
+    return strides_of(card)[:2][-1]

@@ -2,76 +2,96 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import title
+from explorer.ui.frame.widgets import heading, plot
+from explorer.ui.sections.experiment.controls import (
+    drawn,
+    experiment_presets,
+    experiment_run,
+    experiment_setting,
+    step_player,
+    what_to_look_for,
+)
+from explorer.ui.sections.experiment.drawing import (
+    code_maps,
+    code_note,
+    experiment_download,
+    experiment_formulas,
+    experiment_readings,
+    overshoot_note,
+    own_share_steps,
+    rate_kind,
+    rate_steps,
+    sparse_steps,
+    token_clouds,
+)
 
-ui.title("Experiment")
+title("Experiment")
 st.markdown(
     "Here the truth is known: every token is drawn from one of K subspaces, plus noise. The first steps **compress**: "
     "tokens attend to one another within each subspace, which draws them together there and lowers $R^c$, the nats "
     "that they take. The other steps **sparsify**: each token is described by few positive entries of a code, and "
     "decoded again to see what was lost."
 )
-ui.experiment_presets()
-run = ui.experiment_run(ui.experiment_setting())
-ui.what_to_look_for(run.setting)
-ui.experiment_readings(run)
-step = ui.step_player(run)
+experiment_presets()
+run = experiment_run(experiment_setting())
+what_to_look_for(run.setting)
+experiment_readings(run)
+step = step_player(run)
 
 before, now = st.columns(2)
 for column, cloud, key in zip(
-    (before, now), ui.drawn(ui.token_clouds, run, step=step), ("cloud_before", "cloud_now"), strict=True
+    (before, now), drawn(token_clouds, run, step=step), ("cloud_before", "cloud_now"), strict=True
 ):
     with column:
-        ui.plot(cloud, key)
+        plot(cloud, key)
 st.caption(
     "Every point is a token, coloured by the subspace that it was drawn from; lines and planes are the subspaces. Both "
     "pictures have one scale. For d above 3 you look along one basis vector of each of the first three subspaces: "
     "tokens of subspaces at a right angle to these lie near 0."
 )
 
-kind = ui.rate_kind()
+kind = rate_kind()
 rate, share = st.columns(2)
 with rate:
-    ui.plot(ui.drawn(ui.rate_steps, run, step=step, kind=kind), "x_rates")
+    plot(drawn(rate_steps, run, step=step, kind=kind), "x_rates")
     st.caption(
         "Nats that the tokens take in the data's subspaces ($R^c$), all together ($R$), or the difference. Shrinking "
         "every token lowers both, so compare with the grey control: the same steps, which know only wrong subspaces."
     )
 with share:
-    ui.plot(ui.drawn(ui.own_share_steps, run, step=step), "x_share")
+    plot(drawn(own_share_steps, run, step=step), "x_share")
     st.caption(
         "Share of a token's energy that lies in the subspace it was drawn from, mean over the tokens; 100 % is exactly "
         "in it, whatever its length. Rising above the control means that noise was removed and the token was kept."
     )
 
 for column, figure, key in zip(
-    st.columns(3), ui.drawn(ui.sparse_steps, run, step=step), ("x_l0", "x_l1", "x_error"), strict=True
+    st.columns(3), drawn(sparse_steps, run, step=step), ("x_l0", "x_l1", "x_error"), strict=True
 ):
     with column:
-        ui.plot(figure, key)
+        plot(figure, key)
 st.caption(
     "Non-zeros and $\\ell_1$ fall as λ removes small entries; what is decoded, $A D^\\top$, then misses more of the "
-    "compressed tokens. A good setting is sparse at a small error." + ui.overshoot_note(run)
+    "compressed tokens. A good setting is sparse at a small error." + overshoot_note(run)
 )
 
-ui.heading(
+heading(
     "The codes",
-    f"Rows are a sample of the tokens, sorted by the subspace that they were drawn from. {ui.code_note(run)}",
+    f"Rows are a sample of the tokens, sorted by the subspace that they were drawn from. {code_note(run)}",
 )
 left, right = st.columns(2)
 for column, codes, key in zip(
-    (left, right), ui.drawn(ui.code_maps, run, step=step), ("codes_before", "codes_now"), strict=True
+    (left, right), drawn(code_maps, run, step=step), ("codes_before", "codes_now"), strict=True
 ):
     with column:
-        ui.plot(codes, key)
+        plot(codes, key)
 
-ui.heading(
-    "The steps as formulas", "Tokens $Z$ are rows; the bases $U_k$ and the dictionary $D$ are known, not learned."
-)
-ui.experiment_formulas(run)
+heading("The steps as formulas", "Tokens $Z$ are rows; the bases $U_k$ and the dictionary $D$ are known, not learned.")
+experiment_formulas(run)
 st.caption(
     "These are the operators of the theory. A trained network replaces them: a learned matrix stands for the second "
     "$U_k$ and for κ, attention is scaled by $1/\\sqrt{p}$, a LayerNorm comes before each half, and every layer takes "
     "one step of each with its own subspaces and dictionary. The sidebar's model and photo play no part on this page."
 )
-ui.experiment_download(run)
+experiment_download(run)

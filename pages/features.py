@@ -2,12 +2,28 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.sidebar import language_card
+from explorer.ui.frame.widgets import page_part
+from explorer.ui.sections.features import (
+    code_card,
+    code_number,
+    code_search,
+    feature_data,
+    feature_overview,
+    index_caption,
+    strongest_code,
+    token_codes,
+)
+from explorer.ui.view.layer import layer_slider
+from explorer.ui.view.take_away import take_away
+from explorer.ui.view.text import current_text
+from explorer.ui.view.text_lens import token_place
 
 PARTS = {"token": "Codes of a token", "word": "Find by a word", "all": "All codes"}
 
-ui.title("Features")
-if ui.language_card().has_ista:
+title("Features")
+if language_card().has_ista:
     what = (
         "The sparsifying step writes every token as a few atoms of a learned dictionary. "
         "**Which atom stands for what?**"
@@ -18,23 +34,23 @@ st.markdown(
     f"{what} Choose a token of a text and see its strongest codes; choose a code and see where else it fires, and "
     "which words it speaks for."
 )
-view = ui.current_text()
-data = ui.feature_data(view.card)
+view = current_text()
+data = feature_data(view.card)
 if data:
-    ui.index_caption(view.card, *data)
-part = ui.page_part("features", PARTS) if data else "token"
+    index_caption(view.card, *data)
+part = page_part("features", PARTS) if data else "token"
 left, right = st.columns(2, gap="large")
 with left:
-    layer = ui.layer_slider(view, "Layer of the code" if part == "word" else "Layer ℓ")
+    layer = layer_slider(view, "Layer of the code" if part == "word" else "Layer ℓ")
 with right:
-    place = ui.token_place(view) if part == "token" else 0
+    place = token_place(view) if part == "token" else 0
 if part == "token":
-    ui.token_codes(view, data[0] if data else None, layer, place)
+    token_codes(view, data[0] if data else None, layer, place)
 elif part == "word" and data:
-    ui.code_search(view.card, data[0])
+    code_search(view.card, data[0])
 elif data:
-    ui.feature_overview(view.card, data[0], layer)
+    feature_overview(view.card, data[0], layer)
 if data and part != "all":
-    ui.code_card(view.card, data[0], layer, ui.code_number(view.card, ui.strongest_code(view, layer, place)))
-ui.take_away(view)
-ui.glossary()
+    code_card(view.card, data[0], layer, code_number(view.card, strongest_code(view, layer, place)))
+take_away(view)
+glossary()

@@ -2,23 +2,28 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.widgets import fragment
+from explorer.ui.sections.features import codes_in_lens
+from explorer.ui.sections.generate import generation, sampling_settings
+from explorer.ui.view.text import current_text
+from explorer.ui.view.text_lens import text_lens
 
-ui.title("Generate")
+title("Generate")
 st.markdown(
     "The model foretells the next token, one is **drawn**, and it begins again with a text that is one token longer."
 )
-view = ui.current_text()
-sampling, wanted = ui.sampling_settings()
-whole = ui.generation(view, sampling, wanted)
+view = current_text()
+sampling, wanted = sampling_settings()
+whole = generation(view, sampling, wanted)
 
 
-@ui.fragment
+@fragment
 def look() -> None:
     """The lens on the whole text, and the codes of the token it looks at: a choice in it reruns only this."""
     if whole is not None:
-        ui.codes_in_lens(whole, ui.text_lens(whole))
+        codes_in_lens(whole, text_lens(whole))
 
 
 look()
-ui.glossary()
+glossary()

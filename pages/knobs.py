@@ -2,36 +2,50 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.widgets import fragment
+from explorer.ui.panels.knobs import gain_panel, step_panel
+from explorer.ui.panels.layers import COMPRESSION_CAPTION, SPARSITY_CAPTION, ghost_note
+from explorer.ui.sections.knobs.before_and_after import (
+    before_and_after,
+    knob_curves,
+    page_follows,
+    prediction_change,
+    turned_view,
+)
+from explorer.ui.sections.knobs.ranking import head_ranking
+from explorer.ui.view.layer import layer_slider
+from explorer.ui.view.photo import current_view
+from explorer.ui.view.take_away import take_away
 
-ui.title("Knobs")
+title("Knobs")
 st.caption(
     "Change the network itself, without training: how much each head counts, how high the threshold is, how far the "
     "step goes. All pages follow. Size and stride are knobs as well; they are in the sidebar."
 )
-view = ui.current_view()
-layer = ui.layer_slider(view, "Turn the knobs of layer ℓ")
+view = current_view()
+layer = layer_slider(view, "Turn the knobs of layer ℓ")
 
 
-@ui.fragment
+@fragment
 def turn_and_see() -> None:
     """The knobs beside the pictures: while one is turned only this runs, then the page follows."""
-    now = ui.turned_view(view)
+    now = turned_view(view)
     turning, seeing = st.columns([5, 6], gap="large")
     with seeing:
-        finish = ui.before_and_after(now)
+        finish = before_and_after(now)
     with turning:
-        ui.gain_panel(now, layer)
-        ui.step_panel(now, layer)
-    ui.page_follows(now, view, finish)
+        gain_panel(now, layer)
+        step_panel(now, layer)
+    page_follows(now, view, finish)
 
 
 turn_and_see()
-ui.prediction_change(view)
-ui.knob_curves(view, layer)
-st.caption(f"{ui.COMPRESSION_CAPTION} {ui.SPARSITY_CAPTION}")
-ui.ghost_note(view)
+prediction_change(view)
+knob_curves(view, layer)
+st.caption(f"{COMPRESSION_CAPTION} {SPARSITY_CAPTION}")
+ghost_note(view)
 
-ui.head_ranking(view, layer)
-ui.take_away(view)
-ui.glossary()
+head_ranking(view, layer)
+take_away(view)
+glossary()

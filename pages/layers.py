@@ -2,27 +2,33 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.widgets import fragment
+from explorer.ui.panels.layers import equations, ghost_note, layer_downloads
+from explorer.ui.sections.layers import layer_bar, layers_lens, rate_position, sparsity_caption, threshold_note
+from explorer.ui.view.photo import current_view
+from explorer.ui.view.photo_lens import lens_choice
+from explorer.ui.view.take_away import take_away
 
-ui.title("Layers")
-view = ui.current_view()
+title("Layers")
+view = current_view()
 
 
-@ui.fragment
+@fragment
 def look() -> None:
     """What depends on the layer: a step in the lens reruns only this."""
-    choice = ui.lens_choice(view)
-    ui.layer_bar(view, choice)
-    ui.equations(view, view.layer_measures()[choice.layer - 1])
-    position = ui.rate_position()
-    finish = ui.layers_lens(view, choice, position)
-    st.caption(f"{position.explanation} {ui.sparsity_caption(view.card)}")
-    ui.ghost_note(view)
+    choice = lens_choice(view)
+    layer_bar(view, choice)
+    equations(view, view.layer_measures()[choice.layer - 1])
+    position = rate_position()
+    finish = layers_lens(view, choice, position)
+    st.caption(f"{position.explanation} {sparsity_caption(view.card)}")
+    ghost_note(view)
     finish()
-    ui.threshold_note(view.card)
+    threshold_note(view.card)
 
 
 look()
-ui.layer_downloads(view)
-ui.take_away(view)
-ui.glossary()
+layer_downloads(view)
+take_away(view)
+glossary()

@@ -2,7 +2,26 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.widgets import fragment, heading, page_part, plot
+from explorer.ui.sections.ledger.accounts import (
+    BOUNDS_CAPTION,
+    LEDGER_CAPTION,
+    TABLE_CAPTION,
+    bounds_figure,
+    distortion,
+    heads_figure,
+    ledger_figure,
+    ledger_note,
+    ledger_settings,
+    ledger_table,
+    verdict,
+)
+from explorer.ui.sections.ledger.on_photo import ledger_lens
+from explorer.ui.sections.ledger.whiteness import distortion_curves, whiteness_curves
+from explorer.ui.view.layer import layer_slider
+from explorer.ui.view.photo import current_view
+from explorer.ui.view.take_away import take_away
 
 PARTS = {
     "accounts": "Every half step",
@@ -11,37 +30,37 @@ PARTS = {
     "distortion": "What ε² decides",
 }
 
-ui.title("Ledger")
+title("Ledger")
 st.markdown(
     "CRATE is derived from one objective: tokens should carry much information as a whole (a high $R$), little "
     "within the subspaces (a low $R^c$), in few entries that are not zero: "
     "$\\;\\max\\; R(Z) - R^c(Z;\\,U) - \\lambda\\|Z\\|_0$. Compression should lower $R^c$, "
     "sparsification should win zeros and keep $R$. This page keeps the accounts."
 )
-view = ui.current_view()
-ui.ledger_note(view.card)
-part = ui.page_part("books", PARTS)
+view = current_view()
+ledger_note(view.card)
+part = page_part("books", PARTS)
 
 
 def accounts() -> None:
     """Every half step: as a curve, as a table, and head by head."""
-    settings = ui.ledger_settings()
-    ui.plot(ui.ledger_figure(view, settings), "ledger_curve")
-    st.caption(ui.LEDGER_CAPTION)
-    ui.verdict(view, settings)
-    ui.ledger_table(view, settings)
-    st.caption(ui.TABLE_CAPTION)
-    ui.heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice spends much.")
+    settings = ledger_settings()
+    plot(ledger_figure(view, settings), "ledger_curve")
+    st.caption(LEDGER_CAPTION)
+    verdict(view, settings)
+    ledger_table(view, settings)
+    st.caption(TABLE_CAPTION)
+    heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice spends much.")
     heads, bounds = st.columns(2)
     with heads:
-        ui.plot(ui.heads_figure(view, settings.eps_squared), "ledger_heads")
+        plot(heads_figure(view, settings.eps_squared), "ledger_heads")
         st.caption("Tokens that enter each layer, as they are, at the ε² chosen above. Compare layers and heads.")
     with bounds:
-        ui.plot(ui.bounds_figure(view), "ledger_bounds")
-        st.caption(ui.BOUNDS_CAPTION)
+        plot(bounds_figure(view), "ledger_bounds")
+        st.caption(BOUNDS_CAPTION)
 
 
-@ui.fragment
+@fragment
 def on_the_photo() -> None:
     """What the tokens of a layer cost; a step runs only this part again."""
     st.markdown(
@@ -50,32 +69,32 @@ def on_the_photo() -> None:
         "below it. Point at a patch to read its values; click to pin it."
     )
     _, eps_squared = layer_and_distortion()
-    ui.ledger_lens(view, eps_squared)
+    ledger_lens(view, eps_squared)
 
 
-@ui.fragment
+@fragment
 def against_distortion() -> None:
     """One layer's tokens at every ε²; a step runs only this part again."""
     st.markdown("The same tokens, coded finely (left) to coarsely (right).")
     layer, eps_squared = layer_and_distortion()
-    ui.distortion_curves(view, layer, eps_squared)
+    distortion_curves(view, layer, eps_squared)
 
 
 def layer_and_distortion() -> tuple[int, float]:
     """The controls of the parts that look at one layer."""
     left, right = st.columns(2)
     with left:
-        layer = ui.layer_slider(view)
+        layer = layer_slider(view)
     with right:
-        return layer, ui.distortion()
+        return layer, distortion()
 
 
 def whiteness() -> None:
     """Every layer's steps beside those that they were derived from."""
     st.markdown("Each step against the optimisation step that it was derived from.")
-    ui.whiteness_curves(view, ui.distortion())
+    whiteness_curves(view, distortion())
 
 
 {"accounts": accounts, "photo": on_the_photo, "white": whiteness, "distortion": against_distortion}[part]()
-ui.take_away(view)
-ui.glossary()
+take_away(view)
+glossary()

@@ -1,22 +1,33 @@
 """What does the network attend to, and which objects does it separate?"""
 
-from explorer import figures, ui
+from explorer import figures
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.widgets import fragment, heading, plot
+from explorer.ui.sections.segment import (
+    mask_comparison,
+    prediction_caption,
+    segment_downloads,
+    segment_lens,
+    segment_settings,
+)
+from explorer.ui.view.photo import current_view
+from explorer.ui.view.take_away import take_away
 
-ui.title("Segment")
-view = ui.current_view()
+title("Segment")
+view = current_view()
 
 
-@ui.fragment
+@fragment
 def look() -> None:
     """What depends on layer, heads and patch: a choice in the lens reruns only this."""
-    settings = ui.segment_settings(view)
-    ui.segment_lens(view, settings)
-    ui.segment_downloads(view, settings)
-    ui.mask_comparison(view, settings)
+    settings = segment_settings(view)
+    segment_lens(view, settings)
+    segment_downloads(view, settings)
+    mask_comparison(view, settings)
 
 
 look()
-ui.heading("Prediction", ui.prediction_caption(view))
-ui.plot(figures.prediction_bars(*view.top_classes()), "predictions")
-ui.take_away(view)
-ui.glossary()
+heading("Prediction", prediction_caption(view))
+plot(figures.prediction_bars(*view.top_classes()), "predictions")
+take_away(view)
+glossary()

@@ -2,25 +2,29 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.panels.layers import COMPRESSION_CAPTION, SPARSITY_CAPTION
+from explorer.ui.sections.start import choose_photo, first_lens, top_line
+from explorer.ui.view.photo import current_view
+from explorer.ui.view.take_away import take_away
 
-ui.title("Look inside a white-box transformer")
+title("Look inside a white-box transformer")
 st.markdown(
     "**CRATE** is a transformer derived from an objective. Each of its layers first **compresses** the tokens of a "
     "photo towards a few learned subspaces, then **sparsifies** them against a learned dictionary. So every number "
     "inside has a meaning, and here you can look at all of them."
 )
-view = ui.current_view()
+view = current_view()
 st.markdown(
-    f"{ui.top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
+    f"{top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
     "Otherwise it is that of CLS, the token that stands for the whole photo and is classified."
 )
-show_objects = ui.first_lens(view)
-st.caption(f"{ui.COMPRESSION_CAPTION} {ui.SPARSITY_CAPTION}")
+show_objects = first_lens(view)
+st.caption(f"{COMPRESSION_CAPTION} {SPARSITY_CAPTION}")
 
 st.page_link("pages/text.py", label="It reads text, too: type a sentence", icon=":material/notes:")
 st.subheader("Try another photo", anchor=False)
-ui.choose_photo("pages/segment.py")
-ui.take_away(view)
-ui.glossary()
+choose_photo("pages/segment.py")
+take_away(view)
+glossary()
 show_objects()

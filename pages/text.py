@@ -2,7 +2,23 @@
 
 import streamlit as st
 
-from explorer import ui
+from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.sidebar import language_card
+from explorer.ui.frame.widgets import fragment, page_part, plot
+from explorer.ui.sections.ledger.accounts import (
+    LEDGER_CAPTION,
+    TABLE_CAPTION,
+    ledger_figure,
+    ledger_note,
+    ledger_settings,
+    ledger_table,
+    verdict,
+)
+from explorer.ui.sections.text import text_knobs, text_layers
+from explorer.ui.view.layer import layer_slider
+from explorer.ui.view.take_away import take_away
+from explorer.ui.view.text import current_text
+from explorer.ui.view.text_lens import text_lens
 
 PARTS = {
     "tokens": "Token by token",
@@ -11,8 +27,8 @@ PARTS = {
     "ledger": "The ledger",
 }
 
-ui.title("Text")
-if ui.language_card().has_ista:
+title("Text")
+if language_card().has_ista:
     what = (
         "A language model by the same derivation: every layer **compresses** the tokens of a text towards its "
         "subspaces, each token looking only at those before it, then **sparsifies** them; the last layer foretells the "
@@ -24,40 +40,40 @@ else:
         "then **transforms** it by an MLP; the last layer foretells the next token."
     )
 st.markdown(f"{what} **Type something, then move over the tokens.**")
-view = ui.current_text()
-part = ui.page_part("read", PARTS)
+view = current_text()
+part = page_part("read", PARTS)
 
 
-@ui.fragment
+@fragment
 def tokens() -> None:
     """The lens: a choice in it reruns only this."""
-    ui.text_lens(view)
+    text_lens(view)
 
 
-@ui.fragment
+@fragment
 def layers() -> None:
     """What depends on the layer."""
-    ui.text_layers(view, ui.layer_slider(view))
+    text_layers(view, layer_slider(view))
 
 
-@ui.fragment
+@fragment
 def knobs() -> None:
     """The knobs beside what they change: while one is turned only this runs, then the page follows."""
-    ui.text_knobs(view, ui.layer_slider(view, "Turn the knobs of layer ℓ"))
+    text_knobs(view, layer_slider(view, "Turn the knobs of layer ℓ"))
 
 
 def ledger() -> None:
     """The objective, half step by half step."""
-    ui.ledger_note(view.card)
-    settings = ui.ledger_settings()
-    ui.plot(ui.ledger_figure(view, settings), "ledger_curve")
-    st.caption(ui.LEDGER_CAPTION)
-    ui.verdict(view, settings)
-    ui.ledger_table(view, settings)
-    st.caption(ui.TABLE_CAPTION)
+    ledger_note(view.card)
+    settings = ledger_settings()
+    plot(ledger_figure(view, settings), "ledger_curve")
+    st.caption(LEDGER_CAPTION)
+    verdict(view, settings)
+    ledger_table(view, settings)
+    st.caption(TABLE_CAPTION)
 
 
 draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger}
 draw[part]()
-ui.take_away(view)
-ui.glossary()
+take_away(view)
+glossary()

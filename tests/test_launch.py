@@ -6,7 +6,7 @@ import sys
 SETTINGS = """
 import streamlit.web.bootstrap as bootstrap
 from streamlit import config
-from explorer import launch
+from explorer.ui import launch
 
 def show(*arguments):
     print(*(config.get_option(name) for name in ("server.maxUploadSize", "global.minCachedMessageSize", "server.port")))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from explorer.ui.umap_job import CANCELLED, DIED, MAX_JOBS, UmapJob, UmapOptions, UmapService
+from explorer.ui.jobs.umap import CANCELLED, DIED, MAX_JOBS, UmapJob, UmapOptions, UmapService
 
 PATIENCE_S = 240
 """Numba's first compilation, on a busy machine."""

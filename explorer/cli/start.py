@@ -12,6 +12,6 @@ def app(
     headless: Annotated[bool, typer.Option(help="Do not open a browser.")] = False,
 ) -> None:
     """Open the app in the browser; the same as `streamlit run streamlit_app.py`, with a quicker first page."""
-    from explorer.launch import launch
+    from explorer.ui.launch import launch
 
     launch(port, headless)

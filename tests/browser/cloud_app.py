@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures
-from explorer.ui.cloud import Sheet, token_cloud
+from explorer.ui.components.cloud import Sheet, token_cloud
 
 ROWS, COLS, PATCH = 3, 4, 16
 photos = int(st.number_input("photos", 1, 2, 1))

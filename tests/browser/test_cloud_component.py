@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from explorer import figures
-from explorer.ui.cloud import Sheet, token_cloud
-from explorer.ui.sources import sources
+from explorer.ui.components.cloud import Sheet, token_cloud
+from explorer.ui.components.web import sources
 
 APP = Path(__file__).with_name("cloud_app.py")
 VIEW = "element => { const { rotation, zoom, x, y } = element.view.camera; return [...rotation, zoom, x, y]; }"

@@ -11,17 +11,19 @@ import pytest
 
 from explorer import compare, measures, runtime, zoo
 from explorer.card import METADATA_KEY
+from explorer.card_runs import class_change, epoch_of, first_partner, name_and_epoch, run_of, twins_of
 from explorer.compare import SCALES, shared_framing
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
 from explorer.inputs.gallery import gallery
 from explorer.inputs.image import prepare_photo
+from explorer.inputs.photo import sample
 from explorer.trace import Knobs
-from explorer.ui import batch, sidebar
-from explorer.ui.batch_job import PHOTO_KEYS, BatchJob, Plan, photo_row, start_batch
-from explorer.ui.compare import Look, compare_sections, curves_section
-from explorer.ui.compared import epoch_of, first_partner, name_and_epoch, nearest_stride, run_of, twins_of
-from explorer.ui.film import Film, class_change, found_lines
-from explorer.ui.lens import view_name
+from explorer.ui.jobs.many_photos import PHOTO_KEYS, BatchJob, Plan, photo_row, start_batch
+from explorer.ui.sections.compare import many_photos as batch
+from explorer.ui.sections.compare.film import Film, found_lines
+from explorer.ui.sections.compare.pictures import Look, compare_sections, curves_section
+from explorer.ui.sections.compare.sides import nearest_stride
+from explorer.ui.view.photo_lens import view_name
 
 
 def table(tested) -> dict[str, dict[str, str]]:
@@ -238,7 +240,7 @@ def test_a_batch_belongs_to_the_way_in_which_layers_go_together(app, monkeypatch
     keys = []
     monkeypatch.setattr(batch, "_start", lambda *arguments: keys.append(arguments[-1]))
     for by_depth in (True, False):
-        monkeypatch.setattr("explorer.ui.layers_go", lambda sides, by=by_depth: by)
+        monkeypatch.setattr("explorer.ui.sections.compare.pictures.layers_go", lambda sides, by=by_depth: by)
         tested = app("compare", model="crate", b="crate_alpha", comparison="photos")
         tested.button(key="batch_start").click().run()
     assert len(set(keys)) == 2
@@ -251,7 +253,7 @@ def test_a_batch_is_measured_at_the_layer_of_its_slider(app, cards, monkeypatch)
     tested.button(key="batch_start").click().run()
     (row,) = ended(tested.session_state["batch_job"]).rows
     card = cards["crate"]
-    prepared = prepare_photo(sidebar.sample(gallery()[0].name).data, card.preprocessing, card.patch)
+    prepared = prepare_photo(sample(gallery()[0].name).data, card.preprocessing, card.patch)
     a, b = (compare.run(card, prepared, Knobs(stride=card.patch // 2), drawn) for drawn in (False, True))
     expected = {one.key: one.value for one in compare.differences(a, b, 1, 1)}
     assert row["A → B cka"] == pytest.approx(expected["cka"])
@@ -261,7 +263,7 @@ def test_a_batch_is_measured_at_the_layer_of_its_slider(app, cards, monkeypatch)
 
 def test_other_classes_are_said_where_the_numbers_are(cards):
     card = cards["crate"]
-    prepared = prepare_photo(sidebar.sample("kangaroo").data, card.preprocessing, card.patch)
+    prepared = prepare_photo(sample("kangaroo").data, card.preprocessing, card.patch)
     a = compare.run(card, prepared, Knobs())
     names = [card.class_name(i) for i in range(a.trace.logits.shape[1])]
     first = names[int(a.trace.logits[0].argmax())]
@@ -310,7 +312,7 @@ def test_one_colour_scale_is_of_all_the_pictures_of_a_row(one_scale):
 
 def test_a_row_of_a_photo_is_what_compare_says(cards):
     card = cards["crate"]
-    photo = sidebar.sample("kangaroo")
+    photo = sample("kangaroo")
     own, drawn = runtime.open_model(card), zoo.draw_control(card)
     plans = [
         Plan("A", own, zoo.layer_weights(card), Knobs(), None, "crop", False),
@@ -326,7 +328,7 @@ def test_a_row_of_a_photo_is_what_compare_says(cards):
 def test_a_batch_stops_where_it_is_cancelled(cards):
     card = cards["crate"]
     plan = Plan("A", runtime.open_model(card), zoo.layer_weights(card), Knobs(), None, "crop", False)
-    job = start_batch([sidebar.sample("kangaroo")] * 500, [plan, plan], 1, True, "key")
+    job = start_batch([sample("kangaroo")] * 500, [plan, plan], 1, True, "key")
     job.cancel()
     for _ in range(200):
         if not job.running:

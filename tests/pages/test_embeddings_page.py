@@ -10,7 +10,7 @@ import streamlit as st
 from explorer import zoo
 from explorer.evaluation.embedding import ALONE, GAUSSIAN, LEFT, LEFT_ALIKE
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
-from explorer.ui.embeddings import KINDS, kind_of
+from explorer.ui.sections.embeddings.rows import KINDS, kind_of
 from tests.pages.conftest import ROOT
 from tests.pages.test_pages import texts
 from tests.pages.test_text_pages import start
@@ -102,7 +102,7 @@ def test_a_code_says_what_it_leaves(words):
 
 
 def test_a_large_vocabulary_is_learned_from_in_part(words, monkeypatch):
-    monkeypatch.setattr("explorer.ui.embeddings.MOST_LEARNED", 100)
+    monkeypatch.setattr("explorer.ui.sections.embeddings.rows.MOST_LEARNED", 100)
     tested = start("embeddings", embeddings="code", row=str(words.vocabulary - 1), atoms="64", nonzeros="2")
     assert not tested.exception
     assert "in 2 of 64 atoms" in texts(tested)

@@ -7,8 +7,8 @@ import pytest
 
 from explorer import zoo
 from explorer.measures import run_experiment
-from explorer.ui.experiment import PRESETS
-from explorer.ui.experiment_view import csv_rows
+from explorer.ui.sections.experiment.controls import PRESETS
+from explorer.ui.sections.experiment.drawing import csv_rows
 from tests.pages.test_pages import texts
 
 

@@ -14,17 +14,22 @@ TIMEOUT_S = 60
 
 
 def page() -> None:
-    from explorer import ui
     from explorer.errors import ExplorerError
+    from explorer.ui.frame.sidebar import draw_sidebar
+    from explorer.ui.frame.widgets import show_problem
+    from explorer.ui.sections.subspaces.theory import theory_fit
+    from explorer.ui.sections.subspaces.weights import weight_geometry
+    from explorer.ui.view.layer import layer_slider
+    from explorer.ui.view.photo import current_view
 
-    ui.draw_sidebar()
+    draw_sidebar()
     try:
-        view = ui.current_view()
-        layer = ui.layer_slider(view)
-        ui.weight_geometry(view, layer)
-        ui.theory_fit(view, layer)
+        view = current_view()
+        layer = layer_slider(view)
+        weight_geometry(view, layer)
+        theory_fit(view, layer)
     except ExplorerError as problem:
-        ui.show_problem(problem)
+        show_problem(problem)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 import streamlit as st
 
 from explorer.knobs import Turn, read_knobs
-from explorer.ui import knobs
-from explorer.ui.ablation_job import AblationJob
-from explorer.ui.desk import turns_said
-from explorer.ui.turned import MOVING, TEXT
+from explorer.ui.components.faders import turns_said
+from explorer.ui.jobs.ablation import AblationJob
+from explorer.ui.sections.knobs import before_and_after as knobs
+from explorer.ui.state.knobs import MOVING, TEXT
 from tests.pages.test_pages import texts
 
 PATIENCE_S = 30

@@ -10,7 +10,7 @@ from PIL import Image
 
 from explorer import zoo
 from explorer.inputs.gallery import gallery_photo
-from explorer.ui.segment import METHOD_NAMES, prediction_caption
+from explorer.ui.sections.segment import METHOD_NAMES, prediction_caption
 
 PAGES = (None, "segment", "layers", "knobs", "subspaces", "ledger", "experiment", "models")
 

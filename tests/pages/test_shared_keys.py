@@ -38,7 +38,7 @@ def constants_of(tree: ast.Module) -> dict[str, str]:
     }
 
 
-DRAWN_BY = {"remembered": None, "one_of": 2, "_switch": 1, "page_part": 0}
+DRAWN_BY = {"url_setting": None, "url_choice": 2, "_switch": 1, "page_part": 0}
 """What draws a setting, and where its key stands if it is not given by name."""
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from explorer import summary
-from explorer.ui import gathered, layout
-from explorer.ui.subspaces import COLOURS
-from explorer.ui.umap_job import DIED, UmapJob, UmapOptions
+from explorer.ui.jobs.umap import DIED, UmapJob, UmapOptions
+from explorer.ui.panels import placing as layout
+from explorer.ui.sections.subspaces.photo_cloud import COLOURS
+from explorer.ui.view import tokens as gathered
 from tests.pages.test_pages import texts
 
 

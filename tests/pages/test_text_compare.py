@@ -14,8 +14,8 @@ from explorer.evaluation.language import BIGRAM
 from explorer.evaluation.record import MODEL, Result, Row
 from explorer.inputs import prepare_words, token_name
 from explorer.trace import Knobs
-from explorer.ui.text_compare import expected_tokens
-from explorer.ui.text_view import make_text_view
+from explorer.ui.sections.compare.texts import expected_tokens
+from explorer.ui.view.text import make_text_view
 from tests.pages.test_pages import texts
 from tests.pages.test_text_pages import reads  # noqa: F401 (a fixture)
 

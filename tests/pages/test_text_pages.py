@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import zoo
-from explorer.ui.generate_job import GenerateJob
-from explorer.ui.typed import EXAMPLES
+from explorer.ui.components.textbox import EXAMPLES
+from explorer.ui.jobs.generation import GenerateJob
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_pages import texts
 

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.ui import ablation_job
-from explorer.ui.ablation_job import AblationJob, keep_effects, known_effects, start_ablation
+from explorer.ui.jobs import ablation as ablation_job
+from explorer.ui.jobs.ablation import AblationJob, _kept, keep_effects, known_effects, start_ablation
 from tests.conftest import pixels, prepared
 
 PATIENCE_S = 30
@@ -23,7 +23,7 @@ def wait(job: AblationJob) -> AblationJob:
 
 @pytest.fixture(autouse=True)
 def empty_store():
-    ablation_job._kept().clear()
+    _kept().clear()
 
 
 def test_a_job_finds_every_head_and_its_result_is_kept(opened):

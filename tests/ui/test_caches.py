@@ -13,8 +13,8 @@ import streamlit as st
 from explorer import zoo
 from explorer.card import METADATA_KEY
 from explorer.trace import Trace
-from explorer.ui import caches
-from explorer.ui.caches import _Store
+from explorer.ui.state import caches
+from explorer.ui.state.caches import _Store
 
 
 def trace() -> Trace:

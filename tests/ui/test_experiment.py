@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from explorer.measures import Run, Setting, run_experiment
-from explorer.ui import experiment, experiment_view
+from explorer.ui.sections.experiment.controls import AT_RANDOM, OPTIONS, PRESETS, UP_FRONT
+from explorer.ui.sections.experiment.drawing import (
+    RATES,
+    code_maps,
+    code_note,
+    overshoot_note,
+    rate_steps,
+    sparse_steps,
+    token_clouds,
+)
 
 
 def run_of(name: str, **changes) -> Run:
-    preset = next(preset for preset in experiment.PRESETS if preset.name == name)
+    preset = next(preset for preset in PRESETS if preset.name == name)
     return run_experiment(Setting(**{**{f.name: getattr(preset.setting, f.name) for f in fields(Setting)}, **changes}))
 
 
@@ -21,13 +30,13 @@ def ends(run: Run, field: str) -> tuple[float, float, float]:
 
 
 def test_every_setting_has_one_control_that_offers_every_preset():
-    controls = {control.field: control for control in (*experiment.UP_FRONT, *experiment.OPTIONS)}
+    controls = {control.field: control for control in (*UP_FRONT, *OPTIONS)}
     assert sorted(controls) == sorted(field.name for field in fields(Setting))
-    assert len(experiment.UP_FRONT) == 5
-    for preset in experiment.PRESETS:
+    assert len(UP_FRONT) == 5
+    for preset in PRESETS:
         for field, control in controls.items():
             value = getattr(preset.setting, field)
-            assert (experiment.AT_RANDOM if value is None else value) in control.options
+            assert (AT_RANDOM if value is None else value) in control.options
 
 
 def test_default_removes_noise_and_keeps_the_tokens():
@@ -85,18 +94,18 @@ def test_wrong_subspaces_lower_the_rate_but_clean_nothing():
 @pytest.mark.parametrize("step", [0, 4, 10, 11, 20])
 def test_every_figure_of_every_step(operator, step):
     run = run_experiment(Setting(operator=operator, count=2, width=4))
-    before, now = experiment_view.token_clouds(run, step)
+    before, now = token_clouds(run, step)
     assert before.layout.scene.xaxis.range == now.layout.scene.xaxis.range
-    left, right = experiment_view.code_maps(run, step)
+    left, right = code_maps(run, step)
     assert (left.data[0].zmax, left.data[0].z.shape) == (right.data[0].zmax, right.data[0].z.shape)
-    for kind in experiment_view.RATES:
-        assert len(experiment_view.rate_steps(run, step, kind).data) == 2
-    assert len(experiment_view.sparse_steps(run, step)) == 3
+    for kind in RATES:
+        assert len(rate_steps(run, step, kind).data) == 2
+    assert len(sparse_steps(run, step)) == 3
 
 
 def test_the_sample_of_codes_is_sorted_by_subspace_and_named_by_its_tokens():
     run = run_experiment(Setting())
-    figure = experiment_view.code_maps(run, 20)[1]
+    figure = code_maps(run, 20)[1]
     tokens, subspaces = figure.data[0].customdata[:, 0].T
     np.testing.assert_array_equal(subspaces, run.mixture.labels[tokens] + 1)
     assert (np.diff(subspaces) >= 0).all()
@@ -107,11 +116,11 @@ def test_the_sample_of_codes_is_sorted_by_subspace_and_named_by_its_tokens():
 def test_codes_of_other_dictionaries_come_in_no_blocks():
     for change in ({"dictionary": "orthogonal"}, {"wrong": True}):
         run = run_experiment(Setting(**change))
-        assert len(experiment_view.code_maps(run, 20)[1].layout.shapes) == run.setting.count - 1
-        assert "not blocks" in experiment_view.code_note(run)
-    assert "blocks on the diagonal" in experiment_view.code_note(run_experiment(Setting()))
+        assert len(code_maps(run, 20)[1].layout.shapes) == run.setting.count - 1
+        assert "not blocks" in code_note(run)
+    assert "blocks on the diagonal" in code_note(run_experiment(Setting()))
 
 
 def test_an_overshooting_step_size_is_said():
-    assert experiment_view.overshoot_note(run_experiment(Setting(eta=0.5))) == ""
-    assert "1/‖D‖² = 0.50" in experiment_view.overshoot_note(run_experiment(Setting(eta=0.8)))
+    assert overshoot_note(run_experiment(Setting(eta=0.5))) == ""
+    assert "1/‖D‖² = 0.50" in overshoot_note(run_experiment(Setting(eta=0.8)))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from explorer import zoo
-from explorer.ui import import_job
-from explorer.ui.import_job import ImportJob, Upload, start_import
+from explorer.ui.jobs import checkpoint_import as import_job
+from explorer.ui.jobs.checkpoint_import import ImportJob, Upload, start_import
 
 PATIENCE_S = 90
 

@@ -8,8 +8,9 @@ import pytest
 
 from explorer import measures, runtime, zoo
 from explorer.measures import Balance, LayerLedger
-from explorer.ui import caches
-from explorer.ui.ledger import LINES, token_maps
+from explorer.ui.sections.ledger.accounts import LINES
+from explorer.ui.sections.ledger.on_photo import token_maps
+from explorer.ui.state import caches
 from tests.conftest import pixels, prepared
 
 BOOKS = [

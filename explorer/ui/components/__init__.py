@@ -1,0 +1,1 @@
+"""Browser components of our own, each with its files in web/."""

@@ -1,0 +1,55 @@
+"""What every page has around its sections: title, style, provider, glossary."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import streamlit as st
+
+from explorer import runtime
+from explorer.trace import GLOSSARY, PHOTO_GLOSSARY, TEXT_GLOSSARY
+from explorer.ui.frame import sidebar
+from explorer.ui.frame.menu import reads_text
+
+ICON = str(Path(__file__).with_name("icon.png"))
+MAIN_SCRIPT = Path(__file__).parents[3] / "streamlit_app.py"
+_STYLE = """
+<style>
+.block-container { padding-top: 3.2rem; padding-bottom: 3rem; max-width: 1720px; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+[data-testid="stMain"] h1 { padding-top: 0; }
+[class*="st-key-lens_feeds"] { display: none; }
+</style>
+"""
+
+
+def style() -> None:
+    """Tighter margins than Streamlit's, on every page."""
+    st.html(_STYLE)
+
+
+def title(text: str) -> None:
+    """A page's title.
+
+    The very first visitor of a server may come by a page's own address. Streamlit then runs that page as an old-style
+    page, without streamlit_app.py, until st.navigation has been called once: then run the app in the page's place.
+    """
+    if not sidebar.was_drawn():
+        runpy.run_path(str(MAIN_SCRIPT))
+        st.stop()
+    st.title(text, anchor=False)
+
+
+def provider_line() -> None:
+    """Where the models run and why."""
+    provider, reason = runtime.provider()
+    icon = ":material/bolt:" if provider == runtime.CUDA else ":material/memory:"
+    st.markdown(f"{icon} Models run on **{reason}**.")
+
+
+def glossary() -> None:
+    """Every symbol in plain words."""
+    words = GLOSSARY | (TEXT_GLOSSARY if reads_text() else PHOTO_GLOSSARY)
+    with st.expander("The letters and words on these pages", icon=":material/menu_book:"):
+        st.markdown("\n".join(f"- {symbol}: {meaning}" for symbol, meaning in words.items()))

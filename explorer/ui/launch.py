@@ -1,0 +1,62 @@
+"""Start the app: `python -m explorer.ui.launch`, or `crate-explorer app`.
+
+What the first page needs is imported and read while the browser loads, not when it has asked.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pkgutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+APP = Path(__file__).parents[2] / "streamlit_app.py"
+FEW_CORES = 4
+"""Up to so many, the browser and linear algebra get into each other's way."""
+SERVER_S = 0.25
+"""Seconds for the server's own imports: others beside them would only hold it back."""
+
+
+def launch(port: int | None = None, headless: bool = False) -> None:
+    """Serve streamlit_app.py until it is stopped. port: None for Streamlit's own choice."""
+    gc.disable()  # imports make many objects and hardly any garbage: searching for it would hold the first view up
+    from streamlit import config
+    from streamlit.web import bootstrap
+
+    threading.Thread(target=_prepare, daemon=True).start()
+    options = {"server_headless": headless} | ({"server_port": port} if port else {})
+    config._main_script_path = str(APP)  # as `streamlit run` does: .streamlit beside it counts from anywhere
+    bootstrap.load_config_options(options)
+    bootstrap.run(str(APP), False, [], options)
+
+
+def _leave_cores_to_the_browser() -> None:
+    """On a small machine, linear algebra on one thread: several wait for one another while the browser has a core."""
+    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    if (os.cpu_count() or 1) <= FEW_CORES:
+        threadpool_limits(1, "blas")
+
+
+def _prepare() -> None:
+    """Import the pages' modules and compute the first view; a page that comes sooner waits for what is under way."""
+    try:
+        time.sleep(SERVER_S)
+        from explorer.ui import sections
+
+        for module in pkgutil.walk_packages(sections.__path__, f"{sections.__name__}."):
+            importlib.import_module(module.name)
+        _leave_cores_to_the_browser()
+        importlib.import_module("explorer.ui.sections.start").prepare()
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+if __name__ == "__main__":
+    launch(*(int(argument) for argument in sys.argv[1:2]), headless="--headless" in sys.argv)

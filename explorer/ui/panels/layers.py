@@ -1,0 +1,171 @@
+"""What a layer does, as several sections draw it: equations, curves, maps of its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, measures, summary
+from explorer.card import ModelCard
+from explorer.lens import Panel, curve_panel
+from explorer.measures import LayerMeasures
+from explorer.trace import Array, LayerWeights
+from explorer.ui.frame.widgets import download
+from explorer.ui.view.photo import View
+from explorer.ui.view.run import RunView
+
+COMPRESSION_CAPTION = (
+    "Compression: nats that the tokens take in the subspaces of their layer; lower is more compressed. Early layers "
+    "may rise: look where the curve falls below the grey control, the same network before training."
+)
+SPARSITY_CAPTION = (
+    "Sparsity: the share of entries that are not zero. A network gets sparser in its first layers even untrained: only "
+    "what differs from the grey control was learned."
+)
+TOKENS_SHOWN, DIMENSIONS_SHOWN = 48, 96
+
+
+@dataclass(frozen=True)
+class RatePosition:
+    """Which R^c is shown: at the input of MSSA or after it, with or without the official scaling of tokens."""
+
+    key: str
+    name: str
+    explanation: str
+
+    def per_head(self, row: LayerMeasures) -> Array:
+        return getattr(row, self.key)
+
+    def curve(self, rows: list[LayerMeasures]) -> Array:
+        return np.array([self.per_head(row).sum() for row in rows])
+
+
+_SCALED = "Every token is scaled to length 1 within each head, as in the official code; ε² = 0.01."
+_PLAIN = "Tokens as they are, so longer tokens cost more; ε² = 0.01."
+_BEFORE = r"$R^c$ of $U_k^\top \mathrm{LN}(Z^\ell)$, the tokens that MSSA reads."
+_AFTER = r"$R^c$ of $U_k^\top \mathrm{LN}(Z^{\ell+1/2})$, the same subspaces after the compression step."
+POSITIONS = (
+    RatePosition("per_head_official", "Official, ℓ", f"{_BEFORE} {_SCALED}"),
+    RatePosition("per_head_half_official", "Official, ℓ+½", f"{_AFTER} {_SCALED}"),
+    RatePosition("per_head", "Plain, ℓ", f"{_BEFORE} {_PLAIN}"),
+    RatePosition("per_head_half", "Plain, ℓ+½", f"{_AFTER} {_PLAIN}"),
+)
+
+
+def equations(view: RunView, row: LayerMeasures) -> None:
+    """The layer's equations with the measured numbers under their symbols."""
+    card, layer = view.card, row.layer
+    before, after = row.subspace_coding_rate_official, row.subspace_coding_rate_half_official
+    first = (
+        rf"\mathrm{{MSSA}}\big(\mathrm{{{'RMS' if card.is_nanochat else 'LN'}}}\,Z^{{{layer}}} \mid "
+        rf"\underbrace{{U_{{[{card.heads}]}}}}_{{{card.heads} \times {card.head_dim}}}\big)"
+        if card.has_subspaces
+        else rf"\mathrm{{MHSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}}\big)"
+    )
+    names = ("Compress" if card.has_subspaces else "Attend", "Sparsify" if card.has_ista else "Transform")
+    formulas = (
+        rf"\underbrace{{Z^{{{layer}+\frac12}}}}_{{R^c = {after:.1f}}} = "
+        rf"\underbrace{{Z^{{{layer}}}}}_{{R^c = {before:.1f}}} + {first}",
+        _second_half(card, row, view.layer_weights()[layer - 1]),
+    )
+    with st.container(border=True):
+        for name, formula in zip(names, formulas, strict=True):
+            label, equation = st.columns([1, 6], vertical_alignment="center")
+            label.markdown(f"**{name}**")
+            equation.latex(formula)
+        st.caption(rf"Effective rank of $Z^{{{layer}}}$: {row.effective_rank:.1f} of {card.dim} directions.")
+
+
+def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> str:
+    layer, share = row.layer, f"{row.nonzero_fraction:.3f}"
+    if not card.has_ista:
+        return (
+            rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + \mathrm{{MLP}}\big(\mathrm{{LN}}\,Z^{{{layer}+\frac12}}\big)"
+        )
+    if weights.thresholds is not None:
+        return _learned_thresholds(layer, card.layers, share, weights)
+    left, where = (
+        rf"\underbrace{{Z^{{{layer + 1}}}}}_{{\text{{non-zeros }}{share}}}",
+        rf"X = \mathrm{{LN}}\,Z^{{{layer}+\frac12}}",
+    )
+    steps = rf"\underbrace{{\eta}}_{{{weights.eta:g}}}", rf"\eta\underbrace{{\lambda}}_{{{weights.lam:g}}}"
+    if not card.codes_dim:
+        return rf"{left} = \mathrm{{ReLU}}\big(X + {steps[0]} D^\top (X - D X) - {steps[1]}\big),\quad {where}"
+    codes = rf"\underbrace{{A_2}}_{{\text{{non-zeros }}{share}}}"
+    result = f"D {codes}" if card.reads_text else rf"Z^{{{layer}+\frac12}} + D_1 {codes}"
+    return (
+        rf"Z^{{{layer + 1}}} = {result},\quad "
+        rf"A_{{i+1}} = \mathrm{{ReLU}}\big(A_i - {steps[0]} D^\top (D A_i - X) - {steps[1]}\big)"
+    )
+
+
+def _learned_thresholds(layer: int, layers: int, share: str, weights: LayerWeights) -> str:
+    """nanochat-crate's second half step; a layer's input has the embedding Y⁰ mixed in again, the output has not."""
+    half = rf"Z^{{{layer}+\frac12}}"
+    result = rf"{half} + D_{{\mathrm{{dec}}}} \underbrace{{A}}_{{\text{{non-zeros }}{share}}}"
+    mixed = result if layer == layers else rf"a_{{{layer + 1}}} \big({result}\big) + b_{{{layer + 1}}} Y^0"
+    return (
+        rf"\begin{{gathered}} Z^{{{layer + 1}}} = {mixed} \\ "
+        rf"A = \mathrm{{ReLU}}\big(\underbrace{{\eta}}_{{{weights.eta:g}}} "
+        rf"(D_{{\mathrm{{enc}}}}\,\mathrm{{RMS}}\,{half} - \underbrace{{\lambda}}_{{{weights.lam:g}}} \theta)\big) "
+        r"\end{gathered}"
+    )
+
+
+def rate_panel(view: View, position: RatePosition = POSITIONS[0]) -> Panel:
+    """R^c against the layer, beside the random-init control, and as trained where knobs are turned."""
+
+    def rates(one: View, control: bool) -> Array:
+        official = position is POSITIONS[0]  # the usual one, and quick
+        return one.curves(control)[0] if official else position.curve(one.layer_measures(control))
+
+    return _curve(view, rates, "Compression: Rᶜ of the tokens in the subspaces", figures.RATE_LABEL)
+
+
+def sparsity_panel(view: View) -> Panel:
+    """The share of non-zeros after each layer, beside the control, and as trained where knobs are turned."""
+    title = "Sparsity: share of non-zero entries"
+    return _curve(view, lambda one, control: one.curves(control)[1], title, figures.NONZERO_LABEL)
+
+
+def _curve(view: View, of: Callable[[View, bool], Array], title: str, label: str) -> Panel:
+    ghost = of(view.trained, False) if view.turned else None
+    return curve_panel(title, label, of(view, False), of(view, True), ghost)
+
+
+def layer_maps(view: View, layer: int) -> dict[str, Array]:
+    """Exact rate (summed over the subspaces) and length of every patch, a sample of the tokens, and all entries."""
+    grid, trace = view.trace.grid, view.trace
+    maps = {
+        "rate": measures.subspace_token_rates(trace.projections(layer)).sum(axis=0)[1:].reshape(grid),
+        "norm": np.linalg.norm(trace.z(layer + 1)[1:], axis=1).reshape(grid),
+        "z_half": _sample(trace.z_half(layer)),
+        "z_next": _sample(trace.codes(layer)),
+    }
+    if view.card.has_ista:
+        before, threshold = measures.before_threshold(trace.z_half(layer), view.layer_weights()[layer - 1])
+        maps["threshold"] = measures.threshold_histogram(before, trace.codes(layer), threshold)
+    return maps
+
+
+def _sample(z: Array) -> Array:
+    """Evenly spaced tokens by the first dimensions."""
+    return z[np.linspace(0, len(z) - 1, min(TOKENS_SHOWN, len(z))).astype(int), :DIMENSIONS_SHOWN]
+
+
+def layer_downloads(view: RunView) -> None:
+    """Every number of every layer, model and control, as CSV."""
+
+    def numbers() -> str:
+        return summary.csv_text(summary.layer_rows(view.layer_measures(), view.layer_measures(control=True)))
+
+    download("All layers (CSV)", numbers, f"{view.file_stem}_layers.csv")
+
+
+def ghost_note(view: View) -> None:
+    """What the dotted curve and the grey one are, once knobs are turned."""
+    if view.turned:
+        st.caption("Dotted: the network as trained. The grey control has the same knobs turned.")

@@ -1,0 +1,57 @@
+"""Where points of a cloud lie: UMAP when its process is done, and how a layout is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explorer.trace import Array
+from explorer.ui.jobs.umap import CANCELLED, UmapJob, UmapOptions, UmapService
+
+POLL_S = 0.5
+UMAP_CAPTION = (
+    "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance between groups "
+    "and the axes mean little. Compare with PCA and with "
+)
+"""To be ended by what else to compare with."""
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda service: service.stop())
+def umap_service() -> UmapService:
+    """The one UMAP process of this server, started and warming up."""
+    service = UmapService()
+    service.start()
+    return service
+
+
+def umap_places(vectors_key: str, make: Callable[[], Array], options: UmapOptions) -> Array | None:
+    """UMAP coordinates of what make() gives and vectors_key names; None while they are not there, and then their
+    progress or problem is shown."""
+    service, key = umap_service(), f"{vectors_key}|{options}"
+    job = service.find(key) or service.submit(key, make(), options)
+    if job.running:
+        _progress(service, job)
+    elif job.error is not None:
+        text, again = st.columns([4, 1], vertical_alignment="center")
+        show = text.info if job.error == CANCELLED else text.error
+        show(f"{job.error} PCA is shown instead.")
+        if again.button("Run UMAP again", width="stretch"):
+            service.submit(key, make(), options)
+            st.rerun()
+    return job.coordinates
+
+
+@st.fragment(run_every=POLL_S)
+def _progress(service: UmapService, job: UmapJob) -> None:
+    if not job.running:
+        st.rerun()
+    bar, stop = st.columns([4, 1], vertical_alignment="center")
+    doing = f"UMAP: {job.share:.0%} of its epochs" if job.share else "UMAP is starting (the first time takes a minute)"
+    bar.progress(job.share, f"{doing}; PCA is shown until it is done…")
+    if stop.button("Cancel", key="umap_cancel", width="stretch"):
+        service.cancel(job)
+        st.rerun()
+
+
+LAYOUTS = {"pca": "PCA", "umap": "UMAP"}

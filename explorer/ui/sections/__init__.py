@@ -1,0 +1,1 @@
+"""One room for each page: what stands on it, from controls to captions."""

@@ -1,0 +1,1 @@
+"""The page Compare: two to four models on one photo or text."""

@@ -1,0 +1,1 @@
+"""The page Embeddings: the rows of an embedding matrix."""

@@ -1,0 +1,1 @@
+"""The page Experiment: the two steps on tokens of known subspaces."""

@@ -1,0 +1,1 @@
+"""The page Knobs: turned knobs, and what every head does."""

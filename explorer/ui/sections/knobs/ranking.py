@@ -1,0 +1,120 @@
+"""Which heads matter: silence every head in turn, and rank them by what that changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, summary
+from explorer.ablate import effect_rows
+from explorer.errors import ExplorerError
+from explorer.knobs import Turn
+from explorer.measures import HeadEffect, ranked
+from explorer.ui.frame.widgets import download, heading, plot, show_problem
+from explorer.ui.jobs.ablation import AblationJob, keep_effects, known_effects, start_ablation
+from explorer.ui.state import caches
+from explorer.ui.state.knobs import turn
+from explorer.ui.view.photo import View
+
+JOB = "ablation_job"
+"""Session state: the running or ended ablations."""
+BARS = 10
+COLUMNS = {
+    "layer": st.column_config.NumberColumn("ℓ", width=40, help="Layer"),
+    "head": st.column_config.NumberColumn("k", width=40, help="Head"),
+    "kl_nats": st.column_config.NumberColumn(
+        "KL (nats)", width=75, format="%.3f", help="KL divergence of the prediction, trained ‖ without the head"
+    ),
+    "top1_change": st.column_config.NumberColumn(
+        "Δ top-1", width=75, format="%+.1f pp", help="Change of the probability of the class that is first as trained"
+    ),
+    "mask_change": st.column_config.NumberColumn(
+        "1 − IoU", width=65, format="%.2f", help="Change of the kept attention of the last layer"
+    ),
+    "top1_without": st.column_config.TextColumn("says without it"),
+}
+
+
+def head_ranking(view: View, layer: int) -> None:
+    """One click silences the heads of a layer, or of all layers, one at a time, and ranks them."""
+    heading(
+        "Which heads matter here?",
+        "Each head of the network as trained is silenced alone, all else left as it is. The longer the bar, the more "
+        "the prediction depends on that head for this photo.",
+    )
+    trained = view.trained
+    every = range(1, view.card.layers + 1)
+    _start_buttons(trained, layer, every)
+    job: AblationJob | None = st.session_state.get(JOB)
+    if job:
+        keep_effects(job)
+    if job and job.key == trained.key:
+        if job.running:
+            _progress(job)
+        elif job.error:
+            show_problem(ExplorerError(job.error))
+    known = known_effects(trained.key, every)
+    if effects := [effect for layer_effects in known.values() for effect in layer_effects]:
+        _results(trained, ranked(effects), len(known))
+
+
+def _start_buttons(trained: View, layer: int, every: range) -> None:
+    job: AblationJob | None = st.session_state.get(JOB)
+    busy = bool(job and job.running and job.key == trained.key)
+    missing = [one for one in every if not known_effects(trained.key, [one])]
+    with st.container(horizontal=True):
+        for key, label, layers in (
+            ("ablate_layer", f"Test the heads of layer {layer}", [layer] if layer in missing else []),
+            ("ablate_all", "Test all heads", missing),
+        ):
+            clicked = st.button(label, key=key, disabled=busy or not layers, icon=":material/troubleshoot:")
+            if clicked:
+                if job:
+                    job.cancel()  # of another photo or model; its whole layers are kept
+                    keep_effects(job)
+                model = caches.open_model(trained.card)
+                stride = trained.knobs.stride
+                st.session_state[JOB] = start_ablation(model, trained.prepared, stride, layers, trained.key)
+                st.rerun()
+
+
+@st.fragment(run_every=0.5)
+def _progress(job: AblationJob) -> None:
+    if not job.running:
+        st.rerun()
+    st.progress(job.share, f"Silencing one head at a time: {job.share:.0%}")
+    if st.button("Cancel", key="ablate_cancel"):
+        job.cancel()
+
+
+def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
+    names = [f"layer {e.layer}, head {e.head}" for e in effects[:BARS]]
+    values = np.array([e.divergence for e in effects[:BARS]])
+    of = f"{len(effects)} heads of {layers} layer{'s' if layers > 1 else ''}"
+    title = (
+        f"{of}, the most important first" if len(names) == len(effects) else f"The {len(names)} most important of {of}"
+    )
+    plot(figures.ranked_bars(names, values, label=figures.DIVERGENCE_LABEL, title=title), "ranking")
+    rows = effect_rows(trained.card, effects)
+    shown = [{**row, "top1_change": 100 * effect.top_change} for row, effect in zip(rows, effects, strict=True)]
+    event = st.dataframe(
+        shown, column_config=COLUMNS, hide_index=True, key="ranking_table", on_select="rerun",
+        selection_mode="multi-row",
+    )  # fmt: skip
+    chosen = [effects[i] for i in event["selection"]["rows"] if i < len(effects)]
+    with st.container(horizontal=True):
+        st.button(
+            f"Mute {_named(chosen)}" if chosen else "Mute the selected heads", key="mute_selected",
+            disabled=not chosen, on_click=turn, icon=":material/volume_off:",
+            args=(trained.card, [Turn("g", one.layer, one.head, 0.0) for one in chosen]),
+        )  # fmt: skip
+        download("Effects (CSV)", lambda: summary.csv_text(rows), f"{trained.file_stem}_heads.csv")
+    st.caption(
+        "KL: how far the predicted probabilities move, in nats; 0 = the head makes no difference. Δ top-1: what the "
+        "class named as trained loses or gains. 1 − IoU: how much of the mask moves, the patches that hold 60 % of "
+        "CLS's attention in the last layer (quick, and read before that layer's own heads act, so it is 0 for them)."
+    )
+
+
+def _named(chosen: list[HeadEffect]) -> str:
+    return ", ".join(f"{one.layer}:{one.head}" for one in chosen) if len(chosen) < 4 else f"{len(chosen)} heads"

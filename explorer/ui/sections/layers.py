@@ -1,0 +1,87 @@
+"""Widgets of the Layers page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures
+from explorer.card import ModelCard
+from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, histogram_panel
+from explorer.ui.panels.layers import POSITIONS, RatePosition, layer_maps, rate_panel, sparsity_panel
+from explorer.ui.state.settings import url_setting
+from explorer.ui.view.photo import View
+from explorer.ui.view.photo_lens import draw_lens
+
+TOKENS_TEXT = (
+    "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
+    "sparsified. Blue is below zero, red above, pale is zero."
+)
+THRESHOLD_TEXT = "What the layer's ReLU sees left of the threshold ηλ becomes exactly zero"
+MAPS_TEXT = (
+    "What Rᶜ would lose without a patch, exactly, and how long its token is. Point at a patch to read its values."
+)
+RATE_QUESTION = "Which $R^c$: official (tokens scaled to length 1) or plain; before (ℓ) or after compression (ℓ+½)"
+
+
+def rate_position() -> RatePosition:
+    """Which of the four R^c the page shows."""
+    names = [position.name for position in POSITIONS]
+    chosen = url_setting(
+        st.segmented_control, RATE_QUESTION, names, key="rate_kind", default=names[0], valid=names,
+        required=True,
+    )  # fmt: skip
+    return POSITIONS[names.index(chosen)]
+
+
+def layer_bar(view: View, choice: LensChoice) -> None:
+    """The layer slider and Play of the page; its pictures follow. A lens without pictures has nothing to finish."""
+    draw_lens(view, choice, [], LensLook(), key="layer_bar", toolbar=["layer"])
+
+
+def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Callable[[], None]:
+    """Curves, heads, a sample of the tokens, and what each patch costs, all at the layer of the page."""
+    rows, control = view.layer_measures(), view.layer_measures(control=True)
+    per_head, others = (np.stack([position.per_head(row) for row in some]) for some in (rows, control))
+    step = "Z of the next layer, sparsified" if view.card.has_ista else "Z of the next layer"
+    codes = "Codes, sparsified" if view.card.codes_dim else step
+    heads = bars_panel("Rᶜ of the layer, head by head", figures.RATE_LABEL, per_head, others, "Σ = Rᶜ")
+    tokens = [Panel("matrix", "Z after compression", "z_half", scale="signed")]
+    tokens += [Panel("matrix", codes, "z_next", scale="signed")]
+    charts = [rate_panel(view, position), sparsity_panel(view), heads]
+    if view.card.has_ista:
+        charts.append(
+            histogram_panel("Entries before and after the threshold", "threshold", ("before", "after"), THRESHOLD_TEXT)
+        )
+    sections = [
+        Section(charts, wide=True),
+        Section(tokens, "The tokens", TOKENS_TEXT, wide=True),
+        Section(
+            [
+                PANELS["photo"],
+                Panel("map", "Rate of each token", "rate", scale="rate", unit="nats"),
+                Panel("map", "Length of each token", "norm", "of the next layer", scale="rate"),
+            ],
+            "The same tokens on the photo", MAPS_TEXT,
+        ),
+    ]  # fmt: skip
+    return draw_lens(view, choice, sections, LensLook(), key="layers_lens", toolbar=(), maps=layer_maps)
+
+
+def sparsity_caption(card: ModelCard) -> str:
+    what = "the codes $A_2$" if card.codes_dim else r"$Z^{\ell+1}$"
+    return (
+        f"Exact non-zeros of {what} over its size, CLS included. A random network gets sparser at first, too: only "
+        "what goes beyond the control was learned."
+    )
+
+
+def threshold_note(card: ModelCard) -> None:
+    """Why a ViT or a GPT has no threshold to look at."""
+    if not card.has_ista:
+        st.info(
+            f"A {card.family_label} has no threshold: its second half is an MLP with a residual, so no entry becomes "
+            "exactly zero."
+        )

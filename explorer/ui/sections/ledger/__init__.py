@@ -1,0 +1,1 @@
+"""The page Ledger: the objective, half step by half step."""

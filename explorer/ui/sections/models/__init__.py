@@ -1,0 +1,1 @@
+"""The page Models: the zoo and what was measured."""

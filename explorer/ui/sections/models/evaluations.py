@@ -1,0 +1,299 @@
+"""The Models page's evaluations: what was measured on a model, with its controls, intervals, date and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from explorer import figures, summary
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.evaluation.language import COUNTING
+from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
+from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
+from explorer.trace import Array
+from explorer.ui.frame import sidebar
+from explorer.ui.frame.widgets import download, plain, plot, show_problem
+from explorer.ui.panels.evaluated import about, embedding_curves
+from explorer.ui.state import caches
+
+LABELS = {
+    "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "box kept": figures.BOX_KEPT_LABEL,
+    "top-1": figures.ACCURACY_LABEL, "top-5": figures.ACCURACY_LABEL, "mIoU": figures.MASK_OVERLAP_LABEL,
+    "AP": figures.PRECISION_LABEL, "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
+    "heads apart": figures.APART_LABEL, "head constancy": figures.CONSTANCY_LABEL, "on the object": figures.LIFT_LABEL,
+    "cross-entropy": figures.CROSS_ENTROPY_LABEL, "perplexity": figures.PERPLEXITY_LABEL,
+    "logit lens": figures.SURPRISE_LABEL,
+}  # fmt: skip
+OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
+"""Colours of the models that this one is compared with."""
+BASELINES = "no network"
+LEVEL_AXES = {"random pixels": "pixels of a random colour (share)", "Gaussian noise": "σ of the noise (of 255)"}
+
+
+def evaluations(chosen: ModelCard | None) -> None:
+    """The results of one model; chosen: the one that is selected in the table, None for the sidebar's, or any that has
+    results."""
+    evaluated = [card for card in caches.cards() if card.evaluation]
+    if chosen is not None and not chosen.evaluation:
+        st.info(f"{plain(chosen.name)} was not evaluated yet. {_how(chosen.name)}")
+        return
+    if not evaluated:
+        st.caption(f"No model of this zoo was evaluated yet. {_how('MODEL')}")
+        return
+    names = [card.name for card in evaluated]
+    first = chosen or sidebar.choice().card
+    index = names.index(first.name) if first and first.name in names else 0
+    name = st.selectbox("Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}")
+    card = evaluated[names.index(name)]
+    try:
+        results = results_of(card)
+    except ExplorerError as problem:
+        show_problem(problem)
+        return
+    suites = sorted(results, key=lambda suite: list(DRAWINGS).index(suite) if suite in DRAWINGS else len(DRAWINGS))
+    _result(card, results[_choose("Suite", suites, f"suite_{name}")])
+
+
+def _choose(label: str, options: Sequence[str], key: str, first: int = 0) -> str:
+    """One of the options, which come from a file and are shown as they are."""
+    default = options[first]
+    return st.segmented_control(label, options, default=default, required=True, key=key, format_func=plain) or default
+
+
+def _how(name: str) -> str:
+    return f"`crate-explorer evaluate {name} --suite accuracy --data FOLDER` measures it; docs/evaluation.md lists all."
+
+
+def _result(card: ModelCard, result: Result) -> None:
+    st.caption(about(result))
+    drawing = DRAWINGS.get(result.suite)
+    if drawing is not None and result.rows:
+        drawing(card, result)
+    with st.expander("All numbers"):
+        rows = [row.values() for row in result.rows]
+        st.dataframe(rows, hide_index=True, width="stretch", key=f"numbers_{card.name}_{result.suite}")
+        named = [dict.fromkeys(sorted({key for row in rows for key in row}), "") | row for row in rows]
+        download("CSV", lambda: summary.csv_text(named), f"{card.name}_{result.suite}.csv")
+        st.json(dict(result.settings), expanded=False)
+
+
+def _language(card: ModelCard, result: Result) -> None:
+    measure = _choose("Measure", ["cross-entropy", "perplexity"], f"said_{card.name}")
+    for place, on in zip(st.columns(2), ("token", "byte"), strict=True):
+        rows = [row for row in result.rows if (row.measure, row.on) == (measure, on)]
+        with place:
+            own, less = ([row for row in rows if bool(row.minus) == minus] for minus in (False, True))
+            _dots(card, own, measure, _method, f"{measure}_{on}", f"{measure.capitalize()} per {on}")
+            title = f"Trained minus …, nats per {on}"
+            _dots(card, less, measure, lambda row: f"− {row.minus}", f"less_{on}", title, True)
+    curves = [name for name in ("R^c", "non-zeros", "logit lens") if any(row.measure == name for row in result.rows)]
+    for place, name in zip(st.columns(len(curves)), curves, strict=True):
+        with place:
+            mine = [row for row in result.rows if row.measure == name]
+            plot(_scale(mine, "layer" if name != "logit lens" else "before layer (last: output)", name.replace(
+                "^c", "<sup>c</sup>").capitalize()), f"{card.name}_{name}")  # fmt: skip
+    st.caption(
+        "Lower is better. Bars are 95 % bootstrap intervals over the windows. The counting models saw the training "
+        "text: a unigram knows how often each token occurs, Kneser–Ney which follow which. Per byte, models of other "
+        "tokens can be compared."
+    )
+
+
+def _accuracy(card: ModelCard, result: Result) -> None:
+    _dots(card, result.rows, "top-1", lambda row: row.measure, "accuracy")
+
+
+def _emergence(card: ModelCard, result: Result) -> None:
+    measures = list(dict.fromkeys(row.measure for row in result.rows))
+    measure = _choose("Measure", measures, f"of_{card.name}")
+    rows = [row for row in result.rows if row.measure == measure]
+    subsets = list(dict.fromkeys(row.on for row in rows))
+    for place, subset in zip(st.columns(len(subsets)), subsets, strict=True):
+        mine = [row for row in rows if row.on == subset]
+        title = f"{subset.capitalize()} ({mine[0].images:,} images)"
+        with place:
+            _dots(card, [r for r in mine if not r.minus], mine[0].measure, _method, f"boxes_{subset}", title)
+            less, named = [r for r in mine if r.minus], f"{title}: trained minus …"
+            _dots(card, less, mine[0].measure, lambda r: f"{r.method} − {r.minus}", f"less_{subset}", named, True)
+    st.caption(
+        "Dots are means, bars 95 % bootstrap intervals over the images; below, differences on the same images: where "
+        "an interval leaves zero out, the choice of images does not explain the difference. A box of everything scores "
+        "well where objects are large: look at the small boxes, those that cover under half of the image."
+    )
+
+
+def _method(row: Row) -> str:
+    return row.method or row.who
+
+
+def _protocol(card: ModelCard, result: Result) -> None:
+    measure = result.rows[0].measure
+    name = (lambda row: row.method) if measure == "mIoU" else (lambda row: row.measure)
+    _dots(card, result.rows, measure, name, result.suite)
+
+
+def _noise(card: ModelCard, result: Result) -> None:
+    measures = list(dict.fromkeys(row.measure for row in result.rows))
+    measure = _choose("Measure", measures, f"noisy_{card.name}")
+    rows = [row for row in result.rows if row.measure == measure]
+    kinds, methods = (list(dict.fromkeys(getattr(row, of) for row in rows)) for of in ("on", "method"))
+    for kind, place in zip(kinds, st.columns(len(kinds)), strict=True):
+        for method in methods:
+            mine = [row for row in rows if (row.on, row.method) == (kind, method)]
+            if not mine:
+                continue
+            across, title = LEVEL_AXES.get(str(kind), str(kind)), f"{kind[:1].upper()}{kind[1:]}: {method}"
+            with place:
+                plot(_scale(mine, across, title), f"{card.name}_{title}")
+    st.caption(
+        "Small boxes alone, as what noise leaves is often the whole image, which large boxes reward; bands are 95 % "
+        "intervals. *box kept*: IoU with the box that the same method found in the undisturbed picture."
+    )
+
+
+def _heads(card: ModelCard, result: Result) -> None:
+    left, right = st.columns(2)
+    for place, measure in ((left, "heads apart"), (right, "head constancy")):
+        mine = [row for row in result.rows if row.measure == measure]
+        if mine:
+            with place:
+                plot(_scale(mine, "layer", measure.capitalize()), f"{card.name}_{measure}")
+    rows = [row for row in result.rows if row.measure == "on the object"]
+    _dots(card, rows, "on the object", _method, "heads", "Attention on the object, last layer")
+    st.caption(
+        "Attention of CLS on pictures whose box covers under half. *Heads apart*: 0 where all heads look at the same "
+        "patches, 1 where no patch is shared. *Head constancy*: 1 where a head reads the same kind of thing in every "
+        "picture, 0 where it reads anything. *On the object*: 1 for a head that is blind to it; bands and bars are "
+        "95 % intervals over the images."
+    )
+
+
+def _scale(rows: Sequence[Row], across: str, title: str) -> go.Figure:
+    """Curves of one measure along a scale, one for each network."""
+    label = LABELS.get(rows[0].measure, rows[0].measure)
+    whos = list(dict.fromkeys(row.who for row in rows))
+    series = [
+        _series(who, [row for row in rows if row.who == who], _color(who, whos, label),
+                "dash" if who == CONTROL else "solid")
+        for who in whos
+    ]  # fmt: skip
+    return figures.scale_curves(series, label=label, across=across, title=title)
+
+
+def _color(who: str, whos: Sequence[str], label: str) -> str:
+    """The model in its quantity's colour, control and baselines grey, other models one by one."""
+    if who == MODEL:
+        return quantity(label).color
+    others = [one for one in whos if one not in (MODEL, CONTROL, BASELINES)]
+    return OTHERS[others.index(who) % len(OTHERS)] if who in others else CONTROL_COLOR
+
+
+def _series(name: str, rows: Sequence[Row], color: str, dash: str = "solid") -> figures.Series:
+    low, high = ([getattr(row, end) for row in rows] for end in ("low", "high"))
+    ends = (None, None) if None in low or None in high else (np.array(low), np.array(high))
+    x, y = np.array([row.at or 0 for row in rows]), np.array([row.value for row in rows])
+    return figures.Series(name, x, y, color, *ends, dash=dash)
+
+
+def _curves(card: ModelCard, result: Result) -> None:
+    parts = list(dict.fromkeys(row.on for row in result.rows))
+    part = _choose("Images", parts, f"part_{card.name}", first=-1)
+    measures = list(dict.fromkeys(row.measure for row in result.rows))
+    for place, measure in zip(st.columns(len(measures)), measures, strict=True):
+        symbol = measure.replace("^c", "<sup>c</sup>")
+        own, control = (_of(result.rows, measure, part, who) for who in (MODEL, CONTROL))
+        if not own:
+            continue
+        with place:
+            figure = figures.layer_curve(
+                _means(own), _means(control) if control else None, label=LABELS.get(measure, measure),
+                title=f"{symbol}, mean ± standard deviation", spread=_spread(own), control_spread=_spread(control),
+            )  # fmt: skip
+            plot(figure, f"curve_{card.name}_{measure}")
+            if (epochs := _epochs(card, measure, part)) is not None:
+                plot(epochs, f"epochs_{card.name}_{measure}")
+
+
+def _of(rows: Iterable[Row], measure: str, part: str, who: str) -> list[Row]:
+    return [row for row in rows if (row.measure, row.on, row.who) == (measure, part, who)]
+
+
+def _means(rows: list[Row]) -> Array:
+    return np.array([row.value for row in rows])
+
+
+def _spread(rows: list[Row]) -> Array | None:
+    spread = [row.std for row in rows]
+    return None if None in spread or not spread else np.array(spread)
+
+
+def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
+    """The same curve of every model of this training run that was evaluated on the same images in the same way, by
+    epoch; None where there is only one."""
+    run, own = card.provenance.get("run"), _conditions(card)
+    relatives = sorted(
+        ((epoch, one) for one in caches.cards()
+        if run and one.provenance.get("run") == run and (epoch := _epoch(one)) is not None and _conditions(one) == own),
+        key=lambda pair: pair[0],
+    )  # fmt: skip
+    if len(relatives) < 2:
+        return None
+    series = [
+        _series(
+            f"epoch {epoch:g}", _of(results_of(one)["curves"].rows, measure, part, MODEL),
+            figures.epoch_color(i, len(relatives)),
+        )
+        for i, (epoch, one) in enumerate(relatives)
+    ]  # fmt: skip
+    label = LABELS.get(measure, measure)
+    return figures.scale_curves(series, label=label, across="layer", title="By epoch of this training run")
+
+
+def _conditions(card: ModelCard) -> object:
+    """What must agree for two models' curves to be compared: the images, the size, the stride and the seed."""
+    result = results_of(card).get("curves")
+    return result and (dict(result.data), [result.settings.get(name) for name in ("size", "stride", "seed")])
+
+
+def _epoch(card: ModelCard) -> float | None:
+    epoch = card.provenance.get("epoch")
+    return float(epoch) if isinstance(epoch, (int, float)) else None
+
+
+def _dots(
+    card: ModelCard, rows: Sequence[Row], measure: str, name: Callable[[Row], str], key: str, title: str = "",
+    zero: bool = False,
+) -> None:  # fmt: skip
+    """Dots of rows, a colour for each network; the baselines, which are none, together in grey."""
+    if not rows:
+        return
+    label = LABELS.get(measure, measure)
+    groups: dict[str, list[Row]] = {}
+    all_are = measure in ("top-1", "AP", "cross-entropy", "perplexity")
+    networks = {row.who for row in rows if row.method or (all_are and row.who not in COUNTING)}
+    for row in rows:
+        groups.setdefault(row.who if row.who in networks else BASELINES, []).append(row)
+    drawn = []
+    for who, mine in groups.items():
+        values, low, high = (np.array([_end(row, end) for row in mine]) for end in ("value", "low", "high"))
+        color = _color(who, list(groups), label)
+        symbol = {MODEL: "circle", BASELINES: "line-ns-open"}.get(who, "diamond")
+        drawn.append(figures.Dots(who, [name(r) for r in mine], values, low, high, color, symbol, who != BASELINES))
+    plot(figures.interval_dots(drawn, label=label, title=title, zero=zero), f"dots_{card.name}_{key}")
+
+
+def _end(row: Row, end: str) -> float:
+    value: Any = getattr(row, end)
+    return row.value if value is None else value
+
+
+DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
+    "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "heads": _heads, "noise": _noise,
+    "voc": _protocol, "coco": _protocol, "language": _language, "embedding": embedding_curves,
+}  # fmt: skip
+"""How each suite is drawn; one that this version does not know is a table alone."""

@@ -1,0 +1,190 @@
+"""Widgets of the Models page: the zoo as a table, import with progress, removal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from explorer import hub, zoo
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.ui.frame.widgets import plain, show_problem
+from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, start_import
+from explorer.ui.state import caches
+from explorer.ui.state.settings import set_next
+
+JOB = "import_job"
+
+
+def zoo_table() -> ModelCard | None:
+    """All models with sizes, origin and the measured difference from torch; a row opens its card, which is returned."""
+    cards = caches.cards()
+    if not cards:
+        st.info("The zoo is empty: import a checkpoint below.")
+        return None
+    event = st.dataframe(
+        [_row(card) for card in cards], hide_index=True, width="stretch", key="zoo_table", on_select="rerun",
+        placeholder="–",
+        selection_mode="single-row",
+        column_config={
+            "parameters": st.column_config.NumberColumn(format="%.2f M"),
+            "context": st.column_config.NumberColumn(help="Of a language model: the longest text in tokens."),
+            "classes": st.column_config.NumberColumn(help="Of a language model: the tokens that it knows."),
+            "parity": st.column_config.NumberColumn(format="%.1e", help="Largest difference of any output from torch."),
+            "top-1": st.column_config.NumberColumn(format="percent", help="From the card file, on its validation set."),
+        },
+    )  # fmt: skip
+    chosen = event["selection"]["rows"]
+    st.caption("Select a row for the whole card." if not chosen else "")
+    if not chosen:
+        return None
+    _card(cards[chosen[0]])
+    return cards[chosen[0]]
+
+
+def _row(card: ModelCard) -> dict[str, object]:
+    top1 = next((value for key, value in card.measured.items() if key.startswith("top1")), None)
+    return {
+        "name": card.name, "family": card.family_label, "layers": card.layers, "heads": card.heads, "width": card.dim,
+        "patch": card.patch or None, "pixels": None if card.reads_text else card.preprocessing.crop,
+        "context": card.context or None, "classes": len(card.classes) or card.vocabulary or None,
+        "parameters": card.parameters / 1e6, "epoch": card.provenance.get("epoch"), "top-1": top1,
+        "parity": card.parity.get("max_abs_error"),
+    }  # fmt: skip
+
+
+def _card(card: ModelCard) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{card.name}**, {card.family_label}")
+        left, right = st.columns(2)
+        left.markdown("Where it comes from")
+        left.json({k: v for k, v in card.provenance.items() if v not in ([], None)}, expanded=True)
+        right.markdown(f"How it reads {'texts' if card.reads_text else 'photos'}, and what was measured")
+        reads = (
+            {"context": card.context, "vocabulary": card.vocabulary, "tokenizer": bool(card.tokenizer)}
+            if card.reads_text
+            else {"preprocessing": vars(card.preprocessing)}
+        )
+        facts = {**reads, "η": list(card.eta), "λ": list(card.lam)}
+        right.json({**facts, "measured": dict(card.measured), "parity": dict(card.parity)}, expanded=1)
+        if card.classes:
+            right.caption(plain(f"{len(card.classes)} classes: {', '.join(card.classes[:12])}, …"))
+
+
+def import_form() -> None:
+    """Upload, path or hub; the import runs beside the app and can be cancelled."""
+    job: ImportJob | None = st.session_state.get(JOB)
+    if job is not None and job.running:
+        _progress(job)
+    elif job is not None:
+        _outcome(job)
+    busy = job is not None and job.running
+    source = st.segmented_control(
+        "From", ["Upload", "Path", "Hugging Face hub"], default="Upload", required=True, key="import_source"
+    )
+    with st.container(border=True):
+        chosen = {"Upload": _upload, "Path": _path, "Hugging Face hub": _hub}[source or "Upload"]()
+        left, middle, right = st.columns([2, 1, 2])
+        name = left.text_input("Name in the zoo", placeholder="from the file's name", key="import_name")
+        heads = middle.number_input(
+            "Heads", 1, 256, None, key="import_heads", placeholder="automatic",
+            help="Shapes do not tell the head count. The released widths 384, 576, 768 and 1024 are known.",
+        )  # fmt: skip
+        card = right.file_uploader(
+            "Card file (JSON, optional): heads, classes, mean, std, sizes, eta, lambda", type="json", key="import_card"
+        )
+        if st.button("Import", type="primary", disabled=chosen is None or busy) and chosen is not None:
+            if name:
+                zoo.check_name(name)
+            st.session_state[JOB] = start_import(chosen, name or None, heads, card.getvalue() if card else None)
+            st.rerun()
+
+
+def _upload() -> Upload | None:
+    left, right = st.columns(2)
+    file = left.file_uploader(
+        "A checkpoint (.pth, .pth.tar, .pt, .safetensors) or a model exported by CRATE Explorer (.onnx)",
+        key="import_file",
+    )
+    beside = right.file_uploader(
+        "Of a language model, what lies beside it: tokenizer.json, or vocab.json and merges.txt; config.json",
+        accept_multiple_files=True, key="import_beside",
+        help="Without a tokenizer the model takes token numbers only. From a path or the hub they are found.",
+    )  # fmt: skip
+    for one in beside:
+        if one.name not in hub.COMPANIONS:
+            st.warning(f"{plain(one.name)} is left out: only {', '.join(hub.COMPANIONS)} are read, by these names.")
+    return Upload(file.name, file.getvalue(), {one.name: one.getvalue() for one in beside}) if file else None
+
+
+def _path() -> str | None:
+    path = st.text_input("Path of the file on the machine that runs the app", key="import_path")
+    if path and not Path(path).is_file():
+        st.warning("There is no file of that path on the machine that runs the app.")
+        return None
+    return path or None
+
+
+def _hub() -> str | None:
+    repository = st.text_input("Repository", placeholder="UCSC-VLAA/CRATE-alpha", key="import_repository")
+    if not repository:
+        return None
+    try:
+        with st.spinner("Asking the hub…"):
+            files = _hub_files(repository.strip())
+    except ExplorerError as problem:
+        show_problem(problem)
+        return None
+    file = st.selectbox("File", files, format_func=lambda f: f"{f.path} ({f.size_bytes / 1e6:,.0f} MB)")
+    st.caption(f"Pinned to commit {file.revision[:12]}.") if file else None
+    return f"{hub.PREFIX}{file.repository}/{file.path}" if file else None
+
+
+@st.cache_data(ttl=300, max_entries=16, show_spinner=False)
+def _hub_files(repository: str) -> list[hub.HubFile]:
+    return hub.list_files(repository)
+
+
+@st.fragment(run_every=0.5)
+def _progress(job: ImportJob) -> None:
+    if not job.running:
+        st.rerun()
+    st.progress(job.share, f"{job.label}: {job.step}…")
+    if st.button("Cancel", key="import_cancel"):
+        job.cancel()
+        st.rerun()
+
+
+def _outcome(job: ImportJob) -> None:
+    if job.installed:
+        st.success(f"{plain(job.label)} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
+        if st.button(f"Look at {job.installed}", icon=":material/visibility:"):
+            of_text = any(card.name == job.installed for card in caches.cards("text"))
+            set_next("lm" if of_text else "model", job.installed)
+            st.session_state[JOB] = None
+            st.switch_page("pages/text.py" if of_text else "pages/segment.py")
+    else:
+        message = plain(job.error or "")
+        if job.error == CANCELLED:
+            st.info(message)
+        else:
+            st.error(message.replace("give --heads K", "fill in Heads"), icon=":material/error:")
+
+
+def remove_form() -> None:
+    """Delete a model, after a second question."""
+    names = [card.name for card in caches.cards()]
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    name = left.selectbox(
+        "Model to remove", names, None, placeholder="choose one", label_visibility="collapsed", key="remove"
+    )
+    if not name:
+        right.button("Remove…", disabled=True, width="stretch")
+        return
+    with right.popover("Remove…", width="stretch"):
+        st.write(f"Delete **{name}** from the zoo? This cannot be undone.")
+        if st.button("Delete", type="primary", key="remove_confirmed"):
+            zoo.remove(name)
+            st.toast(f"{name} was removed.")
+            st.rerun()

@@ -1,0 +1,192 @@
+"""Widgets of the Segment page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer import figures, measures, summary
+from explorer.inputs.decode import read_photo
+from explorer.inputs.image import prepare_mask
+from explorer.knobs import write_knobs
+from explorer.lens import PANELS, LensChoice, LensLook, Section
+from explorer.measures import Segments
+from explorer.trace import Array
+from explorer.ui.frame.widgets import download, options_expander
+from explorer.ui.state.settings import url_setting
+from explorer.ui.view.photo import View, enlarge_map, segments
+from explorer.ui.view.photo_lens import draw_lens, lens_choice
+
+MAX_OBJECTS = 6
+SHARES = tuple(round(0.05 * i, 2) for i in range(21))
+METHOD_NAMES = {
+    "attention": "Kept attention",
+    "maskcut": "Objects (MaskCut)",
+    "pca": "Parts (PCA-RGB)",
+    "kmeans": "Clusters (k-means)",
+    "subspace": "Strongest subspace",
+}
+STRIP_TEXT = "The same attention, head by head, each on its own scale. Click a head to enlarge it; with Shift, several."
+RULE_NAMES = {"mass": "Attention", "entries": "Patches"}
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What the page's controls say: the lens's choice, and how it draws."""
+
+    choice: LensChoice
+    look: LensLook
+
+    @property
+    def head(self) -> tuple[int, ...] | None:
+        """The chosen heads as the measures take them: None = all."""
+        return self.choice.heads or None
+
+    @property
+    def attention(self) -> dict[str, object]:
+        """The options of the thresholded attention."""
+        return {"rule": self.look.rule, "keep": self.look.keep, "token": self.choice.token}
+
+
+def segment_settings(view: View) -> SegmentSettings:
+    """Layer, heads and token from the lens; the rarer settings in an expander."""
+    choice = lens_choice(view)
+    with options_expander():
+        columns = st.columns([3, 2, 2, 2])
+    with columns[0]:
+        rule = url_setting(
+            st.segmented_control, "Keep a share of the", list(RULE_NAMES), key="rule", default="mass",
+            valid=list(RULE_NAMES), required=True, format_func=RULE_NAMES.__getitem__,
+            help="Attention: the fewest patches that hold the share (DINO's script). Patches: the share of the patches "
+            "that gets most attention (the text of the emergence paper).",
+        )  # fmt: skip
+    with columns[1]:
+        keep = url_setting(
+            st.select_slider, "Share kept", SHARES[1:-1], key="keep", default=0.6, valid=SHARES[1:-1],
+            format_func=_percent,
+        )  # fmt: skip
+    with columns[2]:
+        objects = url_setting(
+            st.slider, "Most objects (MaskCut)", 1, MAX_OBJECTS, key="objects", default=3,
+            valid=range(1, MAX_OBJECTS + 1),
+        )  # fmt: skip
+    with columns[3]:
+        alpha = url_setting(
+            st.select_slider, "Overlay opacity", SHARES, key="alpha", default=0.65, valid=SHARES, format_func=_percent
+        )
+    return SegmentSettings(choice, LensLook(alpha, rule, keep, objects))
+
+
+def segment_lens(view: View, settings: SegmentSettings) -> None:
+    """All pictures of the page: the photo, attention, objects and parts; the heads; three more readings."""
+    first = [PANELS[name] for name in ("photo", "attention", "objects", "parts")]
+    more = [PANELS[name] for name in ("kept", "clusters", "strongest")]
+    sections = [
+        Section(first),
+        Section(title="Every head", explanation=STRIP_TEXT, strip=True),
+        Section(more, "The same tokens, read in other ways"),
+    ]
+    draw_lens(view, settings.choice, sections, settings.look, key="segment_lens")()
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def prediction_caption(view: View) -> str:
+    """What the bars are, and how far to trust them."""
+    top1 = next((value for key, value in view.card.measured.items() if key.startswith("top1")), None)
+    size = view.card.provenance.get("trained_size")
+    where = f"at {size} pixels, where it was trained," if size else "at its trained size and stride"
+    trust = f"; {where} this model is right on {top1:.0%} of its validation photos" if top1 else ""
+    return f"The five most probable classes, softmax of the logits{trust}"
+
+
+def mask_comparison(view: View, settings: SegmentSettings) -> None:
+    """Upload a mask; every method is compared with it."""
+    with st.expander("Compare with your own mask", icon=":material/compare:"):
+        file = st.file_uploader(
+            "A mask of this photo (white or labelled = object, black = background)",
+            type=["png", "jpg", "webp", "bmp", "tif"],
+            key="mask_file",
+        )  # fmt: skip
+        if file is None:
+            return
+        card, size = view.card, min(view.prepared.height, view.prepared.width)
+        whole = read_photo(view.photo.data, view.photo.name)
+        mask = prepare_mask(
+            file.getvalue(), card.preprocessing, card.patch, size, view.framing, name=file.name, photo_size=whole.size
+        )
+        if not mask.any():
+            st.warning(
+                "This mask marks nothing in the framed part of the photo: white or labelled pixels are the object."
+            )
+            return
+        rows = overlaps(view, settings, mask)
+        left, right = st.columns([1, 3])
+        shown = mask.repeat(view.scale, axis=0).repeat(view.scale, axis=1)
+        drawn = figures.threshold_overlay(view.picture, shown, settings.look.alpha)
+        left.image(figures.jpeg_bytes(drawn), caption="Your mask, framed as the photo")
+        right.dataframe(rows, hide_index=True, width="stretch")
+        right.caption(
+            "IoU: area of the overlap over area of the union, on the pixels that the model sees; 1 is a perfect match. "
+            "For methods with several segments, the one that overlaps best."
+        )
+        with right:
+            download("Overlaps (CSV)", lambda: summary.csv_text(rows), f"{view.file_stem}_overlaps.csv")
+
+
+def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
+    """IoU with the mask for every method: of the whole foreground and of the best single segment."""
+    rows = []
+    for method in measures.METHODS:
+        options = settings.attention if method == "attention" else settings.look.options(method)
+        head = settings.head if method == "attention" else None
+        found = view.measured(measures.segment_trace, method=method, layer=settings.choice.layer, head=head, **options)
+        found = measures.on_pixels(found, view.trace, view.prepared.height, view.prepared.width)
+        best, label = measures.best_overlap(found.labels, mask)
+        whole = method in ("attention", "maskcut", "pca")
+        rows.append(
+            {
+                "method": METHOD_NAMES[method],
+                "layer": found.layer,
+                "IoU of the foreground": round(measures.iou(found.labels > 0, mask), 3) if whole else None,
+                "best segment": label,
+                "its IoU": round(best, 3),
+            }
+        )
+    return rows
+
+
+def segment_downloads(view: View, settings: SegmentSettings) -> None:
+    """The overlay, the masks and the numbers as files, made when they are asked for."""
+    choice, look = settings.choice, settings.look
+    layer, head = choice.layer, settings.head
+
+    def overlay() -> bytes:
+        heat = view.measured(measures.trace_attention, layer=layer, head=head, token=choice.token)
+        return figures.png_bytes(figures.heat_overlay(view.picture, enlarge_map(view, heat), look.alpha))
+
+    def kept() -> Segments:
+        return segments(view, "attention", layer, head, **settings.attention)
+
+    def found() -> Segments:
+        return segments(view, "maskcut", layer, objects=look.objects)
+
+    def numbers() -> str:
+        about = {
+            "model": view.card.name, "photo": view.photo.name, "height": view.prepared.height,
+            "width": view.prepared.width, "stride": view.trace.stride, "framing": view.framing, "layer": layer,
+            "head": " ".join(map(str, choice.heads)) or "mean", "token": choice.token, "rule": look.rule,
+            "keep": look.keep, "knobs": write_knobs(view.knobs, view.card),
+        }  # fmt: skip
+        top = view.top_classes()
+        return summary.csv_text(summary.segment_rows(about, top, {"attention": kept(), "maskcut": found()}))
+
+    name = f"{view.file_stem}_layer{layer}"
+    with st.container(horizontal=True):
+        download("Attention overlay (PNG)", overlay, f"{name}_attention.png")
+        download("Attention mask (PNG)", lambda: summary.label_png(kept().labels), f"{name}_attention_mask.png")
+        download("Object masks (PNG)", lambda: summary.label_png(found().labels), f"{name}_objects.png")
+        download("Numbers (CSV)", numbers, f"{name}.csv")

@@ -1,0 +1,68 @@
+"""The first page: one photo in four pictures and two curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer.card import first_stride
+from explorer.inputs.photo import FIRST_PHOTO, sample
+from explorer.lens import PANELS, LensLook, Section
+from explorer.measures import default_layer, segment_trace
+from explorer.trace import Knobs
+from explorer.ui.components.gallery import pick_photo, thumbnails
+from explorer.ui.frame.widgets import plain
+from explorer.ui.panels.layers import rate_panel, sparsity_panel
+from explorer.ui.state import caches
+from explorer.ui.state.settings import set_next
+from explorer.ui.view.photo import View, make_view
+from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.zoo import FIRST_MODEL
+
+
+def prepare() -> None:
+    """Compute the view that the app opens with, before anyone asks: see explorer.ui.launch."""
+    card = next((card for card in caches.cards() if card.name == FIRST_MODEL), None)
+    if card is None:
+        return
+    view = make_view(card, sample(FIRST_PHOTO), None, first_stride(card), "crop", Knobs())
+    thumbnails()
+    for control in (False, True):
+        view.curves(control)
+    for method in ("maskcut", "pca"):
+        layer = default_layer(card.layers, method)
+        view.measured(segment_trace, method=method, layer=layer, head=None, **LensLook().options(method))
+
+
+def first_lens(view: View) -> Callable[[], None]:
+    """Attention of the last layer, objects and parts of the one before it, and what the layers do.
+
+    Returns what finds the objects and parts: call it when the rest of the page is drawn.
+    """
+    last, before = view.card.layers, default_layer(view.card.layers, "maskcut")
+    panels = [
+        PANELS["photo"],
+        replace(PANELS["attention"], layer=last, title="Its attention"),
+        replace(PANELS["objects"], layer=before, title="Its objects", explanation="found without any mask in training"),
+        replace(PANELS["parts"], layer=before, title="Its parts", explanation="three components as colours"),
+    ]
+    choice = replace(lens_choice(view), heads=())
+    sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
+    return draw_lens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False)
+
+
+def top_line(view: View) -> str:
+    """The most probable class, or what the model is when it has no class names."""
+    names, probabilities = view.top_classes(1)
+    return f"“{plain(names[0])}”, says the model, with {probabilities[0]:.0%}"
+
+
+def choose_photo(page: str) -> None:
+    """The gallery; a click puts the photo into view and opens a page with it."""
+    chosen = pick_photo(st.session_state.get("photo"), key="gallery_grid")
+    if chosen:
+        set_next("photo", chosen)
+        set_next("source", "gallery")
+        st.switch_page(page)

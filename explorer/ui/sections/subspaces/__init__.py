@@ -1,0 +1,1 @@
+"""The page Subspaces: tokens in their subspaces, and the weights."""

@@ -1,0 +1,171 @@
+"""A text's tokens as a cloud: how they lie in the subspaces of a layer, and where in the text those are that lie
+together."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer import figures, measures
+from explorer.figures.style import SELECTED_COLOR
+from explorer.trace import Array
+from explorer.ui.components.coloured_text import coloured_text
+from explorer.ui.frame.widgets import heading, plot
+from explorer.ui.jobs.umap import UmapOptions
+from explorer.ui.panels.placing import LAYOUTS, UMAP_CAPTION, umap_places, umap_service
+from explorer.ui.state import caches
+from explorer.ui.state.settings import url_choice, url_setting
+from explorer.ui.view.text import TextView
+
+COLOURS = {
+    "place": "Place in the text",
+    "surprise": "Surprise",
+    "rate": "Rate of the token",
+    "strongest": "Strongest subspace",
+}
+COLOUR_CAPTIONS = {
+    "place": "Colours from the start of the text to its end. If they change smoothly, the subspace keeps track "
+    "of position.",
+    "surprise": "How little the model's output expected the token, in nats; the first one is not foretold.",
+    "rate": "What each token adds to $R^c$, exactly, in nats. High: it points where few others do.",
+    "strongest": "The head in which a token has most energy, relative to that head's mean over the text.",
+}
+WHOSE = {"trained": "This model", "control": "Control"}
+LEAST_TOKENS, LEAST_FOR_UMAP = 3, 20
+MOST_WORDS = 120
+"""Up to so many tokens stand in the cloud as words."""
+CONTEXT = 4
+"""Tokens before and after that are shown under the pointer."""
+
+
+@dataclass(frozen=True)
+class TextCloud:
+    """What the controls say. head: from 1, 0 = all, joined."""
+
+    layer: int
+    head: int
+    layout: str
+    colour: str
+    control: bool
+
+
+def text_cloud(view: TextView, layer: int) -> None:
+    """Controls, the cloud, and the text with what is selected in the cloud."""
+    if len(view.tokens) < LEAST_TOKENS:
+        st.info(f"A cloud needs at least {LEAST_TOKENS} tokens: type some more.")
+        return
+    settings = _settings(view, layer)
+    trace = view.control_trace() if settings.control else view.trace
+    projections = trace.projections(layer)
+    places, axes = _places(view, settings, projections)
+    groups = _groups(view, settings, projections, places)
+    which = "all subspaces together" if not settings.head else f"subspace U_{settings.head}"
+    title = f"{len(view.tokens)} tokens in layer {layer}, {which}{', control' if settings.control else ''}"
+    chosen = plot(figures.point_map(groups, axes=axes, title=title), "text_cloud", select=True)
+    st.caption(f"{COLOUR_CAPTIONS[settings.colour]} Compare with the control: what it shows, too, was not learned.")
+    _in_text(view, _rates(view, settings, projections), [int(i) for i in chosen])
+
+
+def _settings(view: TextView, layer: int) -> TextCloud:
+    subspace, layout, colour, weights = st.columns([3, 2, 3, 2], vertical_alignment="bottom")
+    heads = range(view.card.heads + 1)
+    with subspace:
+        head = url_setting(
+            st.selectbox, "Subspace", heads, key="subspace", default=0, valid=heads,
+            format_func=lambda k: f"U_{k}, head {k}" if k else "all heads together",
+        )  # fmt: skip
+    with layout:
+        placed = url_choice("Layout", LAYOUTS, "layout")
+    with colour:
+        offered = [name for name in COLOURS if name != "strongest" or view.card.heads > 1]
+        coloured = url_setting(
+            st.selectbox, "Colour by", offered, key="token_colour", default="place", valid=offered,
+            format_func=COLOURS.__getitem__,
+        )  # fmt: skip
+    with weights:
+        whose = url_choice("Weights", WHOSE, "weights")
+    return TextCloud(layer, head, placed, coloured, whose == "control")
+
+
+def _places(view: TextView, settings: TextCloud, projections: Array) -> tuple[Array, tuple[str, str]]:
+    """Where the tokens lie, and what the axes are."""
+    key = f"{view.key}|{settings.control}|{settings.layer}|{settings.head}|text cloud"
+    vectors = measures.cloud_vectors(projections[None], settings.head or None)
+    if settings.layout == "umap" and len(vectors) < LEAST_FOR_UMAP:
+        st.caption(f"UMAP needs at least {LEAST_FOR_UMAP} tokens: PCA is shown.")
+    elif settings.layout == "umap":
+        umap_service()
+        placed = umap_places(key, lambda: vectors, UmapOptions())
+        if placed is not None:
+            st.caption(f"{UMAP_CAPTION}the control before you conclude.")
+            return placed, ("UMAP 1", "UMAP 2")
+    coordinates, explained = caches.once(key, measures.pca_coordinates, vectors, components=2)
+    st.caption(
+        "PCA: the two directions in which the tokens spread most in this layer hold "
+        f"**{explained.sum():.0%}** of their variance; tokens that lie together may differ in others."
+    )
+    return coordinates, (f"PC 1 ({explained[0]:.0%})", f"PC 2 ({explained[1]:.0%})")
+
+
+def _rates(view: TextView, settings: TextCloud, projections: Array) -> Array:
+    """The exact rate of every token, (N,) nats."""
+    key = f"{view.key}|{settings.control}|{settings.layer}|text rates"
+    return caches.once(key, _rates_of, projections, head=settings.head or None)
+
+
+def _rates_of(projections: Array, head: int | None) -> Array:
+    return measures.cloud_rates(projections[None], head)[0]
+
+
+def _groups(view: TextView, settings: TextCloud, projections: Array, places: Array) -> list[figures.Points]:
+    names, numbers = _names(view), np.arange(len(places))
+    words = [_word(piece) for piece in view.pieces] if len(places) <= MOST_WORDS else None
+
+    def points(name: str, of: Array, **look) -> figures.Points:
+        own = words and [words[i] for i in of]
+        return figures.Points(name, places[of], [names[i] for i in of], words=own, numbers=of, **look)
+
+    if settings.colour == "strongest":
+        behind_cls = np.pad(projections, ((0, 0), (1, 0), (0, 0)))  # a photo's tokens begin with CLS, a text's do not
+        strongest = measures.strongest_subspace(behind_cls, (len(places), 1))[:, 0]
+        heads = np.unique(strongest)
+        return [points(f"head {k + 1}", np.flatnonzero(strongest == k), color=figures.head_color(k)) for k in heads]
+    if settings.colour == "surprise":
+        surprise = view.lens(settings.control)[-1].surprise
+        first = points("not foretold", numbers[:1])
+        return [first, points("tokens", numbers[1:], values=surprise, label=figures.SURPRISE_LABEL)]
+    if settings.colour == "rate":
+        values, label = _rates(view, settings, projections), figures.TOKEN_RATE_LABEL
+    else:
+        values, label = numbers + 1.0, "place in the text (token)"
+    return [points("tokens", numbers, values=values, label=label)]
+
+
+def _names(view: TextView) -> list[str]:
+    """Every token between those around it, for the pointer."""
+    shown = []
+    for i in range(len(view.pieces)):
+        before, after = view.pieces[max(i - CONTEXT, 0) : i], view.pieces[i + 1 : i + 1 + CONTEXT]
+        around = [html.escape("".join(part)) for part in (before, (view.pieces[i],), after)]
+        shown.append(f"{i + 1}: {around[0]}<b>{around[1]}</b>{around[2]}".replace("\n", " "))
+    return shown
+
+
+def _word(piece: str) -> str:
+    return html.escape(piece.strip() or repr(piece)[1:-1].replace(" ", "␣"))
+
+
+def _in_text(view: TextView, rates: Array, chosen: Sequence[int]) -> None:
+    """The text, with the selected tokens marked and their mean rate."""
+    heading("In the text", "Draw a line or a rectangle around points, or click one: they are marked here.")
+    marked = set(chosen)
+    colours = [f"{SELECTED_COLOR}66" if i in marked else "" for i in range(len(view.pieces))]
+    coloured_text(view.pieces, colours, [f"token {i + 1}: {rate:.3f} nats" for i, rate in enumerate(rates)])
+    if chosen:
+        others = np.delete(rates, chosen)
+        rest = f"; the {len(others)} others: **{others.mean():.3f}**" if len(others) else ""
+        st.caption(f"{len(chosen)} selected. Mean rate **{rates[list(chosen)].mean():.3f} nats** a token{rest}.")

@@ -1,0 +1,88 @@
+"""What is in view: one model, one photo, one resolution, shared by all pages and restored from the URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from explorer.card import ModelCard
+from explorer.errors import ExplorerError
+from explorer.inputs.image import prepare_photo
+from explorer.inputs.photo import Photo
+from explorer.inputs.shown import shown_picture
+from explorer.measures import Heads, Segments, on_pixels, segment_trace, top_classes, upsample_smooth
+from explorer.trace import Array, Knobs, Prepared
+from explorer.ui.frame import sidebar
+from explorer.ui.state import caches
+from explorer.ui.view.run import RunView
+
+MAX_PREPARED = 48
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class View(RunView):
+    """The run of a photo. picture: the photo as shown, `scale` times as large as what the model sees."""
+
+    photo: Photo
+    picture: Array
+    scale: int
+    framing: str
+
+    def top_classes(self, count: int = 5) -> tuple[list[str], Array]:
+        """The classes of highest probability and their probabilities, softmax of the logits."""
+        return top_classes(self.trace, count)
+
+
+def current_view() -> View:
+    """The view that the sidebar set up, traced. Raises ExplorerError for a photo or a setting that does not fit."""
+    choice, card, photo = model_and_photo()
+    with st.spinner("Running the model…", show_time=True):
+        return make_view(card, photo, choice.size, choice.stride, choice.framing, choice.knobs)
+
+
+def model_and_photo() -> tuple[sidebar.Choice, ModelCard, Photo]:
+    """What the sidebar says, with its model and its photo; the page ends with a word where there is no photo yet."""
+    choice = sidebar.choice()
+    if choice.card is None:
+        raise ExplorerError("The zoo is empty: import a checkpoint on the Models page.")
+    if choice.photo is None:
+        st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
+        st.stop()
+    return choice, choice.card, choice.photo
+
+
+def make_view(card: ModelCard, photo: Photo, size: int | None, stride: int | None, framing: str, knobs: Knobs) -> View:
+    """A view with its run, from the caches where they have it. Raises ExplorerError as current_view does."""
+    knobs = replace(knobs, stride=stride)
+    prepared = _prepare(photo, card, size, framing)
+    trace = caches.trace(card, prepared, knobs)
+    picture, scale = caches.once(prepared.digest, shown_picture, photo.data, card, prepared, size, framing)
+    key = caches.trace_key(card, prepared, knobs)
+    return View(
+        card=card, name=photo.name, prepared=prepared, knobs=knobs, trace=trace, key=key, photo=photo,
+        picture=picture, scale=scale, framing=framing,
+    )  # fmt: skip
+
+
+def _prepare(photo: Photo, card: ModelCard, size: int | None, framing: str) -> Prepared:
+    return _prepared(f"{photo.sha256}|{card.sha256}|{size}|{framing}", photo, card, size, framing)
+
+
+@st.cache_resource(max_entries=MAX_PREPARED, show_spinner=False)
+def _prepared(key: str, _photo: Photo, _card: ModelCard, _size: int | None, _framing: str) -> Prepared:
+    del key
+    return prepare_photo(_photo.data, _card.preprocessing, _card.patch, _size, _framing, _photo.name)
+
+
+def enlarge_map(view: View, grid_map: Array) -> Array:
+    """A value for each patch → a smooth map on the shown picture's pixels."""
+    card, scale = view.card, view.scale
+    height, width = view.picture.shape[:2]
+    return upsample_smooth(grid_map, height, width, scale * card.patch, scale * view.trace.stride)
+
+
+def segments(view: View, method: str, layer: int, head: Heads = None, **options) -> Segments:
+    """A segmentation on the shown picture's pixels; its patches are computed once."""
+    found = view.measured(segment_trace, method=method, layer=layer, head=head, **options)
+    return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)

@@ -1,0 +1,106 @@
+"""The lens on text on a page: its settings live in the URL, its pictures in the browser (explorer/lens)."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+from explorer import lens
+from explorer.inputs import token_name
+from explorer.lens import Colour, TextChoice
+from explorer.ui.state import caches
+from explorer.ui.state.settings import no_widget, url_setting
+from explorer.ui.view.layer import fits_heads, heads_of
+from explorer.ui.view.photo_lens import FEEDS
+from explorer.ui.view.text import TextView
+
+KEY = "reader"
+COLOUR = "text_colour"
+ATTENTION = "none"
+"""The colour that is no number: the attention of the token that is looked at."""
+
+
+def text_lens(view: TextView) -> TextChoice:
+    """Tokens, attention, what is foretold in every layer; returns what is looked at."""
+    colours = caches.once(view.key, lens.token_colours, view.trace, view.lens())
+    choice = _choice(view, colours)
+    name = lens.view_id(view.key)
+    with st.container(key=f"{FEEDS}_{KEY}"):
+        _feed()(key=f"{KEY}.{name}", data=caches.once(view.key, _packed, view, name=name))
+    data = lens.text_settings(name, view.card, choice, colours, _said().get("at", 0), view.file_stem)
+    _component()(key=KEY, data=[data], on_chosen_change=_keep)
+    return choice
+
+
+def _choice(view: TextView, colours: list[Colour]) -> TextChoice:
+    layers, names = view.card.layers, [ATTENTION, *(colour.name for colour in colours)]
+    layer = url_setting(no_widget, "Layer", key="layer", default=max(layers - 1, 1), valid=range(1, layers + 1))
+    head = url_setting(no_widget, "Heads", key="head", default="", valid=partial(fits_heads, view.card.heads))
+    token = url_setting(no_widget, "Token", key="place", default=0, valid=range(len(view.tokens) + 1))
+    colour = url_setting(no_widget, "Colour", key=COLOUR, default=ATTENTION, valid=names, formerly="colour")
+    return TextChoice(layer, heads_of(head, view.card.heads) or (), token, colour)
+
+
+def last_text_choice(view: TextView) -> TextChoice:
+    """What the lens was last set to; nothing of it is drawn or put into the URL."""
+    state, layers = st.session_state, view.card.layers
+    layer, token = min(state.get("layer", max(layers - 1, 1)), layers), state.get("place", 0)
+    heads = heads_of(state.get("head", ""), view.card.heads) or ()
+    return TextChoice(layer, heads, token if token <= len(view.tokens) else 0, state.get(COLOUR, ATTENTION))
+
+
+def _packed(view: TextView, name: str) -> bytes:
+    return lens.text_feed(name, view.trace, view.tokens, view.pieces, view.lens(), partial(token_name, view.card))
+
+
+def _said() -> dict[str, Any]:
+    """What the browser last sent; empty if that is not what the lens sends."""
+    state = st.session_state.get(KEY)
+    said = state.get("chosen") if state else None
+    if not isinstance(said, dict):
+        return {}
+    whole = all(type(said.get(name)) is int for name in ("layer", "token", "at"))
+    heads = said.get("heads")
+    fits = whole and isinstance(heads, list) and all(type(head) is int for head in heads)
+    return said if fits and isinstance(said.get("colour"), str) else {}
+
+
+def _keep() -> None:
+    """Put what was chosen in the browser where the URL and the other pages find it."""
+    if said := _said():
+        heads = ",".join(map(str, said["heads"]))
+        chosen = {"layer": said["layer"], "head": heads, "place": said["token"], COLOUR: said["colour"]}
+        st.session_state.update(chosen)
+
+
+@cache
+def _component() -> Any:
+    """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
+    js = lens.asset(*lens.TEXT_SCRIPTS, "text_streamlit.js")
+    html = (
+        '<div class="reader" role="application" aria-label="Tokens of the text and what the model makes of them"></div>'
+    )
+    return component("crate_reader", html=html, css=lens.asset("lens.css", "text.css"), js=js)
+
+
+@cache
+def _feed() -> Any:
+    return component("crate_text_feed", js=lens.asset(*lens.TEXT_SCRIPTS, "text_feed.js"))
+
+
+def token_place(view: TextView, label: str = "Token") -> int:
+    """A token of the text, from 0, shared with the lens and by all pages; at first the last."""
+    count = len(view.tokens)
+    if count == 1:
+        return 0
+    names = [f"{i}: {piece}" for i, piece in enumerate(view.pieces, start=1)]
+    if st.session_state.get("place") == count:
+        st.session_state["place"] = 0  # so is the last one called
+    place = url_setting(
+        st.select_slider, label, [*range(1, count), 0], key="place", default=0, valid=range(count),
+        format_func=lambda i: names[i - 1], help="Choose it here, or on the page Text.",
+    )  # fmt: skip
+    return (place or count) - 1
