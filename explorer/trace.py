@@ -19,51 +19,6 @@ Array = np.ndarray
 Norm = tuple[Array, Array] | Literal["rms"]
 """Scale and shift (d,) of a LayerNorm, or "rms": division by √(mean z² + ε), without weights."""
 
-GLOSSARY: dict[str, str] = {
-    "**token**": "a vector of d numbers that stands for one patch of a photo, or one piece of a text",
-    "$Z^\\ell$": "the tokens that enter layer ℓ, one row each (N × d)",
-    "$Z^{\\ell+1/2}$": "the tokens after the compression step (MSSA) of layer ℓ",
-    "$U_k$": "the k-th learned subspace of a layer, which is its **head** k: p directions in the d-dimensional space",
-    "$U_k^\\top Z$": "the tokens **projected** into subspace k; query, key and value of head k at once",
-    "$D$": "the learned dictionary of a layer, in which the tokens should become sparse",
-    "**MSSA**": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
-    "**ISTA**": "one shrinkage-thresholding step: sparsifies the tokens against D",
-    "$R$": "coding rate: **nats** (units of information, 1.44 bits) needed to encode all tokens up to the distortion ε",
-    "$R^c$": "coding rate of the tokens in the K subspaces, summed; compression should lower it",
-    "$\\|Z\\|_0$": "number of entries that are not zero; sparsification should lower it",
-    "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
-    "$\\eta, \\lambda$": "step size and threshold weight of the ISTA step",
-    "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
-    "**KL**": "how far B's probabilities are from A's, in nats; 0 = the same, no upper limit",
-    "**JS**": "how far two distributions are apart (Jensen–Shannon divergence), in bits; 0 = the same, 1 = no overlap",
-    "**CKA**": "likeness of two sets of tokens up to rotation and scale; 0 = unrelated, 1 = equal",
-    "**Procrustes distance**": "what is left between two sets of tokens after the best rotation and scale; 0 to 2",
-    "**principal angles**": "angles between two subspaces, direction by direction; 0° = shared, 90° = orthogonal",
-    "**zoo, card**": "the models at hand, and what each says of itself: sizes, classes, origin, measured accuracy",
-}
-"""Symbols and words of all pages in plain words."""
-PHOTO_GLOSSARY: dict[str, str] = {
-    "**CLS**": "the first token; it stands for the whole photo and is classified",
-    "**MaskCut**": "cuts the patches into object and background where they are least alike, without labels",
-    "**PCA-RGB**": "the three strongest directions among the projections of the foreground, as red, green and blue",
-    "**IoU**": "overlap of two masks over their union; 1 is a perfect match",
-    "**CorLoc**": "share of photos on which the box around what was found and the true box have an IoU of ½ or more",
-    "**stride**": "pixels between two neighbouring patches; below the patch's side they overlap and the maps get finer",
-}
-"""Those of the pages that show photos."""
-TEXT_GLOSSARY: dict[str, str] = {
-    "**␣, ⏎, ‹…›**": "in the names of tokens: a blank, the end of a line, and bytes that are no character alone",
-    "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
-    "**logits, scores**": "what the model gives every token before the softmax makes probabilities of it",
-    "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",
-    "**code, atom**": "an atom is a direction of the dictionary D; a token's codes say how much of each atom it has",
-    "**top-k, top-p**": "draw the next token from the k most probable alone, or from the fewest that make up a share p",
-    "**Kneser–Ney**": "a model that only counts pairs or triples of tokens in the training text: the bar to beat",
-    "**effective rank**": "how many directions the tokens really use: exp of the entropy of their spectrum",
-    "**LASSO**": "the loss that one ISTA step should lower: squared error plus λ times the sum of the codes",
-}
-"""Those of the pages that show texts."""
-
 
 def read_only(array: Array) -> Array:
     """The same array, locked against writing, so that it can be shared between users and caches."""

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import ablate as ablation
 from explorer import runtime
-from explorer.ablate import ablate, batch_size, batches, silenced
 from explorer.errors import ExplorerError
 from explorer.measures import attention_map, iou, kl_divergence, probabilities, threshold_mass
+from explorer.studies import ablate as ablation
+from explorer.studies.ablate import ablate, batch_size, batches, silenced
 from explorer.trace import Knobs
 from tests.conftest import SIZES, pixels, prepared, torch_points
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import cli, measures, summary, zoo
+from explorer import cli, measures, zoo
 from explorer.inputs.gallery import gallery_photo
 from explorer.measures import Balance, LayerLedger, Segments, half_steps
+from explorer.studies.layers import POSITIONS, mean_books
+from explorer.tables import csv_text, label_image, ledger_rows, segment_rows
 from tests.conftest import pixels
 
 PHOTO = str(gallery_photo("kangaroo").path)
@@ -82,7 +84,7 @@ def test_measure_as_json_adds_up_and_has_its_control(command):
         assert sum(row["per_head"]) == pytest.approx(row["subspace_coding_rate"], rel=1e-12)
         assert sum(row["per_head_official"]) == pytest.approx(row["subspace_coding_rate_official"], rel=1e-12)
         assert 0 <= row["nonzero_fraction"] <= 1
-        assert set(summary.POSITIONS) <= set(row)
+        assert set(POSITIONS) <= set(row)
     assert values["layers"] != values["control"]
 
 
@@ -264,7 +266,7 @@ def test_the_installed_command_starts():
 
 def test_csv_text_disarms_formulas():
     rows = [{"name": "=1+1", "value": -2.5}, {"name": "fine, or not", "value": 1}]
-    assert list(csv.reader(io.StringIO(summary.csv_text(rows)))) == [
+    assert list(csv.reader(io.StringIO(csv_text(rows)))) == [
         ["name", "value"],
         ["'=1+1", "-2.5"],
         ["fine, or not", "1"],
@@ -273,7 +275,7 @@ def test_csv_text_disarms_formulas():
 
 def test_ledger_rows_name_what_got_worse():
     books = [LayerLedger(1, account(5.0), account(6.0), account(6.0))]
-    rows = summary.ledger_rows(half_steps(books, 0.0), half_steps(books, 0.0))
+    rows = ledger_rows(half_steps(books, 0.0), half_steps(books, 0.0))
     assert [(row["from"], row["step"], row["worse"]) for row in rows] == [
         ("1", "compress", "R^c rose; objective fell"),
         ("1+1/2", "sparsify", ""),
@@ -283,15 +285,15 @@ def test_ledger_rows_name_what_got_worse():
 
 def test_books_of_several_images_are_averaged_number_by_number():
     one, other = (LayerLedger(3, account(a), account(b), account(1.0), 2.0, a) for a, b in ((1.0, 2.0), (5.0, 8.0)))
-    (mean,) = summary.mean_books([[one], [other]])
+    (mean,) = mean_books([[one], [other]])
     assert (mean.layer, mean.before.subspace_coding_rate, mean.half.subspace_coding_rate) == (3, 3.0, 5.0)
     assert (mean.lasso_before, mean.lasso_after) == (2.0, 3.0)
-    assert summary.mean_books([[one]]) == [one]
+    assert mean_books([[one]]) == [one]
 
 
 def test_label_images_hold_the_labels_themselves():
     labels = np.array([[0, 1], [2, 255]])
-    image = summary.label_image(labels)
+    image = label_image(labels)
     np.testing.assert_array_equal(np.asarray(image), labels)
     assert image.convert("RGB").getpixel((0, 0)) == (0, 0, 0)
     assert len({image.convert("RGB").getpixel((x, y)) for x in (0, 1) for y in (0, 1)}) >= 3
@@ -299,7 +301,7 @@ def test_label_images_hold_the_labels_themselves():
 
 def test_segment_rows_measure_areas():
     found = Segments("maskcut", 1, None, np.array([[0, 1], [1, 1]]))
-    rows = summary.segment_rows({"photo": "p"}, (["cat"], np.array([0.5])), {"maskcut": found})
+    rows = segment_rows({"photo": "p"}, (["cat"], np.array([0.5])), {"maskcut": found})
     assert {row["photo"] for row in rows} == {"p"}
     assert [(row["of"], row["value"]) for row in rows] == [("cat", 0.5), ("segment 1", 0.75)]
 

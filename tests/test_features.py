@@ -7,7 +7,7 @@ import pytest
 
 from explorer import runtime, zoo
 from explorer.errors import ExplorerError
-from explorer.features import index_bytes, make_index, path_of, read_index
+from explorer.studies.features import index_bytes, make_index, path_of, read_index
 from explorer.trace import Prepared
 from explorer.training.prepare import prepare
 from tests.models.test_text_models import model_of

@@ -8,7 +8,7 @@ import torch
 
 from explorer import runtime
 from explorer.errors import ExplorerError
-from explorer.generate import Sampling, continuation
+from explorer.studies.generate import Sampling, continuation
 from tests.models.test_text_models import model_of
 
 START = np.array([3, 1, 4])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from explorer import runtime, zoo
-from explorer.features import read_index
 from explorer.inputs import gallery, gallery_photo, prepare_photo, prepare_words
 from explorer.measures import foretold, iou, measure_curves, measure_layers, on_pixels, segment_trace
+from explorer.studies.features import read_index
 from explorer.trace import Knobs
 
 RUN = [f"crate-objects{share}" for share in ("_p0", "_p2", "_p3", "_p6", "_p12", "_p25", "_p50", "")]

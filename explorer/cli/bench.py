@@ -48,7 +48,7 @@ def bench(
 
 
 def _bench_pages(card: ModelCard, as_json: bool) -> None:
-    from explorer.browser_bench import measure_pages
+    from explorer.bench.pages import measure_pages
 
     with Console(stderr=True).status("Measuring the pages…") as status:
         figures = measure_pages(card, lambda step: status.update(f"Measuring: {step}"))

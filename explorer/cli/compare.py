@@ -13,16 +13,17 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from explorer import compare as comparing
 from explorer import figures, measures, zoo
 from explorer.card import ModelCard
 from explorer.cli.options import FramingOption, JsonOption, SizeOption, StrideOption
 from explorer.cli.output import console, print_json, write_file
-from explorer.compare import Run, differences, notes
-from explorer.compare_text import text_differences
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_input, prepare_words, token_name
+from explorer.studies import compare as comparing
+from explorer.studies.compare import Run, differences, notes
+from explorer.studies.compare_text import text_differences
 from explorer.trace import Array, Knobs, layer_on
+from explorer.words import SCALES, TEXT_SCALES
 
 CONTROL_NAME = "random init"
 
@@ -74,7 +75,7 @@ def compare(
 
 
 def _scales(card: ModelCard) -> dict[str, tuple[str, str]]:
-    return comparing.TEXT_SCALES if card.reads_text else comparing.SCALES
+    return TEXT_SCALES if card.reads_text else SCALES
 
 
 def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
@@ -142,7 +143,7 @@ def _print(values: dict[str, Any]) -> None:
     for letter, pair in zip(letters[1:], pairs, strict=True):
         console.print(f"{letter}: {escape(pair['b'])}, layer {pair['layer_of_b']}")
     table = Table("from A to", *letters[1:], "by chance", "scale", box=SIMPLE)
-    scales = comparing.SCALES | comparing.TEXT_SCALES
+    scales = SCALES | TEXT_SCALES
     for key in pairs[0]["differences"]:
         name, scale = scales[key]
         cells = [pair["differences"][key] for pair in pairs]

@@ -9,12 +9,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from explorer import runtime, summary
+from explorer import runtime
 from explorer.cli.options import Asked, GainOption, StepOption, gains, of_one_input, steps
 from explorer.cli.output import console, write_file
 from explorer.inputs import read_file
 from explorer.measures import METHODS, on_pixels, segment_trace
 from explorer.report import report_html, run_report, run_text_report, text_report_html
+from explorer.tables import segment_picture
 from explorer.trace import Knobs, trace_points
 
 
@@ -67,7 +68,7 @@ def segment(
     traced = runtime.run(runtime.open_model(asked.card), prepared, None, Knobs(stride=asked.stride))
     found = segment_trace(traced, method, layer, head, rule, keep, objects)
     found = on_pixels(found, traced, prepared.height, prepared.width)
-    picture = summary.segment_picture(found, prepared, overlay)
+    picture = segment_picture(found, prepared, overlay)
     write_file(output, lambda file: picture.save(file, format="PNG"))
 
 

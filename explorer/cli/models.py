@@ -11,16 +11,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from explorer import hub, summary, zoo
+from explorer import hub, zoo
 from explorer.cli.options import JsonOption
 from explorer.cli.output import console, print_json
+from explorer.tables import card_values
 
 
 def models(as_json: JsonOption = False) -> None:
     """The models of the zoo."""
     cards = zoo.list_models()
     if as_json:
-        print_json({"models": [summary.card_values(card) for card in cards]})
+        print_json({"models": [card_values(card) for card in cards]})
         return
     name = Column("name", no_wrap=True)
     table = Table(name, "family", "L×K×d", "patch", "input", "classes", "weights", "parity", box=SIMPLE)

@@ -9,11 +9,12 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from explorer import ablate as ablation
-from explorer import runtime, summary
+from explorer import runtime
 from explorer.cli.options import Asked, JsonOption, distortion, entry_price, of_one_input
 from explorer.cli.output import console, print_json
 from explorer.measures import OFFICIAL_EPS_SQUARED
+from explorer.studies import ablate as ablation
+from explorer.studies.layers import FITS, layer_numbers, ledger_numbers
 from explorer.trace import Knobs
 
 
@@ -24,7 +25,7 @@ def measure(
     control: Annotated[bool, typer.Option(help="Measure the random-init control as well.")] = True,
 ) -> None:
     """Coding rates and sparsity of every layer, beside the random-init control of the same architecture."""
-    values = summary.measure(asked.card, asked.prepared(), Knobs(stride=asked.stride), control)
+    values = layer_numbers(asked.card, asked.prepared(), Knobs(stride=asked.stride), control)
     if as_json:
         print_json(values)
         return
@@ -59,7 +60,7 @@ def ledger(
 ) -> None:
     """What each half step changes in R − R^c − λ‖Z‖₀, what it makes worse, and how near it is to its derivation."""
     prices = entry_price(lam), distortion(eps_squared)
-    values = summary.ledger(asked.card, asked.prepared(), Knobs(stride=asked.stride), *prices)
+    values = ledger_numbers(asked.card, asked.prepared(), Knobs(stride=asked.stride), *prices)
     if as_json:
         print_json(values)
         return
@@ -71,9 +72,9 @@ def ledger(
         numbers = ["–" if step[key] is None else f"{step[key]:+,.{0 if key == 'l0' else 1}f}" for key in keys]
         changes.add_row(position, *numbers, f"{other['objective']:+,.1f}", ", ".join(step["worse"]) or "–")
     console.print(changes)
-    cosines = Table("layer", *summary.FITS, title="trained / control", box=SIMPLE)
+    cosines = Table("layer", *FITS, title="trained / control", box=SIMPLE)
     for row, other in zip(ours["fit"], random["fit"], strict=True):
-        pairs = ((row[key], other[key]) for key in summary.FITS)
+        pairs = ((row[key], other[key]) for key in FITS)
         cosines.add_row(str(row["layer"]), *("–" if a is None else f"{a:.3f} / {b:.3f}" for a, b in pairs))
     console.print(cosines)
 

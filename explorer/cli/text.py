@@ -14,9 +14,9 @@ from explorer.cli.options import JsonOption, ModelArgument
 from explorer.cli.output import print_json, progress_bar, write_file
 from explorer.dataset import open_text, read_vocabulary
 from explorer.errors import ExplorerError
-from explorer.features import index_bytes, make_index, path_of
-from explorer.generate import Sampling, continuation
 from explorer.inputs import prepare_words, words_of
+from explorer.studies.features import index_bytes, make_index, path_of
+from explorer.studies.generate import Sampling, continuation
 
 
 def generate(

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer import figures, lens, summary
+from explorer import figures, lens
 from explorer.measures import LayerMeasures, rate_bounds, segment_trace
-from explorer.trace import GLOSSARY, Array, Trace
+from explorer.tables import csv_text, layer_rows, report_rows
+from explorer.trace import Array, Trace
+from explorer.words import GLOSSARY
 
 MAX_BYTES = 10_000_000
 ROOM_FOR_TEXT = 400_000
@@ -101,11 +103,11 @@ def page_html(
         "look": look,
         "caption": html.escape(caption),
         "prediction": _prediction(names, shares),
-        "table": _table(summary.report_rows(report.rows, report.control)),
+        "table": _table(report_rows(report.rows, report.control)),
         "glossary": _glossary(),
         "data": _json(settings),
         "figures": _json([json.loads(str(figure.to_json())) for figure in _curves(report)]),
-        "csv": _json(summary.csv_text(summary.layer_rows(list(report.rows), list(report.control)))),
+        "csv": _json(csv_text(layer_rows(list(report.rows), list(report.control)))),
         "feeds": feeds,
         "plotly": _plotly(),
         "script": script + asset("report.js"),

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from explorer import lens
-from explorer.browser import chromium, server
+from explorer.bench.chromium import chromium, server
 from explorer.errors import ExplorerError
 
 OPTIONS = {

@@ -9,21 +9,24 @@ import numpy as np
 import onnx
 import pytest
 
-from explorer import compare, measures, runtime, zoo
+from explorer import measures, runtime, zoo
 from explorer.card import METADATA_KEY
 from explorer.card_runs import class_change, epoch_of, first_partner, name_and_epoch, run_of, twins_of
-from explorer.compare import SCALES, shared_framing
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
 from explorer.inputs.gallery import gallery
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import sample
+from explorer.studies import compare
+from explorer.studies.compare import shared_framing
+from explorer.studies.many_photos import PHOTO_KEYS, Plan, photo_row
 from explorer.trace import Knobs
-from explorer.ui.jobs.many_photos import PHOTO_KEYS, BatchJob, Plan, photo_row, start_batch
+from explorer.ui.jobs.many_photos import BatchJob, start_batch
 from explorer.ui.sections.compare import many_photos as batch
 from explorer.ui.sections.compare.film import Film, found_lines
 from explorer.ui.sections.compare.pictures import Look, compare_sections, curves_section
 from explorer.ui.sections.compare.sides import nearest_stride
 from explorer.ui.view.photo_lens import view_name
+from explorer.words import SCALES
 
 
 def table(tested) -> dict[str, dict[str, str]]:

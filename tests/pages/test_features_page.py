@@ -5,8 +5,8 @@ import pytest
 import streamlit as st
 
 from explorer import zoo
-from explorer.features import index_bytes, make_index, path_of
 from explorer.inputs import prepare_text
+from explorer.studies.features import index_bytes, make_index, path_of
 from tests.pages.conftest import ROOT
 from tests.pages.test_pages import texts
 from tests.pages.test_text_pages import start

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from explorer import summary
+from explorer.tables import csv_text, token_rows
 from explorer.ui.jobs.umap import DIED, UmapJob, UmapOptions
 from explorer.ui.panels import placing as layout
 from explorer.ui.sections.subspaces.photo_cloud import COLOURS
@@ -118,7 +118,7 @@ def test_a_failed_umap_is_a_sentence_and_may_be_tried_again(app, service):
 def test_rows_of_tokens_by_hand():
     rates, places = np.arange(14) / 10, np.stack([np.arange(14), -np.arange(14)], axis=1)
     about = {"layer": 2}
-    rows = summary.token_rows(about, ("one", "two"), (2, 3), np.array([0, 4, 12]), rates, ("x", "y"), places)
+    rows = token_rows(about, ("one", "two"), (2, 3), np.array([0, 4, 12]), rates, ("x", "y"), places)
     assert rows[0] == {
         "layer": 2,
         "photo": "one",
@@ -131,6 +131,6 @@ def test_rows_of_tokens_by_hand():
     }
     assert (rows[1]["row"], rows[1]["column"]) == (2, 1)
     assert (rows[2]["photo"], rows[2]["token"], rows[2]["row"], rows[2]["column"]) == ("two", 5, 2, 2)
-    read = list(csv.DictReader(io.StringIO(summary.csv_text(rows))))
+    read = list(csv.DictReader(io.StringIO(csv_text(rows))))
     assert read[2]["rate_nats"] == "1.2"
     assert read[0]["row"] == ""

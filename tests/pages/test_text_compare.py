@@ -9,13 +9,13 @@ import pytest
 
 from explorer import zoo
 from explorer.card import METADATA_KEY
-from explorer.compare import TEXT_SCALES
 from explorer.evaluation.language import BIGRAM
 from explorer.evaluation.record import MODEL, Result, Row
 from explorer.inputs import prepare_words, token_name
 from explorer.trace import Knobs
 from explorer.ui.sections.compare.texts import expected_tokens
 from explorer.ui.view.text import make_text_view
+from explorer.words import TEXT_SCALES
 from tests.pages.test_pages import texts
 from tests.pages.test_text_pages import reads  # noqa: F401 (a fixture)
 

@@ -37,14 +37,14 @@ def test_a_job_finds_every_head_and_its_result_is_kept(opened):
 
 
 def test_layers_in_several_batches_are_whole(opened, monkeypatch):
-    monkeypatch.setattr("explorer.ablate.BATCH_S", 0.0)
+    monkeypatch.setattr("explorer.studies.ablate.BATCH_S", 0.0)
     job = wait(start_ablation(opened["crate"], prepared(pixels(1)), None, [1, 2], "key"))
     assert {layer: [one.head for one in effects] for layer, effects in job.found.items()} == {1: [1, 2], 2: [1, 2]}
 
 
 @pytest.mark.parametrize(("batch_s", "whole", "share"), [(4.0, {1}, 0.5), (0.0, set(), 0.25)])
 def test_a_cancelled_job_stops_after_its_batch_and_keeps_whole_layers(opened, monkeypatch, batch_s, whole, share):
-    monkeypatch.setattr("explorer.ablate.BATCH_S", batch_s)
+    monkeypatch.setattr("explorer.studies.ablate.BATCH_S", batch_s)
     started, step, real = threading.Event(), threading.Event(), ablation_job.ablate
 
     def slow(*arguments):

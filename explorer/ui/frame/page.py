@@ -8,9 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import runtime
-from explorer.trace import GLOSSARY, PHOTO_GLOSSARY, TEXT_GLOSSARY
 from explorer.ui.frame import sidebar
 from explorer.ui.frame.menu import reads_text
+from explorer.words import GLOSSARY, PHOTO_GLOSSARY, TEXT_GLOSSARY
 
 ICON = str(Path(__file__).with_name("icon.png"))
 MAIN_SCRIPT = Path(__file__).parents[3] / "streamlit_app.py"

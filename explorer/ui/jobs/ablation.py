@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from explorer import runtime
-from explorer.ablate import ablate
 from explorer.errors import ExplorerError
 from explorer.measures import HeadEffect
+from explorer.studies.ablate import ablate
 from explorer.trace import Prepared
 
 MAX_KEPT = 256

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from explorer import runtime
 from explorer.errors import ExplorerError
-from explorer.generate import Drawn, Sampling, continuation
+from explorer.studies.generate import Drawn, Sampling, continuation
 from explorer.trace import Array, Knobs
 
 

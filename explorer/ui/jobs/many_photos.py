@@ -7,34 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from explorer import runtime
-from explorer.card import ModelCard
-from explorer.compare import Run, attention_change, carried, mask_overlap, predictions
 from explorer.errors import ExplorerError
-from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import Photo
-from explorer.measures import linear_cka, measure_curves, top_classes
-from explorer.trace import Knobs, LayerWeights, layer_on
-
-PHOTO_KEYS = ("kl_nats", "attention_js_bits", "mask_iou", "cka")
-"""The differences that are told for each photo (explorer.compare.SCALES)."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one of those that are compared runs on every photo."""
-
-    letter: str
-    model: runtime.Model
-    weights: tuple[LayerWeights, ...]
-    knobs: Knobs
-    size: int | None
-    framing: str
-    drawn: bool
-
-    @property
-    def card(self) -> ModelCard:
-        return self.model.card
+from explorer.studies.many_photos import Plan, photo_row
 
 
 @dataclass
@@ -78,34 +53,3 @@ def _follow(job: BatchJob, photos: Sequence[Photo], plans: Sequence[Plan], layer
         job.error = str(error)
     finally:
         job.running = False
-
-
-def photo_row(photo: Photo, plans: Sequence[Plan], layer: int, by_depth: bool) -> dict[str, Any]:
-    """One photo: what each of the compared says and how it compresses, and how far each is from the first."""
-    row: dict[str, Any] = {"photo": photo.name}
-    runs = [_run(photo, plan) for plan in plans]
-    for plan, run in zip(plans, runs, strict=True):
-        (name,), (share,) = top_classes(run.trace, 1)
-        row |= {f"{plan.letter} class": name, f"{plan.letter} probability": float(share)}
-    for plan, run in zip(plans[1:], runs[1:], strict=True):
-        other = layer_on(layer, runs[0].card.layers, run.card.layers, by_depth)
-        values = photo_differences(runs[0], run, layer, other)
-        row |= {f"A → {plan.letter} {key}": value for key, value in zip(PHOTO_KEYS, values, strict=True)}
-    for plan, run in zip(plans, runs, strict=True):
-        rates, nonzeros = measure_curves(run.trace)
-        row |= {f"{plan.letter} R^c": float(rates[-1]), f"{plan.letter} non-zeros": float(nonzeros[-1])}
-    return row
-
-
-def photo_differences(a: Run, b: Run, layer: int, other: int) -> tuple[float | None, ...]:
-    """The values of PHOTO_KEYS, for the mean of the heads."""
-    alike = linear_cka(a.trace.z(layer + 1), carried(a, b, other))
-    attention = attention_change(a, b, layer, other)
-    return predictions(a, b).divergence, attention.mean, mask_overlap(a, b, layer, other), alike
-
-
-def _run(photo: Photo, plan: Plan) -> Run:
-    card = plan.card
-    prepared = prepare_photo(photo.data, card.preprocessing, card.patch, plan.size, plan.framing, photo.name)
-    trace = runtime.run(plan.model, prepared, None, plan.knobs)
-    return Run(card, prepared, trace, plan.weights, plan.drawn)

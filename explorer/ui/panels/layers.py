@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures, summary
+from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.lens import Panel, curve_panel
 from explorer.measures import LayerMeasures
+from explorer.tables import csv_text, layer_rows
 from explorer.trace import Array, LayerWeights
 from explorer.ui.frame.widgets import download
 from explorer.ui.view.photo import View
@@ -160,7 +161,7 @@ def layer_downloads(view: RunView) -> None:
     """Every number of every layer, model and control, as CSV."""
 
     def numbers() -> str:
-        return summary.csv_text(summary.layer_rows(view.layer_measures(), view.layer_measures(control=True)))
+        return csv_text(layer_rows(view.layer_measures(), view.layer_measures(control=True)))
 
     download("All layers (CSV)", numbers, f"{view.file_stem}_layers.csv")
 

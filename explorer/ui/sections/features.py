@@ -12,10 +12,10 @@ import streamlit as st
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.features import path_of, read_index
 from explorer.inputs import prepare_text, token_name, words_of
 from explorer.lens import TextChoice
 from explorer.measures import NOBODY, FeatureIndex, logit_effect
+from explorer.studies.features import path_of, read_index
 from explorer.trace import Array
 from explorer.ui.frame.widgets import heading, plain, plot, sentence
 from explorer.ui.state import caches

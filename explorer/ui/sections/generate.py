@@ -7,8 +7,8 @@ import streamlit as st
 
 from explorer import figures
 from explorer.errors import ExplorerError
-from explorer.generate import Sampling
 from explorer.inputs import pieces_of, words_of
+from explorer.studies.generate import Sampling
 from explorer.ui.components.coloured_text import coloured_text
 from explorer.ui.components.textbox import set_text
 from explorer.ui.frame.widgets import download, heading, plain, show_problem

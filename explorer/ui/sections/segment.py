@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer import figures, measures, summary
+from explorer import figures, measures
 from explorer.inputs.decode import read_photo
 from explorer.inputs.image import prepare_mask
 from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
 from explorer.measures import Segments
+from explorer.tables import csv_text, label_png, segment_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download, options_expander
 from explorer.ui.state.settings import url_setting
@@ -134,7 +135,7 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
             "For methods with several segments, the one that overlaps best."
         )
         with right:
-            download("Overlaps (CSV)", lambda: summary.csv_text(rows), f"{view.file_stem}_overlaps.csv")
+            download("Overlaps (CSV)", lambda: csv_text(rows), f"{view.file_stem}_overlaps.csv")
 
 
 def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
@@ -182,11 +183,11 @@ def segment_downloads(view: View, settings: SegmentSettings) -> None:
             "keep": look.keep, "knobs": write_knobs(view.knobs, view.card),
         }  # fmt: skip
         top = view.top_classes()
-        return summary.csv_text(summary.segment_rows(about, top, {"attention": kept(), "maskcut": found()}))
+        return csv_text(segment_rows(about, top, {"attention": kept(), "maskcut": found()}))
 
     name = f"{view.file_stem}_layer{layer}"
     with st.container(horizontal=True):
         download("Attention overlay (PNG)", overlay, f"{name}_attention.png")
-        download("Attention mask (PNG)", lambda: summary.label_png(kept().labels), f"{name}_attention_mask.png")
-        download("Object masks (PNG)", lambda: summary.label_png(found().labels), f"{name}_objects.png")
+        download("Attention mask (PNG)", lambda: label_png(kept().labels), f"{name}_attention_mask.png")
+        download("Object masks (PNG)", lambda: label_png(found().labels), f"{name}_objects.png")
         download("Numbers (CSV)", numbers, f"{name}.csv")

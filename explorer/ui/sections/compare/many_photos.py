@@ -13,19 +13,21 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from explorer import summary
-from explorer.compare import SCALES, notes
 from explorer.errors import ExplorerError
 from explorer.inputs.decode import read_photo
 from explorer.inputs.gallery import gallery
 from explorer.inputs.photo import Photo, sample
+from explorer.studies.compare import notes
+from explorer.studies.many_photos import PHOTO_KEYS, Plan
+from explorer.tables import csv_text
 from explorer.ui.frame.sidebar import UPLOADS
 from explorer.ui.frame.widgets import download, plain, show_problem
-from explorer.ui.jobs.many_photos import PHOTO_KEYS, BatchJob, Plan, start_batch
+from explorer.ui.jobs.many_photos import BatchJob, start_batch
 from explorer.ui.sections.compare.sides import DRAWN, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_setting
 from explorer.ui.view.layer import layer_slider
+from explorer.words import SCALES
 
 JOB = "batch_job"
 """Session state: the running or ended batch."""
@@ -151,7 +153,7 @@ def _table(rows: list[dict[str, Any]], photos: Sequence[Photo]) -> None:
         [{"": f"mean of {len(rows)}", **means}, {"": "standard deviation", **spreads}],
         hide_index=True, width="stretch", key="batch_means", column_config=_columns(rows[0]),
     )  # fmt: skip
-    download("All rows (CSV)", lambda: summary.csv_text(rows), "comparison.csv")
+    download("All rows (CSV)", lambda: csv_text(rows), "comparison.csv")
     if chosen := picked.selection.rows:  # pyright: ignore[reportAttributeAccessIssue]
         _open(by_name[rows[chosen[0]]["photo"]])
 

@@ -11,7 +11,8 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.compare import (
+from explorer.lens import PANELS, LensLook, Panel, Section
+from explorer.studies.compare import (
     Difference,
     Run,
     attention_change,
@@ -22,8 +23,7 @@ from explorer.compare import (
     number_text,
     weight_changes,
 )
-from explorer.compare_text import text_differences
-from explorer.lens import PANELS, LensLook, Panel, Section
+from explorer.studies.compare_text import text_differences
 from explorer.trace import Array, layer_on
 from explorer.ui.frame.widgets import plain, plot
 from explorer.ui.sections.compare.sides import Compared, Side

@@ -9,9 +9,9 @@ import streamlit as st
 
 from explorer.card import ModelCard, strides_of
 from explorer.card_runs import first_partner, name_and_epoch, run_of, twins_of
-from explorer.compare import Run, shared_framing
 from explorer.figures.style import HEAD_COLORS
 from explorer.inputs.photo import Photo
+from explorer.studies.compare import Run, shared_framing
 from explorer.trace import Knobs
 from explorer.ui.frame import sidebar
 from explorer.ui.frame.widgets import plain

@@ -9,8 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, measures, summary
+from explorer import figures, measures
 from explorer.measures import Run, StepMeasures
+from explorer.tables import csv_text
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download
 from explorer.ui.sections.experiment.controls import PREFIX
@@ -212,7 +213,7 @@ CSV_FIELDS = (
 
 def csv_rows(run: Run) -> str:
     """One line for each step, run and control side by side; no error before there are codes."""
-    return summary.csv_text([_row(*pair) for pair in zip(run.rows, run.control, strict=True)])
+    return csv_text([_row(*pair) for pair in zip(run.rows, run.control, strict=True)])
 
 
 def _row(ours: StepMeasures, control: StepMeasures) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from explorer import figures, summary
-from explorer.ablate import effect_rows
+from explorer import figures
 from explorer.errors import ExplorerError
 from explorer.knobs import Turn
 from explorer.measures import HeadEffect, ranked
+from explorer.studies.ablate import effect_rows
+from explorer.tables import csv_text
 from explorer.ui.frame.widgets import download, heading, plot, show_problem
 from explorer.ui.jobs.ablation import AblationJob, keep_effects, known_effects, start_ablation
 from explorer.ui.state import caches
@@ -108,7 +109,7 @@ def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
             disabled=not chosen, on_click=turn, icon=":material/volume_off:",
             args=(trained.card, [Turn("g", one.layer, one.head, 0.0) for one in chosen]),
         )  # fmt: skip
-        download("Effects (CSV)", lambda: summary.csv_text(rows), f"{trained.file_stem}_heads.csv")
+        download("Effects (CSV)", lambda: csv_text(rows), f"{trained.file_stem}_heads.csv")
     st.caption(
         "KL: how far the predicted probabilities move, in nats; 0 = the head makes no difference. Δ top-1: what the "
         "class named as trained loses or gains. 1 − IoU: how much of the mask moves, the patches that hold 60 % of "

@@ -11,10 +11,11 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, measures, summary
+from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.figures.style import WORSE_COLOR, rgba
 from explorer.measures import COMPRESS, Balance, HalfStep, LayerLedger
+from explorer.tables import csv_text, ledger_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download
 from explorer.ui.state import caches
@@ -242,7 +243,7 @@ def ledger_table(view: RunView, settings: LedgerSettings) -> None:
     )
     download(
         "Ledger (CSV)",
-        lambda: summary.csv_text(summary.ledger_rows(ours, random)),
+        lambda: csv_text(ledger_rows(ours, random)),
         f"{view.file_stem}_ledger.csv",
     )
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures, summary
+from explorer import figures, measures
 from explorer.measures import CompressionFit, DistortionCurves, SparsityFit
+from explorer.studies.layers import FITS, fit_rows
+from explorer.tables import csv_text
 from explorer.ui.frame.widgets import download, plot
 from explorer.ui.state import caches
 from explorer.ui.view.run import RunView
@@ -99,8 +101,8 @@ def _curve(ours, random, name: str, title: str, reference=None) -> None:
 
 def _fit_download(view: RunView, ours: tuple, random: tuple) -> None:
     def numbers() -> str:
-        pairs = zip(summary.fit_rows(*ours), summary.fit_rows(*random), strict=True)
-        return summary.csv_text([a | {f"{k}_control": b[k] for k in summary.FITS} for a, b in pairs])
+        pairs = zip(fit_rows(*ours), fit_rows(*random), strict=True)
+        return csv_text([a | {f"{k}_control": b[k] for k in FITS} for a, b in pairs])
 
     download("Cosines (CSV)", numbers, f"{view.file_stem}_whiteness.csv")
 

@@ -9,12 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, summary
+from explorer import figures
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
+from explorer.tables import csv_text
 from explorer.trace import Array
 from explorer.ui.frame import sidebar
 from explorer.ui.frame.widgets import download, plain, plot, show_problem
@@ -78,7 +79,7 @@ def _result(card: ModelCard, result: Result) -> None:
         rows = [row.values() for row in result.rows]
         st.dataframe(rows, hide_index=True, width="stretch", key=f"numbers_{card.name}_{result.suite}")
         named = [dict.fromkeys(sorted({key for row in rows for key in row}), "") | row for row in rows]
-        download("CSV", lambda: summary.csv_text(named), f"{card.name}_{result.suite}.csv")
+        download("CSV", lambda: csv_text(named), f"{card.name}_{result.suite}.csv")
         st.json(dict(result.settings), expanded=False)
 
 

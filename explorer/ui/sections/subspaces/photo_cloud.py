@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures, summary
+from explorer import figures, measures
 from explorer.figures import TokenColours
+from explorer.tables import csv_text, token_rows
 from explorer.trace import Array
 from explorer.ui.components.cloud import token_cloud
 from explorer.ui.frame.widgets import download, options_expander
@@ -238,7 +239,7 @@ def _selection(
 
     def table() -> str:
         sheet, columns = tokens.sheet, [axis.split(" (")[0] for axis in axes]
-        return summary.csv_text(summary.token_rows(about, sheet.names, sheet.grid, rows, rates, columns, places))
+        return csv_text(token_rows(about, sheet.names, sheet.grid, rows, rates, columns, places))
 
     with right:
         label = "Selected tokens (CSV)" if len(chosen) else "All tokens (CSV)"

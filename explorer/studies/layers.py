@@ -1,28 +1,20 @@
-"""Models, measurements and segmentations as plain values and files: what the command line prints and pages offer."""
+"""What every layer of a model does to an input, beside its random-init control, as plain values."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from explorer import figures, runtime, zoo
+from explorer import runtime, zoo
 from explorer.card import ModelCard
-from explorer.figures.style import OBJECT_COLORS, colors_array
 from explorer.measures import (
-    COMPRESS,
     OFFICIAL_EPS_SQUARED,
     Balance,
     CompressionFit,
-    HalfStep,
     LayerLedger,
     LayerMeasures,
-    Segments,
     SparsityFit,
     half_steps,
     logit_lens,
@@ -32,7 +24,7 @@ from explorer.measures import (
     measure_sparsification,
     revaluations,
 )
-from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
+from explorer.trace import Knobs, LayerWeights, Prepared, Trace
 
 POSITIONS = {
     "coding_rate": "R(Z^l), the tokens that enter the layer, as given",
@@ -46,23 +38,11 @@ POSITIONS = {
     "l0": "number of exact non-zeros there",
     "l1": "sum of absolute entries there",
 }
-
-CHANGES = ("coding_rate", "subspace_coding_rate", "rate_reduction", "l0", "l1", "lasso", "objective")
-"""What a half step of the ledger changes, in the order in which it is shown."""
 FITS = ("gradient", "operator", "reference", "proximal", "progress")
 """How near a layer is to its derivation: measures.CompressionFit and SparsityFit."""
 
 
-def card_values(card: ModelCard) -> dict[str, Any]:
-    """A model card as plain values, without the laws of initialisation and the names of weights; of a tokenizer only
-    whether there is one."""
-    values = dataclasses.asdict(card) | {"tokenizer": bool(card.tokenizer)}
-    for internal in ("weights", "init"):
-        del values[internal]
-    return {**values, "path": str(card.path), "lambda": values.pop("lam")}
-
-
-def measure(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool) -> dict[str, Any]:
+def layer_numbers(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool) -> dict[str, Any]:
     """Every layer's numbers, averaged over the images, beside those of the random-init control."""
     values: dict[str, Any] = {
         "model": card.name, "images": len(prepared.data), "eps_squared": OFFICIAL_EPS_SQUARED, "unit": "nats",
@@ -113,7 +93,7 @@ def _row(measures: list[LayerMeasures]) -> dict[str, Any]:
     return row
 
 
-def ledger(card: ModelCard, prepared: Prepared, knobs: Knobs, lam: float, eps_squared: float) -> dict[str, Any]:
+def ledger_numbers(card: ModelCard, prepared: Prepared, knobs: Knobs, lam: float, eps_squared: float) -> dict[str, Any]:
     """The ledger of a model and of its random-init control, averaged over the images: balances, half steps, cosines.
 
     lam: nats for each entry that is not zero. Raises ValueError if eps_squared <= 0.
@@ -183,117 +163,3 @@ def fit_rows(compression: list[CompressionFit], sparsity: list[SparsityFit]) -> 
     empty: dict[str, Any] = dict.fromkeys(("layer", *FITS))
     codes = {fit.layer: dataclasses.asdict(fit) for fit in sparsity}
     return [empty | dataclasses.asdict(fit) | codes.get(fit.layer, {}) for fit in compression]
-
-
-def ledger_rows(steps: list[HalfStep], control: list[HalfStep]) -> list[dict[str, Any]]:
-    """One row for each half step: what it changed, in the model and in the control, and what it made worse."""
-    rows = []
-    for ours, random in zip(steps, control, strict=True):
-        start = f"{ours.layer}" if ours.name == COMPRESS else f"{ours.layer}+1/2"
-        row: dict[str, Any] = {"layer": ours.layer, "from": start, "step": ours.name}
-        for key in CHANGES:
-            row |= {key: getattr(ours, key), f"{key}_control": getattr(random, key)}
-        rows.append(row | {"worse": "; ".join(ours.worse), "worse_control": "; ".join(random.worse)})
-    return rows
-
-
-def segment_picture(segments: Segments, prepared: Prepared, overlay: bool) -> Image.Image:
-    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo."""
-    photo = prepared.picture
-    if overlay and photo is not None:
-        if segments.colours is not None:
-            return Image.fromarray(figures.rgb_overlay(photo, segments.colours, segments.labels > 0))
-        return Image.fromarray(figures.label_overlay(photo, segments.labels))
-    if segments.colours is not None:
-        return Image.fromarray((255 * segments.colours).round().astype(np.uint8))
-    return label_image(segments.labels)
-
-
-def label_image(labels: Array) -> Image.Image:
-    """Labels (H,W) as a palette picture, as VOC's: pixel value = label, 0 black, every label its own colour."""
-    palette = colors_array(OBJECT_COLORS)
-    colours = np.vstack([np.zeros((1, 3), np.uint8), np.resize(palette, (255, 3))])
-    image = Image.fromarray(labels.astype(np.uint8), "P")
-    image.putpalette(colours.astype(np.uint8).tobytes())
-    return image
-
-
-def label_png(labels: Array) -> bytes:
-    """label_image as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    label_image(labels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def layer_rows(measures: list[LayerMeasures], control: list[LayerMeasures]) -> list[dict[str, Any]]:
-    """One row for each layer, model and control side by side, heads as columns."""
-    rows = []
-    for ours, random in zip(measures, control, strict=True):
-        row: dict[str, Any] = {"layer": ours.layer}
-        for key in POSITIONS:
-            row |= {key: getattr(ours, key), f"{key}_control": getattr(random, key)}
-        row |= {f"official_head_{k + 1}": float(rate) for k, rate in enumerate(ours.per_head_official)}
-        rows.append(row)
-    return rows
-
-
-def report_rows(measures: Sequence[LayerMeasures], control: Sequence[LayerMeasures]) -> list[dict[str, Any]]:
-    """The main numbers of every layer beside the control's, under short names for a table."""
-    return [
-        {
-            "layer": ours.layer,
-            "R": ours.coding_rate,
-            "R^c": ours.subspace_coding_rate_official,
-            "R^c, control": random.subspace_coding_rate_official,
-            "R^c after MSSA": ours.subspace_coding_rate_half_official,
-            "non-zeros": ours.nonzero_fraction,
-            "non-zeros, control": random.nonzero_fraction,
-            "‖Z‖₁": ours.l1,
-            "effective rank": ours.effective_rank,
-        }
-        for ours, random in zip(measures, control, strict=True)
-    ]
-
-
-def segment_rows(
-    about: dict[str, Any], top: tuple[list[str], Array], found: dict[str, Segments]
-) -> list[dict[str, Any]]:
-    """The prediction and the area of every segment, one number a row. about: the settings, repeated in every row."""
-    rows = [{**about, "what": "probability", "of": name, "value": float(p)} for name, p in zip(*top, strict=True)]
-    for method, segments in found.items():
-        for label in range(1, int(segments.labels.max()) + 1):
-            share = float((segments.labels == label).mean())
-            rows.append({**about, "what": f"{method}, share of the picture", "of": f"segment {label}", "value": share})
-    return rows
-
-
-def token_rows(
-    about: Mapping[str, Any], names: Sequence[str], grid: tuple[int, int], tokens: Array, rates: Array,
-    axes: Sequence[str], places: Array,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """One row for each token: photo, place on its grid (rows and columns from 1, none for CLS), rate, coordinates.
-
-    tokens: int (S,), token i is row i mod N of photo ⌊i/N⌋, N = 1 + rows·cols. rates (T,), places (T,c): of all tokens.
-    """
-    rows = []
-    for token in tokens.tolist():
-        photo, within = divmod(token, 1 + grid[0] * grid[1])
-        row, col = (None, None) if within == 0 else (1 + (within - 1) // grid[1], 1 + (within - 1) % grid[1])
-        place = {axis: float(value) for axis, value in zip(axes, places[token], strict=True)}
-        rate = {"rate_nats": float(rates[token])}
-        rows.append({**about, "photo": names[photo], "token": within, "row": row, "column": col, **rate, **place})
-    return rows
-
-
-def csv_text(rows: list[dict[str, Any]]) -> str:
-    """Rows as CSV; text that a spreadsheet would take for a formula gets a leading apostrophe."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]) if rows else [])
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _harmless(value) for key, value in row.items()})
-    return buffer.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

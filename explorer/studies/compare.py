@@ -16,30 +16,10 @@ import numpy as np
 from explorer import measures, runtime, zoo
 from explorer.card import ModelCard
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
+from explorer.words import SCALES, TEXT_SCALES
 
 MASK_OBJECTS = 3
 """Objects of MaskCut whose union is the foreground that is compared."""
-SCALES = {
-    "kl_nats": ("prediction: KL (nats)", "0: the same; no limit"),
-    "rank": ("prediction: rank of A's first class", "1: first there, too"),
-    "attention_js_bits": ("attention of all patches: JS (bits)", "0: the same places, 1: none shared"),
-    "cls_attention_js_bits": ("attention of CLS: JS (bits)", "0: the same places, 1: none shared"),
-    "mask_iou": ("objects of MaskCut: IoU", "0: no overlap, 1: the same pixels"),
-    "cka": ("tokens: CKA", "0: unrelated, 1: equal up to rotation, scale"),
-    "procrustes": ("tokens: Procrustes distance", "0: equal up to rotation, scale, 2: unrelated"),
-    "head_overlap": ("subspaces: overlap of matched heads", "0: orthogonal, 1: the same spans"),
-    "atom_cosine": ("dictionary: |cos| of matched atoms", "0: orthogonal, 1: equal up to sign"),
-    "weight_change": ("weights: median relative change", "0: the same, √2: independent; no limit"),
-}
-"""Key of a difference of photos → its name with the unit, and what the ends of its scale mean."""
-TEXT_SCALES = {
-    "foretold_kl_nats": ("next tokens: mean KL (nats)", "0: the same; no limit"),
-    "agreement": ("next tokens: the same first choice", "0: never, 1: at every place"),
-    "surprise_nats": ("the text: change of its surprise (nats per token)", "below 0: expected more than by A"),
-    "token_attention_js_bits": ("attention of all tokens: JS (bits)", "0: the same tokens, 1: none shared"),
-    **{key: SCALES[key] for key in ("cka", "procrustes", "head_overlap", "atom_cosine", "weight_change")},
-}
-"""The same of texts."""
 Once = Callable[..., Any]
 """once(key, function, *arguments, **options) → function(*arguments, **options), perhaps from a cache."""
 

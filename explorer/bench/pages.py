@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from explorer import lens
-from explorer.browser import chromium, free_port, server
+from explorer.bench.chromium import chromium, free_port, server
 from explorer.card import ModelCard
 from explorer.trace import Trace
 
@@ -90,7 +90,7 @@ def _app(port: int | None = None) -> AbstractContextManager[tuple[str, subproces
 def _open(tab: Any, address: str) -> None:
     tab.goto(address)
     _settle(tab)
-    tab.evaluate((resources.files("explorer") / "browser_bench.js").read_text("utf-8"))
+    tab.evaluate((resources.files("explorer.bench") / "pages.js").read_text("utf-8"))
 
 
 def _settle(tab: Any) -> None:
@@ -245,7 +245,7 @@ def _large_frame(browser: Any) -> Figure:
     tab.set_content('<div class="lens"></div>')
     tab.add_style_tag(content=lens.asset("lens.css"))
     tab.add_script_tag(content=lens.asset(*lens.SCRIPTS))
-    tab.evaluate((resources.files("explorer") / "browser_bench.js").read_text("utf-8"))
+    tab.evaluate((resources.files("explorer.bench") / "pages.js").read_text("utf-8"))
     card = _LargeCard()
     tokens = np.random.default_rng(0).standard_normal((1, card.heads, 785, card.head_dim)).astype(np.float32)
     trace = Trace(card, {"subspace.1": tokens}, (28, 28), card.patch)  # pyright: ignore[reportArgumentType]

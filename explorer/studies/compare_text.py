@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from explorer import measures
-from explorer.compare import Difference, Once, Run, alike, computed_now
 from explorer.errors import ExplorerError
+from explorer.studies.compare import Difference, Once, Run, alike, computed_now
 from explorer.trace import Array
 
 

@@ -1,0 +1,69 @@
+"""Names, letters and scales in plain words: each notion is worded here, once."""
+
+from __future__ import annotations
+
+GLOSSARY: dict[str, str] = {
+    "**token**": "a vector of d numbers that stands for one patch of a photo, or one piece of a text",
+    "$Z^\\ell$": "the tokens that enter layer ℓ, one row each (N × d)",
+    "$Z^{\\ell+1/2}$": "the tokens after the compression step (MSSA) of layer ℓ",
+    "$U_k$": "the k-th learned subspace of a layer, which is its **head** k: p directions in the d-dimensional space",
+    "$U_k^\\top Z$": "the tokens **projected** into subspace k; query, key and value of head k at once",
+    "$D$": "the learned dictionary of a layer, in which the tokens should become sparse",
+    "**MSSA**": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
+    "**ISTA**": "one shrinkage-thresholding step: sparsifies the tokens against D",
+    "$R$": "coding rate: **nats** (units of information, 1.44 bits) needed to encode all tokens up to the distortion ε",
+    "$R^c$": "coding rate of the tokens in the K subspaces, summed; compression should lower it",
+    "$\\|Z\\|_0$": "number of entries that are not zero; sparsification should lower it",
+    "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
+    "$\\eta, \\lambda$": "step size and threshold weight of the ISTA step",
+    "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
+    "**KL**": "how far B's probabilities are from A's, in nats; 0 = the same, no upper limit",
+    "**JS**": "how far two distributions are apart (Jensen–Shannon divergence), in bits; 0 = the same, 1 = no overlap",
+    "**CKA**": "likeness of two sets of tokens up to rotation and scale; 0 = unrelated, 1 = equal",
+    "**Procrustes distance**": "what is left between two sets of tokens after the best rotation and scale; 0 to 2",
+    "**principal angles**": "angles between two subspaces, direction by direction; 0° = shared, 90° = orthogonal",
+    "**zoo, card**": "the models at hand, and what each says of itself: sizes, classes, origin, measured accuracy",
+}
+"""Symbols and words of all pages in plain words."""
+PHOTO_GLOSSARY: dict[str, str] = {
+    "**CLS**": "the first token; it stands for the whole photo and is classified",
+    "**MaskCut**": "cuts the patches into object and background where they are least alike, without labels",
+    "**PCA-RGB**": "the three strongest directions among the projections of the foreground, as red, green and blue",
+    "**IoU**": "overlap of two masks over their union; 1 is a perfect match",
+    "**CorLoc**": "share of photos on which the box around what was found and the true box have an IoU of ½ or more",
+    "**stride**": "pixels between two neighbouring patches; below the patch's side they overlap and the maps get finer",
+}
+"""Those of the pages that show photos."""
+TEXT_GLOSSARY: dict[str, str] = {
+    "**␣, ⏎, ‹…›**": "in the names of tokens: a blank, the end of a line, and bytes that are no character alone",
+    "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
+    "**logits, scores**": "what the model gives every token before the softmax makes probabilities of it",
+    "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",
+    "**code, atom**": "an atom is a direction of the dictionary D; a token's codes say how much of each atom it has",
+    "**top-k, top-p**": "draw the next token from the k most probable alone, or from the fewest that make up a share p",
+    "**Kneser–Ney**": "a model that only counts pairs or triples of tokens in the training text: the bar to beat",
+    "**effective rank**": "how many directions the tokens really use: exp of the entropy of their spectrum",
+    "**LASSO**": "the loss that one ISTA step should lower: squared error plus λ times the sum of the codes",
+}
+"""Those of the pages that show texts."""
+SCALES = {
+    "kl_nats": ("prediction: KL (nats)", "0: the same; no limit"),
+    "rank": ("prediction: rank of A's first class", "1: first there, too"),
+    "attention_js_bits": ("attention of all patches: JS (bits)", "0: the same places, 1: none shared"),
+    "cls_attention_js_bits": ("attention of CLS: JS (bits)", "0: the same places, 1: none shared"),
+    "mask_iou": ("objects of MaskCut: IoU", "0: no overlap, 1: the same pixels"),
+    "cka": ("tokens: CKA", "0: unrelated, 1: equal up to rotation, scale"),
+    "procrustes": ("tokens: Procrustes distance", "0: equal up to rotation, scale, 2: unrelated"),
+    "head_overlap": ("subspaces: overlap of matched heads", "0: orthogonal, 1: the same spans"),
+    "atom_cosine": ("dictionary: |cos| of matched atoms", "0: orthogonal, 1: equal up to sign"),
+    "weight_change": ("weights: median relative change", "0: the same, √2: independent; no limit"),
+}
+"""Key of a difference of photos → its name with the unit, and what the ends of its scale mean."""
+TEXT_SCALES = {
+    "foretold_kl_nats": ("next tokens: mean KL (nats)", "0: the same; no limit"),
+    "agreement": ("next tokens: the same first choice", "0: never, 1: at every place"),
+    "surprise_nats": ("the text: change of its surprise (nats per token)", "below 0: expected more than by A"),
+    "token_attention_js_bits": ("attention of all tokens: JS (bits)", "0: the same tokens, 1: none shared"),
+    **{key: SCALES[key] for key in ("cka", "procrustes", "head_overlap", "atom_cosine", "weight_change")},
+}
+"""The same of texts."""
