@@ -14,7 +14,8 @@ from PIL import Image
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.figures.style import OBJECT_COLORS, colors_array
-from explorer.measures import COMPRESS, HalfStep, LayerMeasures, Segments
+from explorer.measures.patches import Segments
+from explorer.measures.rates import COMPRESS, HalfStep, LayerMeasures
 from explorer.studies.layers import POSITIONS
 from explorer.trace import Array, Prepared
 

@@ -5,7 +5,10 @@ import pytest
 
 from explorer import runtime, zoo
 from explorer.inputs import gallery, gallery_photo, prepare_photo, prepare_words
-from explorer.measures import foretold, iou, measure_curves, measure_layers, on_pixels, segment_trace
+from explorer.measures.patches.methods import on_pixels, segment_trace
+from explorer.measures.patches.segmentation import iou
+from explorer.measures.rates.layers import measure_curves, measure_layers
+from explorer.measures.texts.language import foretold
 from explorer.studies.features import read_index
 from explorer.trace import Knobs
 

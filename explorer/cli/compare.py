@@ -128,9 +128,9 @@ def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...],
 def _top(run: Run) -> dict[str, float]:
     """The most probable classes with their probabilities, or of a text the tokens that may follow it."""
     if not run.card.reads_text:
-        classes, shares = measures.top_classes(run.trace)
+        classes, shares = measures.prediction.top_classes(run.trace)
         return dict(zip(classes, map(float, shares), strict=True))
-    shares = measures.probabilities(run.trace.logits[0, -1])
+    shares = measures.prediction.probabilities(run.trace.logits[0, -1])
     best = np.argsort(-shares, kind="stable")[:5]
     return {token_name(run.card, int(token)): float(shares[token]) for token in best}
 
@@ -179,9 +179,11 @@ def _columns(run: Run, layer: int, heads: tuple[int, ...] | None) -> list[Array]
     assert photo is not None
     height, width = run.prepared.height, run.prepared.width
     known = tuple(head for head in heads or () if head <= run.card.heads) or None
-    heat = measures.upsample_smooth(
-        measures.trace_attention(trace, layer, known), height, width, run.card.patch, trace.stride
+    heat = measures.patches.upsample_smooth(
+        measures.patches.trace_attention(trace, layer, known), height, width, run.card.patch, trace.stride
     )
-    found = measures.on_pixels(measures.segment_trace(trace, "maskcut", layer), trace, height, width).labels
+    found = measures.patches.on_pixels(
+        measures.patches.segment_trace(trace, "maskcut", layer), trace, height, width
+    ).labels
     objects = figures.label_overlay(photo, found.astype(int) - 1, 0.5)
     return [photo, figures.heat_overlay(photo, heat), objects]

@@ -13,7 +13,7 @@ from explorer import runtime
 from explorer.cli.options import Asked, GainOption, StepOption, gains, of_one_input, steps
 from explorer.cli.output import console, write_file
 from explorer.inputs import read_file
-from explorer.measures import METHODS, on_pixels, segment_trace
+from explorer.measures.patches import METHODS, on_pixels, segment_trace
 from explorer.report import report_html, run_report, run_text_report, text_report_html
 from explorer.tables import segment_picture
 from explorer.trace import Knobs, trace_points

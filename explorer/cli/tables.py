@@ -12,7 +12,7 @@ from rich.table import Table
 from explorer import runtime
 from explorer.cli.options import Asked, JsonOption, distortion, entry_price, of_one_input
 from explorer.cli.output import console, print_json
-from explorer.measures import OFFICIAL_EPS_SQUARED
+from explorer.measures.rates import OFFICIAL_EPS_SQUARED
 from explorer.studies import ablate as ablation
 from explorer.studies.layers import FITS, layer_numbers, ledger_numbers
 from explorer.trace import Knobs

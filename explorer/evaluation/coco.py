@@ -17,7 +17,7 @@ from explorer.evaluation.emergence import TAU, points
 from explorer.evaluation.record import Row
 from explorer.evaluation.subjects import Measured, Subject, Task, sample, step_progress, traces
 from explorer.evaluation.voc import nearest, stretched
-from explorer.measures import default_layer, maskcut, upsample
+from explorer.measures.patches import default_layer, maskcut, upsample
 from explorer.trace import Array, Trace
 
 OBJECTS = 3

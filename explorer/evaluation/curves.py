@@ -7,7 +7,7 @@ import numpy as np
 from explorer.evaluation.accuracy import framed
 from explorer.evaluation.record import Row
 from explorer.evaluation.subjects import Measured, Subject, Task, about_part, open_data, sample, step_progress, traces
-from explorer.measures import measure_curves
+from explorer.measures.rates import measure_curves
 from explorer.trace import Array
 
 PARTS = ("train", "val")

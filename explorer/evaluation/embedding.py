@@ -8,19 +8,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from explorer import zoo
+from explorer.constructed.autoencoder import train_autoencoder
 from explorer.dataset import open_text
 from explorer.errors import ExplorerError
 from explorer.evaluation.language import about_text, check_tokens
 from explorer.evaluation.record import CONTROL, MODEL, Row
 from explorer.evaluation.subjects import Measured, Subject, Task, step_progress
-from explorer.measures import (
-    SparseCode,
-    alone_error,
-    gaussian_rows,
-    learn_dictionary,
-    row_weights,
-    train_autoencoder,
-)
+from explorer.measures.texts import SparseCode, alone_error, gaussian_rows, learn_dictionary, row_weights
 from explorer.trace import Array
 
 LEFT, LEFT_ALIKE = "left over", "left over, tokens alike"

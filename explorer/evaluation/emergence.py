@@ -18,7 +18,7 @@ from explorer.evaluation.bootstrap import mean_rows
 from explorer.evaluation.boxes import NO_BOX, box_area, box_overlap, largest_part, mask_box, trivial_boxes
 from explorer.evaluation.record import MODEL, Row
 from explorer.evaluation.subjects import Measured, Subject, Task, about_part, open_data, sample, step_progress, traces
-from explorer.measures import attention_map, default_layer, maskcut, threshold_mass, upsample
+from explorer.measures.patches import attention_map, default_layer, maskcut, threshold_mass, upsample
 from explorer.trace import Array, Trace
 
 METHODS = ("attention", "maskcut", "ncut")

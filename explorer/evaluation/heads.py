@@ -10,7 +10,7 @@ from explorer.evaluation.bootstrap import mean_rows
 from explorer.evaluation.emergence import SMALL, boxed
 from explorer.evaluation.record import Row
 from explorer.evaluation.subjects import Measured, Subject, Task, about_part, open_data, step_progress, traces
-from explorer.measures import attention_rows, jensen_shannon
+from explorer.measures.patches import attention_rows, jensen_shannon
 from explorer.trace import Array, Trace
 
 APART, CONSTANT, ON_OBJECT = "heads apart", "head constancy", "on the object"

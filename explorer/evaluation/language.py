@@ -17,7 +17,8 @@ from explorer.evaluation.ngrams import KneserNey, unigram_probabilities
 from explorer.evaluation.record import CONTROL, MODEL, Row
 from explorer.evaluation.subjects import Measured, Subject, Task, sample, step_progress
 from explorer.inputs import words_of
-from explorer.measures import foretold, logit_lens, measure_curves
+from explorer.measures.rates import measure_curves
+from explorer.measures.texts import foretold, logit_lens
 from explorer.trace import Array, Prepared
 
 BATCH = 4

@@ -15,7 +15,7 @@ from explorer.evaluation.emergence import KEEP, points
 from explorer.evaluation.record import Row
 from explorer.evaluation.subjects import Measured, Subject, Task, sample, step_progress, traces
 from explorer.inputs import read_photo
-from explorer.measures import RULES, attention_map, upsample
+from explorer.measures.patches import RULES, attention_map, upsample
 from explorer.trace import Array, Trace
 
 BACKGROUND, VOID = 0, 255

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.figures import jpeg_bytes
 from explorer.lens.packing import pack_arrays
-from explorer.measures import Segments
+from explorer.measures.patches import Segments
 from explorer.trace import Array, Trace
 
 HALF_MAX = float(np.finfo(np.float16).max)

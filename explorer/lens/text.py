@@ -12,7 +12,8 @@ from explorer.card import ModelCard
 from explorer.figures.style import HEAD_COLORS
 from explorer.lens.feeds import HALF_MAX
 from explorer.lens.packing import pack_arrays
-from explorer.measures import Foretold, subspace_token_rates
+from explorer.measures.rates import subspace_token_rates
+from explorer.measures.texts import Foretold
 from explorer.trace import Array, Trace
 
 LEVELS = 63

@@ -17,7 +17,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explorer import figures, lens
-from explorer.measures import LayerMeasures, rate_bounds, segment_trace
+from explorer.measures.patches import segment_trace
+from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
 from explorer.trace import Array, Trace
 from explorer.words import GLOSSARY

@@ -8,7 +8,9 @@ from explorer import lens, runtime, zoo
 from explorer.card import ModelCard
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.shown import shown_picture
-from explorer.measures import default_layer, measure_layers, top_classes
+from explorer.measures.patches import default_layer
+from explorer.measures.prediction import top_classes
+from explorer.measures.rates import measure_layers
 from explorer.report.page import Subject
 from explorer.trace import Knobs, Prepared
 

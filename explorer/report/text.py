@@ -13,7 +13,8 @@ from explorer import lens, runtime, zoo
 from explorer.card import ModelCard
 from explorer.inputs import token_name
 from explorer.lens import TextChoice
-from explorer.measures import Foretold, logit_lens, measure_layers
+from explorer.measures.rates import measure_layers
+from explorer.measures.texts import Foretold, logit_lens
 from explorer.report.page import VIEW, Report, asset, feed_tags, page_html, script_bytes
 from explorer.trace import Knobs, Prepared
 

@@ -15,7 +15,8 @@ import numpy as np
 from explorer import runtime
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.measures import HeadEffect, head_effects, ranked, segment_trace
+from explorer.measures.pairs import HeadEffect, head_effects, ranked
+from explorer.measures.patches import segment_trace
 from explorer.trace import Array, Knobs, Prepared, Trace
 
 BATCH_S = 4.0

@@ -43,8 +43,8 @@ class Run:
         return f"{self.card.sha256}|{self.drawn}"
 
     @property
-    def patches(self) -> measures.Patches:
-        return measures.patches_of(self.trace, self.prepared)
+    def patches(self) -> measures.patches.Patches:
+        return measures.patches.patches_of(self.trace, self.prepared)
 
 
 def run(card: ModelCard, prepared: Prepared, knobs: Knobs, drawn: bool = False) -> Run:
@@ -141,52 +141,54 @@ def alike(a: Run, b: Run, layer: int, other: int, once: Once) -> list[Difference
     return [
         Difference("cka", float(known.values[layer - 1, other - 1]), float(known.chance[layer - 1, other - 1])),
         Difference("procrustes", once(f"{a.key}|{b.key}", _procrustes, a, b, layer=layer, other=other)),
-        Difference("head_overlap", match.mean if match else None, by_chance(a, b, measures.heads_by_chance, once)),
-        Difference("atom_cosine", atoms.mean if atoms else None, by_chance(a, b, measures.atoms_by_chance, once)),
+        Difference(
+            "head_overlap", match.mean if match else None, by_chance(a, b, measures.pairs.heads_by_chance, once)
+        ),
+        Difference("atom_cosine", atoms.mean if atoms else None, by_chance(a, b, measures.pairs.atoms_by_chance, once)),
         Difference("weight_change", float(np.median(moved)) if moved else None),
     ]
 
 
-MATCHES = (measures.match_heads, measures.match_atoms)
+MATCHES = (measures.pairs.match_heads, measures.pairs.match_atoms)
 
 
-def predictions(a: Run, b: Run) -> measures.PredictionChange:
+def predictions(a: Run, b: Run) -> measures.pairs.PredictionChange:
     """KL, probabilities and ranks over the classes that both know, by name."""
     names_a, names_b = ([run.card.class_name(i) for i in range(run.trace.logits.shape[1])] for run in (a, b))
-    return measures.compare_predictions(a.trace.logits[0], b.trace.logits[0], names_a, names_b)
+    return measures.pairs.compare_predictions(a.trace.logits[0], b.trace.logits[0], names_a, names_b)
 
 
 def attention_change(
     a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
-) -> measures.AttentionChange:
+) -> measures.pairs.AttentionChange:
     """Jensen–Shannon divergence of what every patch and CLS attend to, on A's grid."""
     return once(f"{a.key}|{b.key}", _attention_change, a, b, layer=layer, other=other, heads=heads)
 
 
-def _attention_change(a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...]) -> measures.AttentionChange:
+def _attention_change(a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...]) -> measures.pairs.AttentionChange:
     looks = a.trace.query_key(layer), b.trace.query_key(other)
-    return measures.compare_attention(*looks, a.patches, b.patches, heads or None)
+    return measures.pairs.compare_attention(*looks, a.patches, b.patches, heads or None)
 
 
-def cka(a: Run, b: Run, once: Once = computed_now) -> measures.CkaMap:
+def cka(a: Run, b: Run, once: Once = computed_now) -> measures.pairs.CkaMap:
     """CKA of what every layer of A leaves with what every layer of B leaves."""
     return once(f"{a.key}|{b.key}", _cka, a, b)
 
 
-def _cka(a: Run, b: Run) -> measures.CkaMap:
+def _cka(a: Run, b: Run) -> measures.pairs.CkaMap:
     own = [a.trace.z(layer + 1) for layer in range(1, a.card.layers + 1)]
-    return measures.cka_map(own, [carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
+    return measures.pairs.cka_map(own, [carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
 
 
 def _procrustes(a: Run, b: Run, layer: int, other: int) -> float:
-    return measures.procrustes_distance(a.trace.z(layer + 1), carried(a, b, other))
+    return measures.pairs.procrustes_distance(a.trace.z(layer + 1), carried(a, b, other))
 
 
 def carried(a: Run, b: Run, layer: int) -> Array:
     """What a layer of B leaves, Z^{ℓ+1}, on A's grid of tokens; a text has one."""
     if a.card.reads_text:
         return b.trace.z(layer + 1)
-    return measures.carry_tokens(b.trace.z(layer + 1), b.patches, a.patches)
+    return measures.patches.carry_tokens(b.trace.z(layer + 1), b.patches, a.patches)
 
 
 def mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
@@ -195,28 +197,30 @@ def mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
     rows, columns = (
         ((np.arange(size) + 0.5) * own / size).astype(int) for size, own in zip(here.shape, there.shape, strict=True)
     )
-    return measures.iou(here, there[rows[:, None], columns])
+    return measures.patches.iou(here, there[rows[:, None], columns])
 
 
 def _foreground(run: Run, layer: int) -> Array:
     """What MaskCut finds, bool on the pixels of the run's input."""
-    found = measures.segment_trace(run.trace, "maskcut", layer, objects=MASK_OBJECTS)
-    return measures.on_pixels(found, run.trace, run.prepared.height, run.prepared.width).labels > 0
+    found = measures.patches.segment_trace(run.trace, "maskcut", layer, objects=MASK_OBJECTS)
+    return measures.patches.on_pixels(found, run.trace, run.prepared.height, run.prepared.width).labels > 0
 
 
-def by_chance(a: Run, b: Run, level: Callable[..., measures.Chance | None], once: Once = computed_now) -> float | None:
+def by_chance(
+    a: Run, b: Run, level: Callable[..., measures.pairs.Chance | None], once: Once = computed_now
+) -> float | None:
     """A chance level of measures, which depends on the sizes of the two models alone; None where they do not fit."""
     found = once(f"{a.card.sha256}|{b.card.sha256}", level, a.weights[0], b.weights[0])
     return found.mean if found else None
 
 
-def weight_changes(a: Run, b: Run, once: Once = computed_now) -> measures.WeightChanges:
+def weight_changes(a: Run, b: Run, once: Once = computed_now) -> measures.pairs.WeightChanges:
     """Every tensor of A against the one of the same name in B."""
     return once(f"{a.weights_key}|{b.weights_key}", _weight_changes, a, b)
 
 
-def _weight_changes(a: Run, b: Run) -> measures.WeightChanges:
-    return measures.weight_changes(_tensors(a), _tensors(b))
+def _weight_changes(a: Run, b: Run) -> measures.pairs.WeightChanges:
+    return measures.pairs.weight_changes(_tensors(a), _tensors(b))
 
 
 def _tensors(run: Run) -> dict[str, Array]:

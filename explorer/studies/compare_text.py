@@ -38,13 +38,13 @@ def text_differences(
     ]
 
 
-def foretold_change(a: Run, b: Run, once: Once = computed_now) -> measures.TextChange:
+def foretold_change(a: Run, b: Run, once: Once = computed_now) -> measures.pairs.TextChange:
     """What the two foretell at every place."""
     return once(f"{a.key}|{b.key}", _foretold_change, a, b)
 
 
-def _foretold_change(a: Run, b: Run) -> measures.TextChange:
-    return measures.compare_foretold(a.trace.logits[0], b.trace.logits[0], a.prepared.data[0])
+def _foretold_change(a: Run, b: Run) -> measures.pairs.TextChange:
+    return measures.pairs.compare_foretold(a.trace.logits[0], b.trace.logits[0], a.prepared.data[0])
 
 
 def attention_change(
@@ -56,4 +56,4 @@ def attention_change(
 
 def _attention_change(a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...]) -> Array:
     looks = a.trace.query_key(layer), b.trace.query_key(other)
-    return measures.compare_causal_attention(*looks, heads or None)
+    return measures.pairs.compare_causal_attention(*looks, heads or None)

@@ -15,7 +15,7 @@ import numpy as np
 from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.measures import FeatureCounter, FeatureIndex, feature_index
+from explorer.measures.texts import FeatureCounter, FeatureIndex, feature_index
 from explorer.trace import Array, Prepared
 
 ENDING = ".features.npz"

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer import runtime
 from explorer.errors import ExplorerError
-from explorer.measures import sampling_shares
+from explorer.measures.texts import sampling_shares
 from explorer.trace import Array, Knobs, Prepared
 
 

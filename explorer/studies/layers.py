@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer import runtime, zoo
 from explorer.card import ModelCard
-from explorer.measures import (
+from explorer.measures.rates import (
     OFFICIAL_EPS_SQUARED,
     Balance,
     CompressionFit,
@@ -17,13 +17,13 @@ from explorer.measures import (
     LayerMeasures,
     SparsityFit,
     half_steps,
-    logit_lens,
     measure_compression,
     measure_layers,
     measure_ledger,
     measure_sparsification,
     revaluations,
 )
+from explorer.measures.texts import logit_lens
 from explorer.trace import Knobs, LayerWeights, Prepared, Trace
 
 POSITIONS = {

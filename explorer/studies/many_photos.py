@@ -10,7 +10,9 @@ from explorer import runtime
 from explorer.card import ModelCard
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import Photo
-from explorer.measures import linear_cka, measure_curves, top_classes
+from explorer.measures.pairs import linear_cka
+from explorer.measures.prediction import top_classes
+from explorer.measures.rates import measure_curves
 from explorer.studies.compare import Run, attention_change, carried, mask_overlap, predictions
 from explorer.trace import Knobs, LayerWeights, layer_on
 

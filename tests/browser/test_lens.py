@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from explorer import lens, measures
-from explorer.measures import Segments, threshold_histogram
+from explorer import lens
+from explorer.measures.patches.attention import attention_rows, threshold_entries, threshold_mass
+from explorer.measures.patches.methods import Segments
+from explorer.measures.rates.histogram import threshold_histogram
 from explorer.trace import Trace
 from tests.browser.conftest import bring
 
@@ -115,12 +117,12 @@ def attention_in_browser(tab: Page, feed: bytes, token: int) -> np.ndarray:
 
 @pytest.mark.parametrize("token", [0, 1, TOKENS - 1])
 def test_attention_equals_the_measure(tab: Page, token: int):
-    expected = measures.attention_rows(projections(3), projections(3), token)
+    expected = attention_rows(projections(3), projections(3), token)
     got = attention_in_browser(tab, lens.attention_feed("v", trace(), 3), token)
     np.testing.assert_allclose(got, expected, rtol=2e-2, atol=1e-4)  # half precision rounds by 5e-4
     np.testing.assert_allclose(got.sum(axis=1), 1, atol=1e-5)
     halves = projections(3).astype(np.float16).astype(np.float32)
-    np.testing.assert_allclose(got, measures.attention_rows(halves, halves, token), rtol=2e-5, atol=1e-7)
+    np.testing.assert_allclose(got, attention_rows(halves, halves, token), rtol=2e-5, atol=1e-7)
 
 
 def test_attention_of_bytes_equals_the_measure_of_rounded_projections(tab: Page):
@@ -128,22 +130,23 @@ def test_attention_of_bytes_equals_the_measure_of_rounded_projections(tab: Page)
     scale = np.abs(u).max(axis=-1, keepdims=True) / 63
     rounded = np.rint(u / scale) * scale
     got = attention_in_browser(tab, lens.attention_feed("v", trace(), 3, levels=63), 4)
-    np.testing.assert_allclose(got, measures.attention_rows(rounded, rounded, 4), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(got, attention_rows(rounded, rounded, 4), rtol=1e-4, atol=1e-6)
 
 
 def test_query_and_key_of_a_vit_are_not_mixed_up(tab: Page):
     q, k = projections(1), projections(2)
     feed = lens.pack_arrays({}, {"query": q.astype(np.float16), "key": k.astype(np.float16)})
-    np.testing.assert_allclose(
-        attention_in_browser(tab, feed, 2), measures.attention_rows(q, k, 2), rtol=3e-2, atol=1e-4
-    )
+    np.testing.assert_allclose(attention_in_browser(tab, feed, 2), attention_rows(q, k, 2), rtol=3e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("keep", [0.05, 0.5, 0.6, 0.95])
 def test_both_threshold_rules_keep_what_the_measures_keep(tab: Page, keep: float):
     values = np.random.default_rng(1).random(37).astype(np.float32)
     values[5] = values[20]
-    for name, rule in (("keepEntries", measures.threshold_entries), ("keepMass", measures.threshold_mass)):
+    for name, rule in (
+        ("keepEntries", threshold_entries),
+        ("keepMass", threshold_mass),
+    ):
         got = tab.evaluate(f"([v, keep]) => Array.from({name}(Float32Array.from(v), keep))", [values.tolist(), keep])
         np.testing.assert_array_equal(np.array(got, bool), rule(values, keep), err_msg=name)
 
@@ -218,7 +221,7 @@ def test_hover_draws_what_the_measure_says(drawn: Page):
     """The brightest drawn pixel lies in the patch with the most attention."""
     canvas(drawn, "Attention").hover(position=at(drawn, "Attention", 1, 1))
     token = 1 + COLS + 1
-    expected = measures.attention_rows(projections(2), projections(2), token).mean(axis=0)[1:]
+    expected = attention_rows(projections(2), projections(2), token).mean(axis=0)[1:]
     expect(drawn.get_by_text("of the patch in row 2, column 2", exact=False).first).to_be_visible()
     drawn.evaluate("() => { made.data.alpha = 1; draw(made); }")
     bright = drawn.evaluate(
@@ -324,7 +327,7 @@ def test_a_screen_reader_hears_where_attention_goes(drawn: Page):
     expect(drawn.locator(".lens")).to_have_attribute("aria-label", "a <b> photo")
     drawn.locator(".lens").focus()
     drawn.keyboard.press("ArrowUp")
-    rows = measures.attention_rows(projections(2), projections(2), 1 + 2 * COLS + 2).mean(axis=0)
+    rows = attention_rows(projections(2), projections(2), 1 + 2 * COLS + 2).mean(axis=0)
     row, col = divmod(int(np.argmax(rows[1:])), COLS)
     said = drawn.locator(".said")
     assert said.get_attribute("aria-live") == "polite"

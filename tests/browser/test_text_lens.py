@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 
 from explorer import lens, zoo
 from explorer.lens import Colour, TextChoice
-from explorer.measures import attention_rows, foretold
+from explorer.measures.patches.attention import attention_rows
+from explorer.measures.texts.language import foretold
 from explorer.trace import Trace
 from tests.browser.conftest import Serve
 from tests.browser.test_app import APP, PATIENCE_MS, console_errors, settle

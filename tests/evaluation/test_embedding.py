@@ -10,7 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation.embedding import ALONE, AUTOENCODER, DICTIONARY, GAUSSIAN, LEFT, LEFT_ALIKE
 from explorer.evaluation.record import CONTROL, MODEL
 from explorer.evaluation.suites import evaluate
-from explorer.measures import gaussian_rows, learn_dictionary, row_weights
+from explorer.measures.texts.embedding import gaussian_rows, learn_dictionary, row_weights
 
 
 @pytest.fixture

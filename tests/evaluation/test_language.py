@@ -12,7 +12,7 @@ from explorer.evaluation.language import BIGRAM, TRIGRAM, UNIGRAM
 from explorer.evaluation.ngrams import KneserNey, unigram_probabilities
 from explorer.evaluation.record import CONTROL, MODEL
 from explorer.evaluation.suites import evaluate
-from explorer.measures import log_probabilities
+from explorer.measures.prediction import log_probabilities
 from explorer.trace import Prepared
 from explorer.training.prepare import prepare
 

@@ -13,7 +13,8 @@ from explorer.evaluation.coco import average_precision, coco, open_annotations
 from explorer.evaluation.record import MODEL
 from explorer.evaluation.voc import coarse_overlap, nearest, read_labels, stretched, voc
 from explorer.inputs import normalise_squares
-from explorer.measures import attention_map, threshold_mass, upsample
+from explorer.measures.patches.attention import attention_map, threshold_mass
+from explorer.measures.patches.segmentation import upsample
 from tests.evaluation.conftest import task_of
 
 needs_coco = pytest.mark.skipif(importlib.util.find_spec("pycocotools") is None, reason="pycocotools is not installed")

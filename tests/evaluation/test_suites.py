@@ -16,7 +16,7 @@ from explorer.evaluation.record import CONTROL, MODEL, Result, results_of
 from explorer.evaluation.subjects import sample
 from explorer.evaluation.suites import SUITES, evaluate
 from explorer.inputs import frame_squares, normalise_squares
-from explorer.measures import measure_layers
+from explorer.measures.rates.layers import measure_layers
 from tests.evaluation.conftest import task_of, write_part
 
 

@@ -10,11 +10,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from explorer import knobs, measures, runtime, zoo
+from explorer import knobs, runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.importer import import_file
-from explorer.measures.whiteness import layer_rate_gradient
+from explorer.measures.patches.attention import attention_rows
+from explorer.measures.rates.layers import before_threshold, project
+from explorer.measures.rates.ledger import measure_ledger
+from explorer.measures.rates.rate import subspace_coding_rate
+from explorer.measures.rates.whiteness import layer_rate_gradient, measure_sparsification
+from explorer.measures.texts.features import logit_effect
+from explorer.measures.texts.language import logit_lens, read_out
 from explorer.rotary import rotate
 from explorer.trace import LayerWeights, Prepared, Trace, trace_points
 from tests.models.test_nano_crate import KNOBS, SIZE, TOKENS, nano_model, state_of
@@ -102,25 +108,25 @@ def test_weights_of_the_layers_and_the_control(card, trace):
     drawn = runtime.run(runtime.open_model(card, control), TEXT)
     assert np.abs(drawn.logits - trace.logits).max() > 1
     np.testing.assert_allclose(drawn.z(3), drawn.z(1), atol=1e-6)  # before training both steps add nothing
-    lens = measures.logit_lens(drawn, zoo.load_readout(card, control), TEXT.data[0])
+    lens = logit_lens(drawn, zoo.load_readout(card, control), TEXT.data[0])
     np.testing.assert_allclose(lens[0].divergence, 0, atol=1e-9)
 
 
 def test_the_measures_read_what_the_network_read(card, trace):
     layers = zoo.layer_weights(card)
     for layer, weights in enumerate(layers, start=1):
-        np.testing.assert_allclose(measures.project(trace.z(layer), weights), trace.projections(layer), atol=2e-5)
-        before, threshold = measures.before_threshold(trace.z_half(layer), weights)
+        np.testing.assert_allclose(project(trace.z(layer), weights), trace.projections(layer), atol=2e-5)
+        before, threshold = before_threshold(trace.z_half(layer), weights)
         np.testing.assert_allclose(np.maximum(before - threshold, 0), trace.codes(layer), rtol=1e-4, atol=2e-5)
-    assert measures.measure_sparsification(trace, layers) == []  # thresholds of both signs: no LASSO
-    books = measures.measure_ledger(trace, layers)
+    assert measure_sparsification(trace, layers) == []  # thresholds of both signs: no LASSO
+    books = measure_ledger(trace, layers)
     assert [of_layer.lasso_before for of_layer in books] == [None, None]
     assert all(np.isfinite(of_layer.after.subspace_coding_rate) for of_layer in books)
 
 
 def test_attention_from_the_projections_gives_the_models_update(trace):
     u = trace.projections(1)
-    heads = np.stack([measures.attention_rows(u, u, n, causal=True) for n in range(u.shape[1])], axis=1)
+    heads = np.stack([attention_rows(u, u, n, causal=True) for n in range(u.shape[1])], axis=1)
     mixed = (heads @ u).transpose(1, 0, 2).reshape(u.shape[1], -1)
     update = mixed @ state_of(nano_model())["transformer.h.0.mssa.c_proj.weight"].T
     np.testing.assert_allclose(trace.z_half(1) - trace.z(1), update, rtol=1e-4, atol=2e-5)
@@ -129,12 +135,12 @@ def test_attention_from_the_projections_gives_the_models_update(trace):
 def test_the_lens_ends_at_the_output(card, trace):
     readout = zoo.load_readout(card)
     assert readout.embedding.shape == (11, 8)
-    np.testing.assert_allclose(measures.read_out(trace.z(3), readout), trace.logits[0], rtol=1e-4, atol=1e-4)
-    lens = measures.logit_lens(trace, readout, TEXT.data[0])
+    np.testing.assert_allclose(read_out(trace.z(3), readout), trace.logits[0], rtol=1e-4, atol=1e-4)
+    lens = logit_lens(trace, readout, TEXT.data[0])
     np.testing.assert_allclose(lens[-1].divergence, 0, atol=1e-6)
     assert lens[0].divergence.max() > 1e-3
     direction = zoo.load_atoms(card, 2)[0]
-    effect = measures.logit_effect(direction, readout)
+    effect = logit_effect(direction, readout)
     expected = readout.embedding @ direction
     np.testing.assert_allclose(effect, expected - expected.mean(), rtol=1e-5, atol=1e-5)
 
@@ -147,7 +153,7 @@ def test_the_gradient_goes_through_rotation_and_norm():
 
     def rate(moved: np.ndarray) -> float:
         turned = rotate((moved @ weights.subspaces.T).reshape(5, 2, 4).transpose(1, 0, 2))
-        return float(measures.subspace_coding_rate(turned / np.sqrt((turned**2).mean(-1, keepdims=True)), 0.1).sum())
+        return float(subspace_coding_rate(turned / np.sqrt((turned**2).mean(-1, keepdims=True)), 0.1).sum())
 
     found, step = layer_rate_gradient(x, weights, 0.1), 1e-5
     for n, j in ((0, 0), (2, 3), (4, 7)):

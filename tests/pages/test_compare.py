@@ -9,13 +9,14 @@ import numpy as np
 import onnx
 import pytest
 
-from explorer import measures, runtime, zoo
+from explorer import runtime, zoo
 from explorer.card import METADATA_KEY
 from explorer.card_runs import class_change, epoch_of, first_partner, name_and_epoch, run_of, twins_of
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
 from explorer.inputs.gallery import gallery
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import sample
+from explorer.measures.pairs.weights import match_heads, weight_changes
 from explorer.studies import compare
 from explorer.studies.compare import shared_framing
 from explorer.studies.many_photos import PHOTO_KEYS, Plan, photo_row
@@ -61,10 +62,10 @@ def test_the_control_differs_as_the_measures_say(app, cards):
     assert "random init" in column
     card = cards["crate"]
     own, drawn = zoo.layer_weights(card), zoo.layer_weights(card, zoo.draw_control(card))
-    match = measures.match_heads(own[0], drawn[0])
+    match = match_heads(own[0], drawn[0])
     assert match is not None
     assert rows["subspaces: overlap of matched heads"][column] == f"{match.mean:.3f}"
-    changes = measures.weight_changes(zoo.load_weights(card, card.init), zoo.draw_control(card))
+    changes = weight_changes(zoo.load_weights(card, card.init), zoo.draw_control(card))
     median = np.median([one.relative for one in changes.tensors])
     assert rows["weights: median relative change"][column] == f"{median:.3f}"
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.pages.test_pages import texts
+from explorer.measures import rates
+from tests.pages.test_every_page import texts
 
 
 def numbers_of(app) -> list[tuple[int, int]]:
@@ -109,16 +110,14 @@ def test_every_quantity_can_be_drawn(app, line):
 
 
 def test_a_rerun_measures_nothing_again(app, monkeypatch):
-    from explorer import measures
-
     tested = app("ledger", model="crate")
     for name in ("measure_ledger", "measure_compression", "measure_sparsification", "distortion_curves"):
-        asked = getattr(measures, name)
+        asked = getattr(rates, name)
 
         def refuse(*_, **__):
             raise AssertionError("measured again")
 
         refuse.__module__, refuse.__qualname__ = asked.__module__, asked.__qualname__
-        monkeypatch.setattr(measures, name, refuse)
+        monkeypatch.setattr(rates, name, refuse)
     tested.select_slider(key="lambda").set_value(0.1).run()
     assert not tested.exception

@@ -11,7 +11,7 @@ from explorer.ui.jobs.umap import DIED, UmapJob, UmapOptions
 from explorer.ui.panels import placing as layout
 from explorer.ui.sections.subspaces.photo_cloud import COLOURS
 from explorer.ui.view import tokens as gathered
-from tests.pages.test_pages import texts
+from tests.pages.test_every_page import texts
 
 
 class StillService:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explorer.inputs.gallery import gallery_photo
-from explorer.measures import Segments
+from explorer.measures.patches.methods import Segments
 from explorer.report import MAX_BYTES, Subject, report_html, run_report
 from explorer.trace import Trace
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from explorer import runtime
 from explorer.errors import ExplorerError
-from explorer.measures import HeadEffect
+from explorer.measures.pairs import HeadEffect
 from explorer.studies.ablate import ablate
 from explorer.trace import Prepared
 

@@ -11,7 +11,7 @@ import streamlit as st
 from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.lens import Panel, curve_panel
-from explorer.measures import LayerMeasures
+from explorer.measures.rates import LayerMeasures
 from explorer.tables import csv_text, layer_rows
 from explorer.trace import Array, LayerWeights
 from explorer.ui.frame.widgets import download
@@ -141,14 +141,14 @@ def layer_maps(view: View, layer: int) -> dict[str, Array]:
     """Exact rate (summed over the subspaces) and length of every patch, a sample of the tokens, and all entries."""
     grid, trace = view.trace.grid, view.trace
     maps = {
-        "rate": measures.subspace_token_rates(trace.projections(layer)).sum(axis=0)[1:].reshape(grid),
+        "rate": measures.rates.subspace_token_rates(trace.projections(layer)).sum(axis=0)[1:].reshape(grid),
         "norm": np.linalg.norm(trace.z(layer + 1)[1:], axis=1).reshape(grid),
         "z_half": _sample(trace.z_half(layer)),
         "z_next": _sample(trace.codes(layer)),
     }
     if view.card.has_ista:
-        before, threshold = measures.before_threshold(trace.z_half(layer), view.layer_weights()[layer - 1])
-        maps["threshold"] = measures.threshold_histogram(before, trace.codes(layer), threshold)
+        before, threshold = measures.rates.before_threshold(trace.z_half(layer), view.layer_weights()[layer - 1])
+        maps["threshold"] = measures.rates.threshold_histogram(before, trace.codes(layer), threshold)
     return maps
 
 

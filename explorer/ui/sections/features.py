@@ -14,7 +14,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_text, token_name, words_of
 from explorer.lens import TextChoice
-from explorer.measures import NOBODY, FeatureIndex, logit_effect
+from explorer.measures.texts import NOBODY, FeatureIndex, logit_effect
 from explorer.studies.features import path_of, read_index
 from explorer.trace import Array
 from explorer.ui.frame.widgets import heading, plain, plot, sentence

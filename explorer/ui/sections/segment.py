@@ -11,7 +11,7 @@ from explorer.inputs.decode import read_photo
 from explorer.inputs.image import prepare_mask
 from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
-from explorer.measures import Segments
+from explorer.measures.patches import Segments
 from explorer.tables import csv_text, label_png, segment_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download, options_expander
@@ -141,18 +141,20 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
 def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
     """IoU with the mask for every method: of the whole foreground and of the best single segment."""
     rows = []
-    for method in measures.METHODS:
+    for method in measures.patches.METHODS:
         options = settings.attention if method == "attention" else settings.look.options(method)
         head = settings.head if method == "attention" else None
-        found = view.measured(measures.segment_trace, method=method, layer=settings.choice.layer, head=head, **options)
-        found = measures.on_pixels(found, view.trace, view.prepared.height, view.prepared.width)
-        best, label = measures.best_overlap(found.labels, mask)
+        found = view.measured(
+            measures.patches.segment_trace, method=method, layer=settings.choice.layer, head=head, **options
+        )
+        found = measures.patches.on_pixels(found, view.trace, view.prepared.height, view.prepared.width)
+        best, label = measures.patches.best_overlap(found.labels, mask)
         whole = method in ("attention", "maskcut", "pca")
         rows.append(
             {
                 "method": METHOD_NAMES[method],
                 "layer": found.layer,
-                "IoU of the foreground": round(measures.iou(found.labels > 0, mask), 3) if whole else None,
+                "IoU of the foreground": round(measures.patches.iou(found.labels > 0, mask), 3) if whole else None,
                 "best segment": label,
                 "its IoU": round(best, 3),
             }
@@ -166,7 +168,7 @@ def segment_downloads(view: View, settings: SegmentSettings) -> None:
     layer, head = choice.layer, settings.head
 
     def overlay() -> bytes:
-        heat = view.measured(measures.trace_attention, layer=layer, head=head, token=choice.token)
+        heat = view.measured(measures.patches.trace_attention, layer=layer, head=head, token=choice.token)
         return figures.png_bytes(figures.heat_overlay(view.picture, enlarge_map(view, heat), look.alpha))
 
     def kept() -> Segments:

@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.card import first_stride
 from explorer.inputs.photo import FIRST_PHOTO, sample
 from explorer.lens import PANELS, LensLook, Section
-from explorer.measures import default_layer, segment_trace
+from explorer.measures.patches import default_layer, segment_trace
 from explorer.trace import Knobs
 from explorer.ui.components.gallery import pick_photo, thumbnails
 from explorer.ui.frame.widgets import plain

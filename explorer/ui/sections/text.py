@@ -78,7 +78,7 @@ def text_knobs(view: TextView, layer: int) -> None:
 
 def _next_change(view: TextView, place: int) -> None:
     """The most probable next tokens now, each with its change; the first as trained is added where it dropped out."""
-    now, before = (measures.probabilities(one.trace.logits[0, place]) for one in (view, view.trained))
+    now, before = (measures.prediction.probabilities(one.trace.logits[0, place]) for one in (view, view.trained))
     shown = list(np.argsort(-now, kind="stable")[:SHOWN])
     if (first := int(np.argmax(before))) not in shown:
         shown.append(first)

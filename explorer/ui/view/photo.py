@@ -11,7 +11,8 @@ from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import Photo
 from explorer.inputs.shown import shown_picture
-from explorer.measures import Heads, Segments, on_pixels, segment_trace, top_classes, upsample_smooth
+from explorer.measures.patches import Heads, Segments, on_pixels, segment_trace, upsample_smooth
+from explorer.measures.prediction import top_classes
 from explorer.trace import Array, Knobs, Prepared
 from explorer.ui.frame import sidebar
 from explorer.ui.state import caches

@@ -11,7 +11,7 @@ from streamlit.components.v2 import component
 
 from explorer import lens
 from explorer.lens import LensChoice, LensLook, Panel, Section
-from explorer.measures import METHODS, Segments, segment_trace
+from explorer.measures.patches import METHODS, Segments, segment_trace
 from explorer.trace import Array, layer_on
 from explorer.ui.state import caches
 from explorer.ui.state.settings import PAGE, no_widget, url_setting

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from explorer.card import ModelCard
 from explorer.knobs import turns_of, values_of
-from explorer.measures import LayerMeasures, measure_curves, measure_layers
+from explorer.measures.rates import LayerMeasures, measure_curves, measure_layers
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 from explorer.ui.state import caches
 

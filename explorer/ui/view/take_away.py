@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer import lens
 from explorer.knobs import write_knobs
-from explorer.measures import segment_trace
+from explorer.measures.patches import segment_trace
 from explorer.report import Subject, TextSubject, about_run, about_text, report_html, text_report_html
 from explorer.ui.frame.widgets import FORMAT, FORMATS, download
 from explorer.ui.state.settings import url_setting

@@ -12,7 +12,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import load_array
 from explorer.inputs.text import decode_text, pieces_of, prepare_text, prepare_tokens
-from explorer.measures import Foretold, foretold, logit_lens
+from explorer.measures.texts import Foretold, foretold, logit_lens
 from explorer.trace import Array, Knobs, Prepared, Readout
 from explorer.ui.components.textbox import text_box
 from explorer.ui.frame import sidebar

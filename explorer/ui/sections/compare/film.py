@@ -192,11 +192,11 @@ def _sheet(film: Film, kind: str, dark: bool) -> bytes:
 
 def _tile(view: View, layer: int, kind: str) -> Array:
     if kind == "attention":
-        heat = view.measured(measures.trace_attention, layer=layer, head=None, token=0)
+        heat = view.measured(measures.patches.trace_attention, layer=layer, head=None, token=0)
         return figures.heat_overlay(view.picture, enlarge_map(view, heat), 0.7)
     options = LensLook().options(kind)
-    found = view.measured(measures.segment_trace, method=kind, layer=layer, head=None, **options)
-    found = measures.on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
+    found = view.measured(measures.patches.segment_trace, method=kind, layer=layer, head=None, **options)
+    found = measures.patches.on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
     if found.colours is not None:
         return figures.rgb_overlay(view.picture, found.colours, found.labels > 0)
     return figures.label_overlay(view.picture, found.labels.astype(int) - 1, 0.55)

@@ -155,14 +155,14 @@ def difference_figures(a: Compared, b: Compared, layer: int, by_depth: bool) -> 
 
 
 def _head_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
-    match = measures.match_heads(a.run.weights[layer - 1], b.run.weights[other - 1])
+    match = measures.pairs.match_heads(a.run.weights[layer - 1], b.run.weights[other - 1])
     if match is None:
         st.info(f"{a.letter} and {b.letter} have other widths, so their subspaces share no space.")
         return
     axes, title = (f"head of {a.letter}", f"head of {b.letter}"), f"Subspaces of layer {layer}: overlap of the heads"
     plot(figures.cross_matrix(match.overlap, label=figures.SPAN_OVERLAP_LABEL, limits=(0, 1), axes=axes, title=title,
                               text=".0%", marked=match.pairs), "heads_overlap")  # fmt: skip
-    chance = by_chance(a.run, b.run, measures.heads_by_chance, caches.once)
+    chance = by_chance(a.run, b.run, measures.pairs.heads_by_chance, caches.once)
     st.caption(
         f"Mean squared cosine of the principal angles; outlined: the best matching one to one, {match.mean:.3f} on "
         f"average (random subspaces {chance:.3f}). Its angles: {match.angles.min():.0f}° to {match.angles.max():.0f}°, "
@@ -171,13 +171,13 @@ def _head_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
 
 
 def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
-    match = measures.match_atoms(a.run.weights[layer - 1], b.run.weights[other - 1])
+    match = measures.pairs.match_atoms(a.run.weights[layer - 1], b.run.weights[other - 1])
     if match is None:
         st.info(f"{a.letter} and {b.letter} have no dictionaries of one width to compare.")
         return
     numbers, chance = (
         np.arange(1.0, 1 + len(match.matched)),
-        by_chance(a.run, b.run, measures.atoms_by_chance, caches.once) or 0.0,
+        by_chance(a.run, b.run, measures.pairs.atoms_by_chance, caches.once) or 0.0,
     )
     series = [
         figures.Series("matched atoms", numbers, match.matched, b.color),

@@ -206,15 +206,15 @@ def compare_maps(view: View, layer: int, like: View, by_depth: bool, parts: bool
     return found
 
 
-def _parts(view: View, layer: int, like: View, home: int) -> measures.Segments:
+def _parts(view: View, layer: int, like: View, home: int) -> measures.patches.Segments:
     """The parts of a view's layer in the colours of another view's layer."""
     sides = [
-        (one.trace.projections(number), measures.patches_of(one.trace, one.prepared))
+        (one.trace.projections(number), measures.patches.patches_of(one.trace, one.prepared))
         for one, number in ((like, home), (view, layer))
     ]
-    rgb = measures.shared_colours(*sides[0], *sides[1])
+    rgb = measures.pairs.shared_colours(*sides[0], *sides[1])
     colours = rgb.rgb * rgb.foreground[..., None]
-    return measures.Segments("pca", layer, None, rgb.foreground.astype(np.uint8), colours)
+    return measures.patches.Segments("pca", layer, None, rgb.foreground.astype(np.uint8), colours)
 
 
 def prediction_table(sides: Sequence[Side]) -> None:
@@ -222,7 +222,7 @@ def prediction_table(sides: Sequence[Side]) -> None:
     heading("Prediction", "The five most probable classes of each, softmax of the logits over its own classes.")
     chances: list[dict[str, float]] = []
     for side in sides:
-        card, shares = side.view.card, measures.probabilities(side.view.trace.logits[0])
+        card, shares = side.view.card, measures.prediction.probabilities(side.view.trace.logits[0])
         chances.append({card.class_name(i): float(share) for i, share in enumerate(shares)})
     top = dict.fromkeys(name for one in chances for name in sorted(one, key=one.__getitem__, reverse=True)[:5])
     probability_table(sides, chances, list(top), "class")

@@ -14,7 +14,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.figures.style import CONTROL_COLOR, CONTROL_NAME
 from explorer.inputs import prepare_tokens, token_name
-from explorer.measures import probabilities
+from explorer.measures.prediction import probabilities
 from explorer.studies.compare_text import attention_change, foretold_change
 from explorer.trace import Array, Knobs
 from explorer.ui.components.coloured_text import tinted_text

@@ -49,7 +49,7 @@ def row_map(rows: Rows) -> None:
     shown = np.argsort(-rows.counts, kind="stable")[:MOST_POINTS]
     atoms = code.atoms if code and not code.trivial else np.zeros((0, rows.card.dim), np.float32)
     key = f"{rows.key}|{whose}|" + (f"{len(atoms)}|{code.places.shape[1]}" if code else "")
-    places, axes = _places(key, np.concatenate([measures.unit_rows(rows.of[whose][shown]), atoms]), layout)
+    places, axes = _places(key, np.concatenate([measures.patches.unit_rows(rows.of[whose][shown]), atoms]), layout)
     groups = _tokens(rows, shown, places[: len(shown)], colour)
     if len(atoms):
         names = caches.once(f"{key}|atom names", _atom_names, rows, atoms, who=whose)
@@ -66,7 +66,7 @@ def _places(key: str, directions: Array, layout: str) -> tuple[Array, tuple[str,
         if placed is not None:
             st.caption(f"{UMAP_CAPTION}the control before you conclude.")
             return placed, ("UMAP 1", "UMAP 2")
-    coordinates, explained = caches.once(key, measures.pca_coordinates, directions, components=2)
+    coordinates, explained = caches.once(key, measures.patches.pca_coordinates, directions, components=2)
     st.caption(
         f"PCA: the two directions in which the rows, scaled to length 1, spread most hold **{explained.sum():.0%}** of "
         "their variance. Compare with the control: what shows there, too, was not learned."
@@ -90,5 +90,5 @@ def _tokens(rows: Rows, shown: Array, places: Array, colour: str) -> list[figure
 
 
 def _atom_names(rows: Rows, atoms: Array, who: str) -> list[str]:
-    near = [measures.nearest_rows(rows.of[who], atom, NAMED)[0] for atom in atoms]
+    near = [measures.texts.nearest_rows(rows.of[who], atom, NAMED)[0] for atom in atoms]
     return [html.escape(f"atom {k}: " + "  ".join(rows.names[t] for t in tokens)) for k, tokens in enumerate(near)]

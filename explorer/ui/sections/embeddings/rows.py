@@ -14,7 +14,7 @@ from explorer.evaluation.embedding import GAUSSIAN
 from explorer.evaluation.record import results_of
 from explorer.inputs import prepare_text, token_name
 from explorer.inputs.text import words_of
-from explorer.measures import SparseCode
+from explorer.measures.texts import SparseCode
 from explorer.trace import Array
 from explorer.ui.frame.widgets import fragment, heading, plain, plot
 from explorer.ui.panels.evaluated import about, embedding_curves
@@ -91,9 +91,9 @@ def _rows(card: ModelCard, often: bool) -> Rows:
     own, control = (caches.readout(card, drawn).embedding for drawn in (False, True))
     counts = _counts(card)
     counts = np.ones(len(own)) if counts is None else counts
-    weights = measures.row_weights(counts if often else np.ones(len(own)))
-    matrices = {TRAINED: own, GAUSSIAN: measures.gaussian_rows(own, weights), CONTROL: control}
-    of = {name: measures.centre_rows(matrix, weights) for name, matrix in matrices.items()}
+    weights = measures.texts.row_weights(counts if often else np.ones(len(own)))
+    matrices = {TRAINED: own, GAUSSIAN: measures.texts.gaussian_rows(own, weights), CONTROL: control}
+    of = {name: measures.texts.centre_rows(matrix, weights) for name, matrix in matrices.items()}
     return Rows(card, weights, counts, f"{card.sha256}|rows|{often}", of)
 
 
@@ -168,7 +168,7 @@ def token_neighbours(rows: Rows) -> None:
 
 
 def _near(rows: Array, direction: Array, count: int) -> tuple[Array, Array]:
-    return measures.nearest_rows(rows, direction, count)
+    return measures.texts.nearest_rows(rows, direction, count)
 
 
 def dictionary_settings(rows: Rows) -> tuple[int, int]:
@@ -197,8 +197,8 @@ def dictionary(rows: Rows, who: str, atoms: int, nonzeros: int) -> SparseCode:
 
 def _learn(matrix: Array, weights: Array, atoms: int, nonzeros: int) -> SparseCode:
     kept = np.argsort(-weights, kind="stable")[:MOST_LEARNED]
-    share = measures.row_weights(weights[kept])
-    return measures.learn_dictionary(matrix[kept], share, atoms, nonzeros, iterations=ROUNDS)
+    share = measures.texts.row_weights(weights[kept])
+    return measures.texts.learn_dictionary(matrix[kept], share, atoms, nonzeros, iterations=ROUNDS)
 
 
 @fragment
@@ -213,7 +213,7 @@ def token_code(rows: Rows) -> None:
                 "left over, nothing learned. Choose fewer atoms.", icon=":material/info:")  # fmt: skip
         return
     row = rows.of[TRAINED][token]
-    places, values = measures.matching_pursuit(row[None], code.atoms, nonzeros)
+    places, values = measures.texts.matching_pursuit(row[None], code.atoms, nonzeros)
     used = [(int(atom), float(value)) for atom, value in zip(places[0], values[0], strict=True)]
     missed = row - sum(value * code.atoms[atom] for atom, value in used)
     left = float((missed**2).sum() / max((row**2).sum(), 1e-30))
@@ -261,7 +261,7 @@ def _whose(who: str) -> str:
 
 def _agreement(rows: Rows, code: SparseCode, who: str, **settings: int) -> float:
     del settings  # part of the key
-    return float(measures.label_agreement(code.atoms, rows.of[who], rows.kinds).mean())
+    return float(measures.texts.label_agreement(code.atoms, rows.of[who], rows.kinds).mean())
 
 
 def _all_atoms(rows: Rows, code: SparseCode) -> None:

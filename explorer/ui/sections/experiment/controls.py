@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import measures
+from explorer.constructed.experiment import Run, Setting, run_experiment
+from explorer.constructed.synthetic import subspaces_fit
 from explorer.errors import ExplorerError
-from explorer.measures import Run, Setting
 from explorer.ui.frame.widgets import options_expander, tick
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_setting
@@ -162,7 +162,7 @@ def experiment_setting() -> Setting:
                 chosen[control.field] = _choose(control)
     chosen["angle"] = chosen["angle"] or None
     found = Setting(**chosen)
-    if not measures.subspaces_fit(found.count, found.dim, found.width, found.angle):
+    if not subspaces_fit(found.count, found.dim, found.width, found.angle):
         raise ExplorerError(_misfit(found))
     return found
 
@@ -197,7 +197,7 @@ def drawn(function: Callable[..., Any], run: Run, **options: Any) -> Any:
 @st.cache_resource(max_entries=MAX_RUNS, show_spinner=False)
 def _run(key: str, _setting: Setting) -> Run:
     del key
-    return measures.run_experiment(_setting)
+    return run_experiment(_setting)
 
 
 def what_to_look_for(chosen: Setting) -> None:

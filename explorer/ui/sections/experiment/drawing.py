@@ -9,8 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, measures
-from explorer.measures import Run, StepMeasures
+from explorer import figures
+from explorer.constructed.experiment import Run, StepMeasures
+from explorer.constructed.synthetic import largest_ista_step, view_axes
 from explorer.tables import csv_text
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download
@@ -118,7 +119,7 @@ def _name(run: Run) -> str:
 def token_clouds(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
     """The tokens at step 0 and at a step among the data's subspaces, seen along the same three directions."""
     subspaces = run.mixture.subspaces
-    axes = measures.view_axes(subspaces)
+    axes = view_axes(subspaces)
     points = {at: run.tokens[at] @ axes for at in (0, step)}
     limit = max(1.1 * float(np.percentile(np.abs(shown), 99.5)) for shown in points.values())
     plain = run.setting.width == 3
@@ -194,7 +195,7 @@ def experiment_readings(run: Run) -> None:
 
 def overshoot_note(run: Run) -> str:
     """A sentence where η is above 1/‖D‖², else nothing."""
-    largest = measures.largest_ista_step(run.dictionary)
+    largest = largest_ista_step(run.dictionary)
     if run.setting.eta <= largest * (1 + 1e-9):
         return ""
     return f" Here η = {run.setting.eta:g} is above 1/‖D‖² = {largest:.2f}: steps may overshoot instead of settling."

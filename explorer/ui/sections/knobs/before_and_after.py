@@ -24,7 +24,7 @@ PICTURES_TEXT = (
 
 def prediction_change(view: View) -> None:
     """The five most probable classes now, each with its change; the class as trained is added when it dropped out."""
-    now, before = (measures.probabilities(one.trace.logits[0]) for one in (view, view.trained))
+    now, before = (measures.prediction.probabilities(one.trace.logits[0]) for one in (view, view.trained))
     shown = list(np.argsort(-now, kind="stable")[:5])
     if (first := int(np.argmax(before))) not in shown:
         shown.append(first)
@@ -41,7 +41,7 @@ def prediction_change(view: View) -> None:
 
 def change_sentence(view: View, rates: bool) -> str:
     """What the turned knobs changed, in one sentence. rates: R^c and non-zeros too, which take longer."""
-    now, before = (measures.probabilities(one.trace.logits[0]) for one in (view, view.trained))
+    now, before = (measures.prediction.probabilities(one.trace.logits[0]) for one in (view, view.trained))
     was, best = int(np.argmax(before)), int(np.argmax(now))
     name = plain(view.card.class_name(was))
     if not view.turned:
@@ -130,8 +130,10 @@ def _overlaps(view: View, choice: LensChoice) -> str:
     parts = []
     for words, (method, options) in pairs.items():
         found = [
-            one.measured(measures.segment_trace, method=method, layer=layer, **options).labels > 0
+            one.measured(measures.patches.segment_trace, method=method, layer=layer, **options).labels > 0
             for one in (view.trained, view)
         ]
-        parts.append(f"{measures.iou(*found):.2f} {words}" if found[0].any() or found[1].any() else f"none {words}")
+        parts.append(
+            f"{measures.patches.iou(*found):.2f} {words}" if found[0].any() or found[1].any() else f"none {words}"
+        )
     return f"IoU of before and now: {'; '.join(parts)}. 1 means unchanged. Both pictures of attention share one scale."

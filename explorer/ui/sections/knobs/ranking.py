@@ -8,7 +8,7 @@ import streamlit as st
 from explorer import figures
 from explorer.errors import ExplorerError
 from explorer.knobs import Turn
-from explorer.measures import HeadEffect, ranked
+from explorer.measures.pairs import HeadEffect, ranked
 from explorer.studies.ablate import effect_rows
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import download, heading, plot, show_problem

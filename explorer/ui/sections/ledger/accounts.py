@@ -14,7 +14,7 @@ import streamlit as st
 from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.figures.style import WORSE_COLOR, rgba
-from explorer.measures import COMPRESS, Balance, HalfStep, LayerLedger
+from explorer.measures.rates import COMPRESS, Balance, HalfStep, LayerLedger
 from explorer.tables import csv_text, ledger_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download
@@ -73,7 +73,7 @@ class Line:
 
     def worse(self, values: Array) -> Array:
         """Which half steps move the quantity against the objective: (L,3) → bool (L,2)."""
-        return self.better * np.diff(values, axis=1) < -measures.NOISE
+        return self.better * np.diff(values, axis=1) < -measures.rates.NOISE
 
 
 LINES = (
@@ -118,8 +118,8 @@ def ledger_settings() -> LedgerSettings:
 def distortion() -> float:
     """ε², from the page or the URL."""
     return url_setting(
-        st.select_slider, "ε²: squared distortion", EPS_SQUARED, key="eps2", default=measures.OFFICIAL_EPS_SQUARED,
-        valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
+        st.select_slider, "ε²: squared distortion", EPS_SQUARED, key="eps2",
+        default=measures.rates.OFFICIAL_EPS_SQUARED, valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
         help="How coarsely tokens are coded: the larger ε², the fewer nats. 0.01 as in the published curves.",
     )  # fmt: skip
 
@@ -150,7 +150,7 @@ def ledger_books(view: RunView, eps_squared: float, control: bool = False) -> li
     weights = view.layer_weights(control)
     trace = view.control_trace() if control else view.trace
     key = f"{view.key}|{control}"
-    return caches.once(key, measures.measure_ledger, trace, weights, eps_squared=eps_squared)
+    return caches.once(key, measures.rates.measure_ledger, trace, weights, eps_squared=eps_squared)
 
 
 def step_names(card: ModelCard) -> tuple[str, str]:
@@ -201,12 +201,12 @@ class Counts:
 
 def _counts(view: RunView, settings: LedgerSettings, control: bool) -> Counts:
     books = ledger_books(view, settings.eps_squared, control)
-    steps = measures.half_steps(books, settings.lam)
+    steps = measures.rates.half_steps(books, settings.lam)
     first, second = steps[::2], steps[1::2]
-    whole = [one.objective + other.objective > measures.NOISE for one, other in zip(first, second, strict=True)]
+    whole = [one.objective + other.objective > measures.rates.NOISE for one, other in zip(first, second, strict=True)]
     return Counts(
-        sum(step.subspace_coding_rate < -measures.NOISE for step in first),
-        sum(step.coding_rate - settings.lam * step.l0 > measures.NOISE for step in second),
+        sum(step.subspace_coding_rate < -measures.rates.NOISE for step in first),
+        sum(step.coding_rate - settings.lam * step.l0 > measures.rates.NOISE for step in second),
         sum(whole),
         -float(np.mean([step.subspace_coding_rate for step in first])),
     )
@@ -215,7 +215,7 @@ def _counts(view: RunView, settings: LedgerSettings, control: bool) -> Counts:
 def ledger_table(view: RunView, settings: LedgerSettings) -> None:
     """Every half step as a row: what it changed, worse cells marked in colour and named in the last column; CSV."""
     ours, random = (
-        measures.half_steps(ledger_books(view, settings.eps_squared, control), settings.lam)
+        measures.rates.half_steps(ledger_books(view, settings.eps_squared, control), settings.lam)
         for control in (False, True)
     )
     names = [name.split(" (")[0] for name in step_names(view.card)]
@@ -283,5 +283,5 @@ def bounds_figure(view: RunView) -> go.Figure:
     )
     return figures.layer_curve(
         ours, random, label=figures.RATE_LABEL, title="Between collapse and no structure",
-        bounds=measures.rate_bounds(view.card.heads, view.card.head_dim),
+        bounds=measures.rates.rate_bounds(view.card.heads, view.card.head_dim),
     )  # fmt: skip

@@ -37,10 +37,10 @@ def _source(name: str, eps_squared: float) -> str:
 def token_maps(view: View, layer: int, eps_squared: float) -> dict[str, Array]:
     """Exact rates of every patch of a layer in nats, (rows,cols): in R(X), in R^c, and what MSSA changed in R^c."""
     weights = view.layer_weights()[layer - 1]
-    x = measures.layer_norm(view.trace.z(layer), weights.norm, weights.eps)
+    x = measures.rates.layer_norm(view.trace.z(layer), weights.norm, weights.eps)
     before, after = (
-        measures.subspace_token_rates(measures.project(z, weights), eps_squared).sum(axis=0)
+        measures.rates.subspace_token_rates(measures.rates.project(z, weights), eps_squared).sum(axis=0)
         for z in (view.trace.z(layer), view.trace.z_half(layer))
     )
-    rates = {"whole": measures.token_rates(x, eps_squared), "parts": before, "change": after - before}
+    rates = {"whole": measures.rates.token_rates(x, eps_squared), "parts": before, "change": after - before}
     return {_source(name, eps_squared): of[1:].reshape(view.trace.grid) for name, of in rates.items()}

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.measures import CompressionFit, DistortionCurves, SparsityFit
+from explorer.measures.rates import CompressionFit, DistortionCurves, SparsityFit
 from explorer.studies.layers import FITS, fit_rows
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import download, plot
@@ -47,14 +47,14 @@ def compression_fits(view: RunView, eps_squared: float, control: bool) -> list[C
     trace = view.control_trace() if control else view.trace
     weights = view.layer_weights(control)
     key = f"{view.key}|{control}"
-    return caches.once(key, measures.measure_compression, trace, weights, eps_squared=eps_squared)
+    return caches.once(key, measures.rates.measure_compression, trace, weights, eps_squared=eps_squared)
 
 
 def sparsity_fits(view: RunView, control: bool) -> list[SparsityFit]:
     """The sparsifying steps' cosines, of the run in view or of its control; empty for a ViT."""
     trace = view.control_trace() if control else view.trace
     weights = view.layer_weights(control)
-    return caches.once(f"{view.key}|{control}", measures.measure_sparsification, trace, weights)
+    return caches.once(f"{view.key}|{control}", measures.rates.measure_sparsification, trace, weights)
 
 
 def whiteness_curves(view: RunView, eps_squared: float) -> None:
@@ -136,4 +136,4 @@ def _curves(view: RunView, layer: int, control: bool) -> DistortionCurves:
     trace = view.control_trace() if control else view.trace
     weights = view.layer_weights(control)[layer - 1]
     key = f"{view.key}|{control}|{layer}"
-    return caches.once(key, measures.distortion_curves, trace.z(layer), weights, eps_squared=EPS_GRID)
+    return caches.once(key, measures.rates.distortion_curves, trace.z(layer), weights, eps_squared=EPS_GRID)

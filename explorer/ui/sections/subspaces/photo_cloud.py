@@ -175,13 +175,13 @@ def _colours(tokens: TokenSet, colour: str, head: int | None, clusters: int) -> 
     if colour == "pixels":
         return figures.photo_colours(tokens.pictures, tokens.sheet.patch, tokens.sheet.stride)
     if colour == "clusters":
-        labels = measures.cloud_clusters(tokens.projections, grid, head, clusters)
+        labels = measures.patches.cloud_clusters(tokens.projections, grid, head, clusters)
         return figures.label_colours(labels, [f"cluster {k + 1}" for k in range(labels.max() + 1)])
     if colour == "strongest":
-        labels = measures.cloud_strongest(tokens.projections, grid)
+        labels = measures.patches.cloud_strongest(tokens.projections, grid)
         return figures.label_colours(labels, [f"head {k + 1}" for k in range(tokens.projections.shape[1])])
     if colour == "rate":
-        return figures.value_colours(measures.cloud_rates(tokens.projections, head))
+        return figures.value_colours(measures.patches.cloud_rates(tokens.projections, head))
     return figures.photo_number_colours(photos, tokens.sheet.tokens // photos)
 
 
@@ -191,7 +191,7 @@ def rates_of(tokens: TokenSet, settings: CloudSettings) -> Array:
 
 
 def _rates(tokens: TokenSet, head: int | None) -> Array:
-    return measures.cloud_rates(tokens.projections, head).ravel()
+    return measures.patches.cloud_rates(tokens.projections, head).ravel()
 
 
 @st.fragment
@@ -201,7 +201,7 @@ def linked_cloud(view: View, tokens: TokenSet, settings: CloudSettings, places: 
     which = "random-init control" if settings.control else view.card.name
     alt = f"{len(places)} tokens of {OF[settings.of].lower()} in layer {settings.layer}, {settings.vectors}, {which}"
     chosen = token_cloud(
-        tokens.sheet, measures.centred_in_cube(places), axes, colours_of(tokens, settings), rates,
+        tokens.sheet, measures.patches.centred_in_cube(places), axes, colours_of(tokens, settings), rates,
         key="token_cloud", alt=alt, marks=settings.marks, paint=settings.paint,
     )  # fmt: skip
     _selection(view, tokens, settings, places, axes, rates, chosen)
@@ -259,7 +259,9 @@ def cloud_layout(tokens: TokenSet, settings: CloudSettings) -> tuple[Array, tupl
     umap_service()  # started with the page, so that it is warm when UMAP is chosen
     if settings.layout == "umap":
         key = f"{tokens.key}|{settings.head}"
-        placed = umap_places(key, lambda: measures.cloud_vectors(tokens.projections, settings.head), settings.umap)
+        placed = umap_places(
+            key, lambda: measures.patches.cloud_vectors(tokens.projections, settings.head), settings.umap
+        )
         if placed is not None:
             st.caption(f"{UMAP_CAPTION}another seed before you conclude.")
             return placed, tuple(f"UMAP {k + 1}" for k in range(settings.dims))
@@ -274,4 +276,4 @@ def cloud_layout(tokens: TokenSet, settings: CloudSettings) -> tuple[Array, tupl
 
 
 def _pca(tokens: TokenSet, head: int | None, dims: int) -> tuple[Array, Array]:
-    return measures.pca_coordinates(measures.cloud_vectors(tokens.projections, head), dims)
+    return measures.patches.pca_coordinates(measures.patches.cloud_vectors(tokens.projections, head), dims)

@@ -94,7 +94,7 @@ def _settings(view: TextView, layer: int) -> TextCloud:
 def _places(view: TextView, settings: TextCloud, projections: Array) -> tuple[Array, tuple[str, str]]:
     """Where the tokens lie, and what the axes are."""
     key = f"{view.key}|{settings.control}|{settings.layer}|{settings.head}|text cloud"
-    vectors = measures.cloud_vectors(projections[None], settings.head or None)
+    vectors = measures.patches.cloud_vectors(projections[None], settings.head or None)
     if settings.layout == "umap" and len(vectors) < LEAST_FOR_UMAP:
         st.caption(f"UMAP needs at least {LEAST_FOR_UMAP} tokens: PCA is shown.")
     elif settings.layout == "umap":
@@ -103,7 +103,7 @@ def _places(view: TextView, settings: TextCloud, projections: Array) -> tuple[Ar
         if placed is not None:
             st.caption(f"{UMAP_CAPTION}the control before you conclude.")
             return placed, ("UMAP 1", "UMAP 2")
-    coordinates, explained = caches.once(key, measures.pca_coordinates, vectors, components=2)
+    coordinates, explained = caches.once(key, measures.patches.pca_coordinates, vectors, components=2)
     st.caption(
         "PCA: the two directions in which the tokens spread most in this layer hold "
         f"**{explained.sum():.0%}** of their variance; tokens that lie together may differ in others."
@@ -118,7 +118,7 @@ def _rates(view: TextView, settings: TextCloud, projections: Array) -> Array:
 
 
 def _rates_of(projections: Array, head: int | None) -> Array:
-    return measures.cloud_rates(projections[None], head)[0]
+    return measures.patches.cloud_rates(projections[None], head)[0]
 
 
 def _groups(view: TextView, settings: TextCloud, projections: Array, places: Array) -> list[figures.Points]:
@@ -131,7 +131,7 @@ def _groups(view: TextView, settings: TextCloud, projections: Array, places: Arr
 
     if settings.colour == "strongest":
         behind_cls = np.pad(projections, ((0, 0), (1, 0), (0, 0)))  # a photo's tokens begin with CLS, a text's do not
-        strongest = measures.strongest_subspace(behind_cls, (len(places), 1))[:, 0]
+        strongest = measures.patches.strongest_subspace(behind_cls, (len(places), 1))[:, 0]
         heads = np.unique(strongest)
         return [points(f"head {k + 1}", np.flatnonzero(strongest == k), color=figures.head_color(k)) for k in heads]
     if settings.colour == "surprise":

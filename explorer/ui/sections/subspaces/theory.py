@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer import figures, measures
 from explorer.lens import PANELS, LensLook, Panel, Section
-from explorer.measures import LayerFit
+from explorer.measures.weights import LayerFit
 from explorer.trace import Array
 from explorer.ui.frame.widgets import fragment, plot
 from explorer.ui.state import caches
@@ -30,7 +30,7 @@ def theory_fit(view: View, layer: int) -> None:
         "subspace of its own. Does this photo look like that to this layer?"
     )
     patches = view.trace.grid[0] * view.trace.grid[1]
-    if patches < measures.MIN_TOKENS:
+    if patches < measures.weights.MIN_TOKENS:
         st.info(f"{patches} patches are too few to speak of a distribution: choose a larger size or a smaller stride.")
         return
     if not card.has_subspaces:
@@ -49,7 +49,7 @@ def theory_fit(view: View, layer: int) -> None:
 def fit(view: View, layer: int, control: bool = False) -> LayerFit:
     """A layer's fit on this photo, or its control's."""
     trace, weights = view.control_trace() if control else view.trace, caches.layer_weights(view.card, control)
-    return caches.once(f"{view.key}|{control}", measures.layer_fit, trace, weights, layer=layer)
+    return caches.once(f"{view.key}|{control}", measures.weights.layer_fit, trace, weights, layer=layer)
 
 
 def _energy(view: View, now: LayerFit, other: LayerFit) -> None:
@@ -74,7 +74,7 @@ def _energy(view: View, now: LayerFit, other: LayerFit) -> None:
             f"1: all of the patch's energy is in one subspace, as the theory has it; {card.heads}: the same in each. "
             f"The colours span only what this photo has. Mean **{now.spread.mean():.2f}**, control "
             f"{other.spread.mean():.2f}; directions at random would have "
-            f"{measures.isotropic_subspaces_per_token(card.heads, card.head_dim):.2f}."
+            f"{measures.weights.isotropic_subspaces_per_token(card.heads, card.head_dim):.2f}."
         )
 
 
@@ -119,7 +119,7 @@ def _gaussian(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> N
             )
     with layers:
         plot(curve, "kurtosis")
-        spread = measures.gaussian_kurtosis_spread(len(now.spread), axes) if axes else 0.0
+        spread = measures.weights.gaussian_kurtosis_spread(len(now.spread), axes) if axes else 0.0
         st.caption(
             f"Mardia's kurtosis over its mean for Gaussian samples of this size. 1 ± {TWO_SPREADS * spread:.3f}: one "
             f"Gaussian for all tokens of a head. About {view.card.heads}: each token in one of {view.card.heads} "
@@ -138,7 +138,7 @@ def _quantile_figure(now: LayerFit, other: LayerFit) -> go.Figure | None:
     if not axes:
         return None
     return figures.quantile_plot(
-        heads, measures.gaussian_quantiles(heads.shape[1], axes), control if len(control) else None,
+        heads, measures.weights.gaussian_quantiles(heads.shape[1], axes), control if len(control) else None,
         label=figures.DISTANCE_LABEL, across="the same in a Gaussian sample",
         title=f"Are the tokens of a head Gaussian? Layer {now.layer}",
     )  # fmt: skip
@@ -155,12 +155,12 @@ def _supports(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> N
                 title=f"Do two heads hold the same tokens? Layer {now.layer}",
             )  # fmt: skip
             plot(figure, "supports")
-            top = measures.TOP_TOKENS
+            top = measures.weights.TOP_TOKENS
             st.caption(
                 f"Overlap (IoU) of the {top:.0%} of patches that have the largest share of their energy in each "
-                f"head. 0%: each head has tokens of its own. Mean **{measures.mean_between(now.support):.0%}**, "
-                f"control {measures.mean_between(other.support):.0%}; sets drawn at random have "
-                f"{top / (2 - top):.0%}."
+                f"head. 0%: each head has tokens of its own. Mean "
+                f"**{measures.weights.mean_between(now.support):.0%}**, control "
+                f"{measures.weights.mean_between(other.support):.0%}; sets drawn at random have {top / (2 - top):.0%}."
             )
     with layers:
         plot(curve, "spread")
@@ -186,7 +186,7 @@ def _curves(view: View, layer: int) -> tuple[go.Figure, go.Figure]:
     second = figures.layer_curve(
         *spread, label=figures.SPREAD_LABEL, title="Over how many subspaces a patch is spread", selected=layer
     )
-    chance = measures.isotropic_subspaces_per_token(view.card.heads, view.card.head_dim)
+    chance = measures.weights.isotropic_subspaces_per_token(view.card.heads, view.card.head_dim)
     layers = view.card.layers
     return (
         figures.reference_line(first, 1.0, "Gaussian", layers),

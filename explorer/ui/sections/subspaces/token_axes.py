@@ -74,8 +74,8 @@ def _token_numbers(view: RunView, layer: int, control: bool) -> tuple[Array, Arr
 def _token_geometry(trace: Trace, layer: int) -> tuple[Array, Array, float]:
     """Effective rank and axis alignment of the tokens in each head, and the alignment of Z^{ℓ+1}."""
     projections = trace.projections(layer)
-    alignment = np.array([measures.axis_alignment(tokens) for tokens in projections])
-    return measures.projected_ranks(projections), alignment, measures.axis_alignment(trace.z(layer + 1))
+    alignment = np.array([measures.weights.axis_alignment(tokens) for tokens in projections])
+    return measures.weights.projected_ranks(projections), alignment, measures.weights.axis_alignment(trace.z(layer + 1))
 
 
 def _token_curve(view: RunView, layer: int, which: int) -> go.Figure:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.measures import LayerGeometry
+from explorer.measures.weights import LayerGeometry
 from explorer.trace import Array, LayerWeights
 from explorer.ui.frame.widgets import plot
 from explorer.ui.sections.subspaces.token_axes import token_axes, token_axes_curves
@@ -52,7 +52,7 @@ def weight_geometry(view: RunView, layer: int) -> None:
 def geometry(view: RunView, layer: int, control: bool = False) -> LayerGeometry:
     """A layer's geometry, or its control's: once for each model, as no photo changes it."""
     weights = caches.layer_weights(view.card, control)[layer - 1]
-    return caches.once(f"{view.card.sha256}|{control}|{layer}", measures.layer_geometry, weights)
+    return caches.once(f"{view.card.sha256}|{control}|{layer}", measures.weights.layer_geometry, weights)
 
 
 def pair(figure: Callable[..., go.Figure], key: str, view: RunView, **options: Any) -> None:
@@ -85,7 +85,7 @@ def _cosine_map(view: RunView, layer: int, control: bool) -> go.Figure:
     title = f"|U<sup>⊤</sup>U| of layer {layer}, {_who(control)}"
     cell = _head_cell(view, MAP_SIDE)
     return figures.matrix_map(
-        measures.block_max(geometry(view, layer, control).cosines, cell),
+        measures.weights.block_max(geometry(view, layer, control).cosines, cell),
         label=figures.COLUMN_COSINE_LABEL, top=COSINE_TOP, title=title, heads=view.card.heads, cell=cell,
     )  # fmt: skip
 
@@ -133,9 +133,9 @@ def _angles(view: RunView, now: LayerGeometry, other: LayerGeometry, layer: int,
     plot(figure, "angles")
     st.caption(
         "90° means that two subspaces share nothing, 0° that they share a direction. Mean of all pairs: "
-        f"**{measures.mean_between(trained):.1f}°**, control {measures.mean_between(control):.1f}°. Even random "
-        f"subspaces of {view.card.head_dim} directions in {view.card.dim} come close to each other somewhere, so "
-        "compare with the control and not with 90°."
+        f"**{measures.weights.mean_between(trained):.1f}°**, control "
+        f"{measures.weights.mean_between(control):.1f}°. Even random subspaces of {view.card.head_dim} directions "
+        f"in {view.card.dim} come close to each other somewhere, so compare with the control and not with 90°."
     )
 
 
@@ -192,8 +192,8 @@ def _dictionary_gram(view: RunView, layer: int, unit: bool, control: bool) -> Ar
 def _gram(weights: Sequence[LayerWeights], layer: int, unit: bool, cell: int) -> Array:
     dictionary = weights[layer - 1].dictionary
     assert dictionary is not None  # has_ista
-    gram = measures.absolute_cosines(dictionary) if unit else np.abs(dictionary.T @ dictionary)
-    return measures.block_max(gram, cell)
+    gram = measures.weights.absolute_cosines(dictionary) if unit else np.abs(dictionary.T @ dictionary)
+    return measures.weights.block_max(gram, cell)
 
 
 def _every_layer(view: RunView, layer: int) -> None:
@@ -211,7 +211,7 @@ def _every_layer(view: RunView, layer: int) -> None:
         figure = _curve(
             view,
             layer,
-            lambda g: measures.mean_between(g.overlap),
+            lambda g: measures.weights.mean_between(g.overlap),
             figures.SPAN_OVERLAP_LABEL,
             "Overlap of the subspaces",
         )
@@ -245,7 +245,7 @@ def _small_cell(view: RunView) -> int:
 
 def _all_cosine_maps(view: RunView, selected: int) -> go.Figure:
     cell = _small_cell(view)
-    maps = [measures.block_mean(geometry(view, n).cosines, cell) for n in range(1, view.card.layers + 1)]
+    maps = [measures.weights.block_mean(geometry(view, n).cosines, cell) for n in range(1, view.card.layers + 1)]
     return figures.matrix_row(
         maps, label=figures.COLUMN_COSINE_LABEL, top=MEAN_COSINE_TOP, title="|U<sup>⊤</sup>U| of every layer",
         heads=view.card.heads, cell=cell, selected=selected,

@@ -1,0 +1,49 @@
+"""What patches attend to, which belong together, and where they lie on the photo."""
+
+from explorer.measures.patches.attention import attention_map, attention_rows, jensen_shannon, threshold_mass
+from explorer.measures.patches.cloud import centred_in_cube, cloud_clusters, cloud_rates, cloud_strongest, cloud_vectors
+from explorer.measures.patches.grid import Patches, carry_tokens, patches_of
+from explorer.measures.patches.maskcut import maskcut
+from explorer.measures.patches.methods import (
+    METHODS,
+    RULES,
+    Heads,
+    Segments,
+    default_layer,
+    on_pixels,
+    segment_trace,
+    trace_attention,
+)
+from explorer.measures.patches.projection import pca_coordinates, strongest_subspace, unit_rows
+from explorer.measures.patches.segmentation import best_overlap, iou, upsample, upsample_smooth
+
+__all__ = [
+    "METHODS",
+    "RULES",
+    "Heads",
+    "Patches",
+    "Segments",
+    "attention_map",
+    "attention_rows",
+    "best_overlap",
+    "carry_tokens",
+    "centred_in_cube",
+    "cloud_clusters",
+    "cloud_rates",
+    "cloud_strongest",
+    "cloud_vectors",
+    "default_layer",
+    "iou",
+    "jensen_shannon",
+    "maskcut",
+    "on_pixels",
+    "patches_of",
+    "pca_coordinates",
+    "segment_trace",
+    "strongest_subspace",
+    "threshold_mass",
+    "trace_attention",
+    "unit_rows",
+    "upsample",
+    "upsample_smooth",
+]

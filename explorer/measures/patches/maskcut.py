@@ -1,0 +1,182 @@
+"""MaskCut: objects found by cutting the graph of similar patches again and again, with no training and no labels.
+
+Follows the released code of CutLER (facebookresearch/CutLER, maskcut/maskcut.py), without its CRF, on the features
+that arXiv 2308.16271 uses for CRATE: the concatenated projections u_k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.measures.patches.projection import patch_features, unit_rows
+from explorer.measures.patches.segmentation import iou
+from explorer.trace import Array, read_only
+
+MAX_PATCHES = 4096
+"""The affinity is a dense square of the patches: at this count 134 MB, and each of a few copies as much again."""
+NO_EDGE = 1e-5
+"""Weight of an edge below tau; the graph must stay connected."""
+RELEASED_BELOW = 1024
+"""Up to this many patches LAPACK's solver, which the released code uses, is as quick as ours (42 ms at 729)."""
+MAX_OVERLAP = 0.5
+MIN_AREA = 0.01
+
+
+@dataclass(frozen=True)
+class MaskCutResult:
+    """What MaskCut found, in the order of the cuts; M may be 0.
+
+    masks: bool (M,rows,cols), none empty, no two overlap. eigenvectors: (M,rows,cols), the vector that each mask was
+    cut from, with the mask on its high side and vᵀDv = 1. eigenvalues: (M,), in [0,2], small where the cut is cheap.
+    All read-only.
+    """
+
+    masks: Array
+    eigenvectors: Array
+    eigenvalues: Array
+
+
+def maskcut(projections: Array, grid: tuple[int, int], objects: int = 3, tau: float = 0.15) -> MaskCutResult:
+    """Up to `objects` objects, each a connected set of patches.
+
+    Each stage cuts the graph of the patches (affinity) at the mean of its second eigenvector. The foreground is the
+    side of the largest entry, or the other one if three of the four corners are in it; the object is the part of the
+    foreground connected (by edges) to its largest entry. The object's features become zero before the next stage.
+    From the second stage on, an object is dropped if its IoU with the mask of the stage directly before exceeds 0.5
+    (that mask is empty if that stage was itself dropped) or if it covers at most 1 % of the grid. The CutLER paper
+    says "with an earlier mask"; the released code, followed here, looks at the last one. Each mask is left without
+    the patches of the earlier ones. An affinity of one value only has nothing to cut, so the search ends there.
+
+    The sign of an eigenvector is arbitrary; the corner rule acts only when the largest entry is positive. The released
+    code takes the sign that LAPACK happens to give, and so does this up to RELEASED_BELOW patches; beyond, the largest
+    |entry| is made positive and the rule always acts (see second_eigenvector).
+
+    projections: (K,N,p), CLS in row 0, dropped. grid: (rows, columns) of patches. tau: cosine above which two patches
+    are similar. Raises ExplorerError for more than 4,096 patches; ValueError if the shapes do not fit or objects < 1.
+    """
+    if objects < 1:
+        raise ValueError(f"objects must be at least 1, got {objects}")
+    if (count := grid[0] * grid[1]) > MAX_PATCHES:
+        raise ExplorerError(
+            f"MaskCut compares every patch with every other, and {count:,} patches are too many (at most "
+            f"{MAX_PATCHES:,}): choose a larger stride or a smaller size."
+        )
+    features = unit_rows(patch_features(projections, grid))
+    current, covered = np.zeros(grid, bool), np.zeros(grid, bool)
+    masks, vectors, values = [], [], []
+    found, vector, value = current, np.zeros(grid), 0.0
+    for stage in range(objects):
+        if stage == 0 or current.any():  # after a dropped mask the graph, and so the cut, is the same again
+            features[current.ravel()] = 0.0
+            weights = affinity(features, tau)
+            if weights.min() == weights.max():
+                break
+            vector, value = second_eigenvector(weights)
+            found, vector = _salient(vector.reshape(grid))
+        dropped = stage > 0 and (iou(found, current) > MAX_OVERLAP or found.mean() <= MIN_AREA)
+        current = np.zeros(grid, bool) if dropped else found
+        if (fresh := current & ~covered).any():
+            masks.append(fresh)
+            vectors.append(vector)
+            values.append(value)
+        covered |= current
+    shape = (len(masks), *grid)
+    return MaskCutResult(
+        read_only(np.array(masks, bool).reshape(shape)),
+        read_only(np.array(vectors, np.float64).reshape(shape)),
+        read_only(np.array(values, np.float64)),
+    )
+
+
+def affinity(features: Array, tau: float) -> Array:
+    """Which patches are similar: 1 where the cosine of two features exceeds tau, else 1e-5.
+
+    features: (n,f), scaled to length 1 here; a zero feature is similar to nothing, not even to itself.
+    Returns (n,n) float64, symmetric. Raises ValueError if features is not 2-D.
+    """
+    if features.ndim != 2:
+        raise ValueError(f"features must be (n,f), got shape {features.shape}")
+    features = unit_rows(features)
+    return np.where(features @ features.T > tau, 1.0, NO_EDGE)
+
+
+def second_eigenvector(weights: Array) -> tuple[Array, float]:
+    """The second smallest solution of (D − A)v = μDv, D = diag of the row sums of A: the relaxed normalised cut.
+
+    weights: A (n,n), symmetric, all > 0, n >= 2. Returns v (n,), scaled to vᵀDv = 1, and μ. Up to RELEASED_BELOW
+    patches it is the released code's own call, so that the sign, which decides when the corner rule acts, is the one
+    that LAPACK gives there too. Larger graphs take a faster solver, and the largest |entry| of v is made positive.
+    If the second eigenvalue is not simple, any vector of its space may come back.
+    Raises ValueError if weights is not a square of at least 2×2. Source: Shi and Malik, Normalized cuts, 2000.
+    """
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or len(weights) < 2:
+        raise ValueError(f"weights must be a square of at least 2×2, got shape {weights.shape}")
+    degree = weights.sum(axis=1)
+    if len(weights) <= RELEASED_BELOW:
+        return _released(weights, degree)
+    scale = degree**-0.5
+    laplacian = weights * -scale[:, None] * scale
+    laplacian[np.diag_indices_from(laplacian)] += 1.0
+    value, vector = _inverse_lanczos(laplacian, np.sqrt(degree))
+    vector = vector * scale
+    return vector * np.sign(vector[np.argmax(np.abs(vector))]), value
+
+
+def _released(weights: Array, degree: Array) -> tuple[Array, float]:
+    """The generalised problem as the released code solves it: eigenpairs 2 and 3 by LAPACK, the first of them kept."""
+    from scipy.linalg import eigh
+
+    span = (1, min(2, len(weights) - 1))
+    values, vectors = eigh(np.diag(degree) - weights, np.diag(degree), subset_by_index=span)
+    return vectors[:, 0], float(values[0])
+
+
+def _dense(laplacian: Array, _: Array) -> tuple[float, Array]:
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(laplacian, subset_by_index=[1, 1])
+    return float(values[0]), vectors[:, 0]
+
+
+def _inverse_lanczos(laplacian: Array, kernel: Array) -> tuple[float, Array]:
+    """Second smallest eigenpair of a normalised Laplacian whose kernel is known.
+
+    Groups that share almost no edge put several eigenvalues within 1e-5 of 0, where Lanczos on the matrix itself
+    stalls; their inverses are far apart. The kernel is moved to 4, beyond the spectrum's end at 2, which also makes
+    the matrix positive definite, so one Cholesky factor serves every step.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+    kernel = kernel * (2.0 / np.linalg.norm(kernel))
+    factor = cho_factor(laplacian + np.outer(kernel, kernel), overwrite_a=True, check_finite=False)
+    # SciPy carries no types, and its defaults (tol=0, LinearOperator's own __new__) mislead the checker
+    inverse = LinearOperator(  # pyright: ignore[reportCallIssue]
+        laplacian.shape,
+        matvec=lambda x: cho_solve(factor, x, check_finite=False),  # pyright: ignore[reportCallIssue]
+        dtype=laplacian.dtype,  # pyright: ignore[reportCallIssue]
+    )
+    start = np.random.default_rng(0).standard_normal(len(laplacian))
+    tolerance: Any = 1e-12
+    try:
+        values, vectors = eigsh(inverse, k=1, which="LA", v0=start, ncv=16, tol=tolerance, maxiter=30)
+    except ArpackNoConvergence:
+        return _dense(laplacian, kernel)
+    return 1.0 / float(values[0]), vectors[:, 0]
+
+
+def _salient(vector: Array) -> tuple[Array, Array]:
+    """The connected object that a vector (rows,cols) points at, and the vector with the object on its high side."""
+    from scipy.ndimage import label
+
+    front = vector > vector.mean()
+    corners = front[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if np.count_nonzero(corners) >= 3 or not front.flat[np.argmax(np.abs(vector))]:
+        front, vector = ~front, -vector
+    parts = np.empty(front.shape, np.int32)
+    label(front, output=parts)
+    return parts == parts.flat[np.argmax(vector)], vector

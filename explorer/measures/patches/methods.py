@@ -1,0 +1,144 @@
+"""One door to every way of segmenting a photo from a trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.measures.patches.attention import attention_map, threshold_entries, threshold_mass
+from explorer.measures.patches.maskcut import maskcut
+from explorer.measures.patches.projection import kmeans_segments, pca_rgb, strongest_subspace
+from explorer.measures.patches.segmentation import upsample
+from explorer.trace import Array, Trace
+
+METHODS = ("attention", "maskcut", "pca", "kmeans", "subspace")
+MAX_GRAPH = 3600
+"""Patches of MaskCut's graph at most: the 60 × 60 of CutLER's own setting."""
+Heads = int | tuple[int, ...] | None
+"""One head, several, or all (None); counted from 1."""
+RULES = {"entries": threshold_entries, "mass": threshold_mass}
+
+
+@dataclass(frozen=True)
+class Segments:
+    """A segmentation, of patches or, enlarged, of pixels.
+
+    labels: int (H,W), 0 = background, 1, 2, … = objects or segments. colours: float (H,W,3) in [0,1] for PCA-RGB, black
+    in the background, else None. layer, head: where it was read.
+    """
+
+    method: str
+    layer: int
+    head: Heads
+    labels: Array
+    colours: Array | None = None
+
+
+def default_layer(layers: int, method: str) -> int:
+    """The last layer for attention, as the papers show it; the one before it for what reads the projections."""
+    return layers if method == "attention" else max(layers - 1, 1)
+
+
+def segment_trace(
+    trace: Trace,
+    method: str,
+    layer: int | None = None,
+    head: Heads = None,
+    rule: str = "mass",
+    keep: float = 0.6,
+    objects: int = 3,
+    token: int = 0,
+) -> Segments:
+    """Segment the patches of a trace's first image: labels (rows,cols).
+
+    layer and head count from 1; several heads, or None for all, give the mean of their attention and their features
+    side by side.
+    rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, 0 = CLS.
+    Raises ExplorerError for a method, rule, layer, head or share that there is not.
+    """
+    layer = default_layer(trace.card.layers, method) if layer is None else layer
+    _check(trace, method, layer, head, rule, keep)
+    if method == "pca":
+        rgb = pca_rgb(_features(trace, layer, head), trace.grid)
+        colours = rgb.rgb * rgb.foreground[..., None]
+        return Segments(method, layer, head, rgb.foreground.astype(np.uint8), colours)
+    if method == "attention":
+        labels = RULES[rule](trace_attention(trace, layer, head, token), keep)
+    elif method == "maskcut":
+        labels = _objects(_features(trace, layer, head), trace.grid, objects)
+    elif method == "kmeans":
+        labels = 1 + kmeans_segments(_features(trace, layer, head), trace.grid)
+    else:
+        labels = 1 + strongest_subspace(trace.projections(layer), trace.grid)
+    return Segments(method, layer, head, labels.astype(np.uint8))
+
+
+def on_pixels(segments: Segments, trace: Trace, height: int, width: int, scale: int = 1) -> Segments:
+    """A segmentation of patches on the pixels of the model's input (height, width), enlarged scale times.
+
+    A pixel takes the label of the patch whose centre is nearest.
+    """
+    place = (scale * height, scale * width, scale * trace.card.patch, scale * trace.stride)
+    colours = segments.colours
+    if colours is not None:
+        colours = np.stack([upsample(colours[..., channel], *place) for channel in range(3)], axis=-1)
+    return replace(segments, labels=upsample(segments.labels, *place), colours=colours)
+
+
+def trace_attention(trace: Trace, layer: int, head: Heads = None, token: int = 0) -> Array:
+    """Attention of a token (0 = CLS) to the patches (rows,cols): of one head, or the mean over several or all."""
+    return attention_map(*trace.query_key(layer), token, trace.grid)[_indices(trace, head)].mean(axis=0)
+
+
+def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
+    """MaskCut's objects as labels (rows,cols). Grids of more than MAX_GRAPH patches are averaged over square blocks
+    first (the graph has an edge for every pair of patches), and each patch takes its block's label."""
+    rows, cols = grid
+    block = 1
+    while -(-rows // block) * -(-cols // block) > MAX_GRAPH:
+        block += 1
+    if block > 1:
+        projections, grid = _pool(projections, grid, block)
+    found = maskcut(projections, grid, objects).masks
+    labels = sum(((i + 1) * mask for i, mask in enumerate(found)), np.zeros(grid, int))
+    return labels.repeat(block, axis=0).repeat(block, axis=1)[:rows, :cols]
+
+
+def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array, tuple[int, int]]:
+    """Patch tokens averaged over block × block patches, edges repeated to fill the last blocks; CLS stays."""
+    heads, _, width = projections.shape
+    cells = projections[:, 1:].reshape(heads, *grid, width)
+    missing = [(0, -length % block) for length in grid]
+    cells = np.pad(cells, [(0, 0), *missing, (0, 0)], mode="edge")
+    rows, cols = cells.shape[1] // block, cells.shape[2] // block
+    pooled = cells.reshape(heads, rows, block, cols, block, width).mean(axis=(2, 4))
+    return np.concatenate([projections[:, :1], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
+
+
+def _features(trace: Trace, layer: int, head: Heads) -> Array:
+    return trace.projections(layer)[_indices(trace, head)]
+
+
+def _indices(trace: Trace, head: Heads) -> list[int]:
+    """The chosen heads, counted from 0."""
+    chosen = range(1, trace.card.heads + 1) if head is None else [head] if isinstance(head, int) else head
+    return [k - 1 for k in chosen]
+
+
+def _check(trace: Trace, method: str, layer: int, head: Heads, rule: str, keep: float) -> None:
+    card = trace.card
+    if method not in METHODS:
+        raise ExplorerError(f"There is no method {method}: choose {', '.join(METHODS)}.")
+    if rule not in RULES:
+        raise ExplorerError(f"There is no rule {rule}: choose {' or '.join(RULES)}.")
+    if not 1 <= layer <= card.layers:
+        raise ExplorerError(f"{card.name} has no layer {layer}: choose 1 to {card.layers}.")
+    if head == ():
+        raise ExplorerError("No head was chosen: name at least one, or None for all.")
+    for k in _indices(trace, head):
+        if not 0 <= k < card.heads:
+            raise ExplorerError(f"{card.name} has no head {k + 1}: choose 1 to {card.heads}.")
+    if not 0 < keep < 1:
+        raise ExplorerError(f"The share to keep should lie between 0 and 1, but is {keep}.")

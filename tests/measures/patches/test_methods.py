@@ -1,0 +1,99 @@
+"""Segmentations from a trace, by every method."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.measures.patches import methods
+from explorer.measures.patches.methods import METHODS, default_layer, on_pixels, segment_trace, trace_attention
+from explorer.trace import Trace
+
+
+def planted(grid: tuple[int, int], box: tuple[slice, slice], seed: int = 0) -> np.ndarray:
+    """Projections (2,N,4) in which the patches of a box look alike and unlike the rest."""
+    rng = np.random.default_rng(seed)
+    cells = np.tile(rng.standard_normal(8), (*grid, 1))
+    cells[box] = -cells[box][0, 0] + rng.standard_normal(8)
+    cells += 0.05 * rng.standard_normal(cells.shape)
+    tokens = np.concatenate([rng.standard_normal((1, 8)), cells.reshape(-1, 8)])
+    return tokens.reshape(len(tokens), 2, 4).transpose(1, 0, 2)
+
+
+def trace_of(projections: np.ndarray, grid: tuple[int, int]) -> Trace:
+    card = SimpleNamespace(name="planted", layers=1, heads=2, patch=4, has_subspaces=True)
+    return Trace(card, {"subspace.1": projections[None]}, grid, stride=2)  # pyright: ignore[reportArgumentType]
+
+
+def pixels(trace: Trace, height: int, width: int, method: str, scale: int = 1, **options) -> np.ndarray:
+    return on_pixels(segment_trace(trace, method, **options), trace, height, width, scale).labels
+
+
+BOX = (slice(2, 7), slice(3, 9))
+
+
+@pytest.fixture
+def trace() -> Trace:
+    return trace_of(planted((12, 14), BOX), (12, 14))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_cover_the_pixels_of_the_input_at_every_scale(trace, method):
+    for scale in (1, 3):
+        labels = pixels(trace, 26, 30, method, scale=scale)
+        assert labels.shape == (26 * scale, 30 * scale)
+        assert labels.min() >= 0
+
+
+def test_maskcut_finds_the_planted_box(trace):
+    labels = pixels(trace, 26, 30, "maskcut", objects=1)
+    expected = np.zeros((26, 30), bool)
+    expected[1 + 4 : 1 + 14, 1 + 6 : 1 + 18] = True  # patches of 4 at stride 2: each centre rules 2 pixels
+    assert np.mean((labels == 1) == expected) > 0.97
+
+
+def test_a_grid_too_large_for_the_graph_is_averaged_first(monkeypatch):
+    grid, box = (21, 30), (slice(6, 14), slice(8, 20))
+    trace = trace_of(planted(grid, box), grid)
+    fine = pixels(trace, 44, 62, "maskcut", objects=1)
+    monkeypatch.setattr(methods, "MAX_GRAPH", 200)
+    coarse = pixels(trace, 44, 62, "maskcut", objects=1)
+    assert coarse.shape == fine.shape
+    assert np.mean(coarse == fine) > 0.9
+    assert coarse.max() == 1
+
+
+def test_pooling_is_a_mean_over_blocks_and_keeps_cls():
+    projections = np.arange(1 + 6, dtype=float).reshape(1, 7, 1)  # CLS 0, patches 1 … 6 on a 2 × 3 grid
+    pooled, grid = methods._pool(projections, (2, 3), 2)
+    assert grid == (1, 2)
+    np.testing.assert_allclose(pooled[0, :, 0], [0, (1 + 2 + 4 + 5) / 4, (3 + 3 + 6 + 6) / 4])
+
+
+def test_one_head_or_the_mean_of_all(trace):
+    one, two = (trace_attention(trace, 1, head) for head in (1, 2))
+    np.testing.assert_allclose(trace_attention(trace, 1), (one + two) / 2, rtol=1e-6)
+    np.testing.assert_allclose(one.sum(), 1, atol=0.5)
+
+
+def test_default_layers():
+    assert default_layer(12, "attention") == 12
+    assert default_layer(12, "maskcut") == 11
+    assert default_layer(1, "pca") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"method": "magic"}, "no method magic"),
+        ({"layer": 2}, "no layer 2"),
+        ({"head": 3}, "no head 3"),
+        ({"head": 0}, "no head 0"),
+        ({"rule": "median"}, "no rule median"),
+        ({"keep": 0.0}, "between 0 and 1"),
+    ],
+)
+def test_what_there_is_not_is_refused_in_words(trace, options, sentence):
+    with pytest.raises(ExplorerError, match=sentence):
+        segment_trace(trace, **{"method": "attention", **options})

@@ -1,0 +1,186 @@
+"""The pages that read text, with a tiny language model: parts, files, knobs, unusual texts, and a continuation."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer import zoo
+from explorer.ui.components.textbox import EXAMPLES
+from explorer.ui.jobs.generation import GenerateJob
+from tests.pages.conftest import ROOT, TIMEOUT_S
+from tests.pages.test_every_page import texts
+
+PARTS = [
+    *(("text", {"read": part}) for part in ("tokens", "layers", "knobs", "ledger")),
+    *(("subspaces", {"on": "text", "about": part}) for part in ("tokens", "weights")),
+    *(("compare", {"on": "text", "comparison": part}) for part in ("pictures", "numbers", "film")),
+]
+UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "the cat " * 3000)
+
+
+def start(page: str, **query: str) -> AppTest:
+    """The app with a page of text, run once."""
+    tested = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=TIMEOUT_S)
+    for name, value in query.items():
+        tested.query_params[name] = value
+    tested.run()
+    return tested.switch_page(f"pages/{page}.py").run()
+
+
+@pytest.fixture
+def reads(word_card, monkeypatch) -> Callable[..., AppTest]:
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(word_card.path.parent))
+    monkeypatch.chdir(ROOT)
+    st.cache_resource.clear()
+    return start
+
+
+@pytest.mark.parametrize(("page", "part"), PARTS)
+def test_every_part_shows_the_model(reads, page, part):
+    tested = reads(page, **part)
+    assert not tested.exception
+    assert not tested.error
+    assert "reads 16 tokens at most" in texts(tested)  # the example is longer than the tiny context
+
+
+@pytest.mark.parametrize("kind", ["square", "gpt"])
+@pytest.mark.parametrize(("page", "part"), PARTS)
+def test_other_families_take_token_numbers(text_cards, monkeypatch, kind, page, part, tmp_path):
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(text_cards[kind].path.parent))
+    monkeypatch.chdir(ROOT)
+    st.cache_resource.clear()
+    tested = start(page, lm=kind, **part)
+    assert "has no tokenizer" in texts(tested)
+    np.save(tmp_path / "x.npy", np.array([[3, 1, 4, 1, 5]]))
+    upload(tested, tmp_path / "x.npy")
+    assert not tested.exception
+    assert not tested.error
+
+
+def upload(tested: AppTest, path: Path) -> None:
+    tested.sidebar.segmented_control(key="text_from").set_value("file").run()
+    tested.sidebar.file_uploader[0].set_value((path.name, path.read_bytes(), "application/octet-stream")).run()
+
+
+@pytest.mark.parametrize("text", UNUSUAL)
+@pytest.mark.parametrize("page", ["text", "generate"])
+def test_any_text_works(reads, text, page):
+    tested = reads(page, text=text)
+    assert not tested.exception
+    assert not tested.error
+
+
+def test_files_that_do_not_fit_are_said(reads, tmp_path):
+    tested = reads("text")
+    for name, data, sentence in (
+        ("latin.txt", "café".encode("latin-1"), "is not UTF-8 text"),
+        ("empty.txt", b"", "There is no text"),
+        ("floats.npy", b"no array", "floats.npy"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        upload(tested, tmp_path / name)
+        assert not tested.exception
+        assert sentence in texts(tested).replace("\\", "")  # names are not Markdown
+
+
+def test_no_language_model_says_what_to_do(cards, monkeypatch):
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(cards["crate"].path.parent))
+    monkeypatch.chdir(ROOT)
+    st.cache_resource.clear()
+    tested = start("text")
+    assert not tested.exception
+    assert "no language model" in texts(tested)
+
+
+def test_one_token_has_no_surprise(reads):
+    tested = reads("text", text="a", read="layers")
+    assert not tested.exception
+    assert "no surprise" in texts(tested)
+
+
+def test_the_models_page_tells_how_a_language_model_reads(reads):
+    tested = reads("models")
+    assert not tested.exception
+    (row,) = tested.dataframe[0].value.to_dict("records")
+    assert (row["name"], row["context"]) == ("words", 16)
+    assert row["pixels"] != 224
+
+
+def test_pages_of_pictures_do_not_offer_language_models(reads):
+    tested = reads("segment")
+    assert not tested.exception
+    assert "no model of pictures" in texts(tested)
+
+
+@pytest.mark.parametrize("colour", ["surprise", "rate", "strongest"])
+@pytest.mark.parametrize("weights", ["trained", "control"])
+def test_the_cloud_of_a_text_has_every_token_once(reads, colour, weights):
+    tested = reads("subspaces", on="text", token_colour=colour, weights=weights, subspace="2")
+    assert not tested.exception
+    figure = json.loads(tested.get("plotly_chart")[0].proto.spec)
+    numbers = [number for trace in figure["data"] for _, number in trace["customdata"]]
+    assert sorted(numbers) == list(range(16))
+    assert "subspace U_2" in figure["layout"]["title"]["text"]
+    assert ("control" in figure["layout"]["title"]["text"]) == (weights == "control")
+
+
+def test_a_cloud_needs_three_tokens_and_umap_twenty(reads):
+    few = reads("subspaces", on="text", text="a")
+    assert "at least 3 tokens" in texts(few)
+    short = reads("subspaces", on="text", layout="umap")
+    assert "UMAP needs at least 20 tokens" in texts(short)
+
+
+def test_knobs_are_turned_and_said(reads):
+    tested = reads("text", read="knobs", knobs="g1:2=0,l*=0.2")
+    assert not tested.exception
+    said = texts(tested)
+    assert "2 knobs turned" in said
+    assert "against the network as trained" in said
+    tested.sidebar.button(key="reset_turned").click().run()
+    assert "knobs turned" not in texts(tested)
+
+
+def test_a_continuation_is_drawn_and_read(reads):
+    tested = reads("generate", text="the cat", tokens="20", temperature="0.0")
+    next(button for button in tested.button if button.label == "Continue the text").click().run()
+    job: GenerateJob = tested.session_state["generate_job"]
+    limit = time.monotonic() + 30
+    while job.running:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    tested.run()
+    assert not tested.exception
+    assert not tested.error
+    assert len(job.drawn) == 20
+    assert "20 tokens" in texts(tested)
+    assert "The last 16 tokens" in texts(tested)  # the tiny context
+    assert "The strongest codes at" in texts(tested)
+    codes = tested.dataframe[0].value["value"]
+    assert codes.is_monotonic_decreasing
+    assert codes.min() > 0
+    next(button for button in tested.button if button.label == "Go on from here").click().run()
+    assert tested.session_state["typed"].startswith("the cat")
+    assert len(tested.session_state["typed"]) > len("the cat")
+
+
+def test_a_continuation_can_be_stopped(reads, monkeypatch):
+    tested = reads("generate", text="the cat", tokens="400")
+    next(button for button in tested.button if button.label == "Continue the text").click().run()
+    job: GenerateJob = tested.session_state["generate_job"]
+    job.cancel()
+    limit = time.monotonic() + 30
+    while job.running:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    assert len(job.drawn) < 400
+
+
+def test_examples_are_of_the_length_of_a_link():
+    assert all(0 < len(text) <= 600 for text in EXAMPLES.values())
