@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.families import Family, family_named
 
 SCHEMA = 1
 METADATA_KEY = "crate_explorer"
@@ -18,10 +19,6 @@ MAX_SIZE, MAX_VOCABULARY = 1 << 16, 1 << 20
 """The largest that any of a card's sizes, or its vocabulary, may be."""
 MAX_SIDE = 1024
 """Pixels of the longest side of a square input."""
-FAMILY_LABELS = {
-    "crate": "CRATE", "crate_alpha": "CRATE-α", "vit": "ViT", "crate_lm": "CRATE-LM", "gpt": "GPT",
-    "nanochat_crate": "nanochat-crate",
-}  # fmt: skip
 MODALITIES = ("image", "text")
 
 
@@ -100,19 +97,21 @@ class ModelCard:
     size_bytes: int = 0
 
     @property
+    def traits(self) -> Family:
+        """What its family is. Raises ExplorerError for one that this version does not know."""
+        found = family_named(self.family)
+        if found is None:
+            raise ExplorerError(f"{self.name} is of the family {self.family!r}, which this version does not know.")
+        return found
+
+    @property
     def family_label(self) -> str:
-        return FAMILY_LABELS.get(self.family, self.family)
+        return self.traits.label
 
     @property
     def has_subspaces(self) -> bool:
-        """True for the CRATE families, whose query, key and value are one projection U_kᵀZ."""
-        return self.family not in ("vit", "gpt")
-
-    @property
-    def is_nanochat(self) -> bool:
-        """True for nanochat-crate: norms without weights, rotated and normalised projections, capped scores, and a
-        threshold of each atom that η = λ = 1 leaves as trained."""
-        return self.family == "nanochat_crate"
+        """Whether query, key and value are one projection U_kᵀZ."""
+        return self.traits.has_subspaces
 
     @property
     def reads_text(self) -> bool:
@@ -185,9 +184,18 @@ class ModelCard:
         ]
         bad += [] if isinstance(self.init, dict) and all(map(_is_law, self.init.values())) else ["init (not laws)"]
         bad += self.preprocessing.problems()
-        bad += [f"{f}={getattr(self, f)!r}" for f in ("name", "family") if not isinstance(getattr(self, f), str)]
+        bad += [] if isinstance(self.name, str) else [f"name={self.name!r}"]
+        bad += self._unlike_its_family()
         if bad:
             raise ExplorerError(f"{self.path.name}: its model card has impossible values: {', '.join(bad)}.")
+
+    def _unlike_its_family(self) -> list[str]:
+        """What a card of this family cannot say."""
+        family = family_named(self.family) if isinstance(self.family, str) else None
+        if family is None:
+            return [f"family={self.family!r}"]
+        bad = [] if self.modality == family.modality else [f"modality={self.modality!r}"]
+        return bad if bool(self.eta) == family.has_threshold else [*bad, f"eta={self.eta!r}"]
 
 
 def _is_law(law: Any) -> bool:

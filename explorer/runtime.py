@@ -290,10 +290,11 @@ def estimate_text(card: ModelCard, batch: int, tokens: int) -> Cost:
 
 def _cost(card: ModelCard, batch: int, tokens: int) -> Cost:
     d, inner = card.dim, card.heads * card.head_dim
-    widest = max(card.codes_dim, 4 * d if card.family == "vit" else d, inner)
-    kept = card.layers * (2 * d + inner * (1 if card.has_subspaces else 2) + card.codes_dim) + d
+    black_box = card.traits.second_half == "mlp"
+    widest = max(card.codes_dim, 4 * d if black_box else d, inner)
+    kept = card.layers * (2 * d + inner * len(card.traits.looks) + card.codes_dim) + d
     crate = 2 * d * d + 4 * d * card.codes_dim if card.codes_dim else 4 * d * d
-    matrices = crate if card.has_subspaces else 12 * d * d
+    matrices = 12 * d * d if black_box else crate
     operations = float(batch * tokens * card.layers * (matrices + 2 * tokens * inner))
     return Cost(tokens, batch * tokens * (kept + 8 * widest) * FLOAT_BYTES, operations)
 

@@ -119,9 +119,9 @@ class Trace:
         return self.points[f"z_half.{layer}"][image]
 
     def projections(self, layer: int, image: int = 0) -> Array:
-        """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) for CRATE families (rotated and normalised in a
-        nanochat-crate), the keys for a ViT."""
-        return self.points[f"subspace.{layer}" if self.card.has_subspaces else f"key.{layer}"][image]
+        """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) where the heads are subspaces, rotated and normalised where the
+        family says so; else the keys."""
+        return self.points[f"{self.card.traits.looks[-1]}.{layer}"][image]
 
     def query_key(self, layer: int, image: int = 0) -> tuple[Array, Array]:
         """Query and key (K,N,p) of layer ℓ; for CRATE families they are the same array."""
@@ -186,7 +186,7 @@ def trace_points(card: ModelCard) -> Iterator[str]:
     """Names of all trace points of a model, in the order of the network."""
     for layer in range(1, card.layers + 1):
         yield f"z.{layer}"
-        yield from (f"{n}.{layer}" for n in (("subspace",) if card.has_subspaces else ("query", "key")))
+        yield from (f"{name}.{layer}" for name in card.traits.looks)
         yield f"z_half.{layer}"
         if card.codes_dim:
             yield f"codes.{layer}"

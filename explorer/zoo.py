@@ -16,7 +16,7 @@ import numpy as np
 
 from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
-from explorer.trace import Array, LayerWeights, Readout
+from explorer.trace import Array, LayerWeights, Norm, Readout
 
 MODELS_VARIABLE = "CRATE_EXPLORER_MODELS"
 DEFAULT_DIRECTORY = Path(__file__).parents[1] / "exported_models"
@@ -26,8 +26,6 @@ FIRST_MODEL = "crate-objects"
 """Opens first when it is there."""
 FIRST_TEXT_MODEL = "crate-lm-novels"
 """Of the pages that read text."""
-NANOCHAT_CAP = 15.0
-"""Scores of a nanochat-crate lie within ± this."""
 
 ALLOWED_OPERATORS = {
     "": {
@@ -251,46 +249,48 @@ def layer_weights(card: ModelCard, arrays: dict[str, Array] | None = None) -> tu
 def _names(card: ModelCard, layer: int) -> dict[str, list[str]]:
     """The tensors of a layer (from 0) that the measures need, by role."""
     roles = {role: pattern.format(l=layer) for role, pattern in card.weights.items()}
-    if card.is_nanochat:
-        return {role: [roles[role]] for role in ("subspaces", "dictionary", "threshold")}
-    names = {"norm": [f"{roles['mssa_norm']}.{part}" for part in ("weight", "bias")]}
-    if not card.has_subspaces:
-        return {**names, "subspaces": [roles["qkv"], roles["qkv"].replace(".weight", ".bias")]}
-    ista_norm = [f"{roles['ista_norm']}.{part}" for part in ("weight", "bias")]
-    return {**names, "subspaces": [roles["subspaces"]], "ista_norm": ista_norm, "dictionary": [roles["dictionary"]]}
+    traits = card.traits
+    names = {role: [roles[role]] for role in ("subspaces", "dictionary", "threshold") if role in roles}
+    if not traits.has_subspaces:
+        names["subspaces"] = [roles["qkv"], roles["qkv"].replace(".weight", ".bias")]
+    norms = {"norm": "mssa_norm"} | ({"ista_norm": "ista_norm"} if traits.has_threshold else {})
+    if traits.norm == "layer":
+        names |= {name: [f"{roles[role]}.{part}" for part in ("weight", "bias")] for name, role in norms.items()}
+    return names
 
 
 def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> LayerWeights:
     found = {role: [arrays[name] for name in group] for role, group in _names(card, layer).items()}
-    if card.is_nanochat:
-        return LayerWeights(
-            found["subspaces"][0], None, "rms", card.norm_eps, card.heads, found["dictionary"][0].T, "rms",
-            card.eta[layer], card.lam[layer], rotary=True, thresholds=found["threshold"][0],
-        )  # fmt: skip
-    norm = (found["norm"][0], found["norm"][1])
-    if not card.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
+    traits = card.traits
+
+    def norm(role: str) -> Norm:
+        return "rms" if traits.norm == "rms" else (found[role][0], found[role][1])
+
+    weight, bias = found["subspaces"][0], None
+    if not traits.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
         weight, bias = (array[card.dim : 2 * card.dim] for array in found["subspaces"])
-        return LayerWeights(weight, bias, norm, card.norm_eps, card.heads)
-    ista_norm, dictionary = (found["ista_norm"][0], found["ista_norm"][1]), found["dictionary"][0]
-    if card.reads_text and card.codes_dim:  # stored with an atom in each row
+    common = LayerWeights(weight, bias, norm("norm"), card.norm_eps, card.heads, rotary=traits.rotary)
+    if not traits.has_threshold:
+        return common
+    dictionary = found["dictionary"][0]
+    if traits.atoms_in_rows and card.codes_dim:
         dictionary = dictionary.T
-    return LayerWeights(
-        found["subspaces"][0], None, norm, card.norm_eps, card.heads,
-        dictionary, ista_norm, card.eta[layer], card.lam[layer],
+    thresholds = found["threshold"][0] if "threshold" in found else None
+    return dataclasses.replace(
+        common, dictionary=dictionary, ista_norm=norm("ista_norm"), eta=card.eta[layer], lam=card.lam[layer],
+        thresholds=thresholds,
     )  # fmt: skip
 
 
 def load_readout(card: ModelCard, arrays: Mapping[str, Array] | None = None) -> Readout:
     """How a language model reads the next token from its last layer; arrays: other weights (the control's)."""
-    if card.is_nanochat:
-        head = card.weights["head"]
-        matrix = (load_weights(card, [head]) if arrays is None else arrays)[head]
-        return Readout(matrix[: card.vocabulary], "rms", card.norm_eps, NANOCHAT_CAP)
-    norm = card.weights.get("final_norm")
-    names = [card.weights["embedding"], *(f"{norm}.{part}" for part in ("weight", "bias") if norm)]
+    roles, traits = card.weights, card.traits
+    name = roles.get("final_norm")
+    names = [roles["embedding" if traits.tied else "head"], *(f"{name}.{part}" for part in ("weight", "bias") if name)]
     found = load_weights(card, names) if arrays is None else arrays
-    embedding, *scale_shift = (found[name] for name in names)
-    return Readout(embedding, (scale_shift[0], scale_shift[1]) if norm else None, card.norm_eps)
+    matrix, *scale_shift = (found[name] for name in names)
+    norm: Norm | None = (scale_shift[0], scale_shift[1]) if name else "rms" if traits.norm == "rms" else None
+    return Readout(matrix[: card.vocabulary], norm, card.norm_eps, traits.soft_cap)
 
 
 def load_atoms(card: ModelCard, layer: int) -> Array:

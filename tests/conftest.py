@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from torch import nn
 from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.export import checkpoint, reader
-from explorer.export.identify import FAMILIES
 from explorer.export.importer import import_file
+from explorer.families import family_named, resolve
 from explorer.models.crate import Size
 from explorer.models.parts import initialise
 from explorer.trace import Prepared
@@ -30,9 +31,16 @@ SIZES = {
 }
 
 
+def network_of(family: str) -> Callable[..., nn.Module]:
+    """The torch module of a family by its name."""
+    found = family_named(family)
+    assert found
+    return resolve(found.network)
+
+
 def draw(family: str, size: Size | None = None, seed: int = 0) -> nn.Module:
     """A model drawn from its laws of initialisation, plus noise, so that no norm, bias or small weight is trivial."""
-    module = FAMILIES[family](size or SIZES[family]).eval()
+    module = network_of(family)(size or SIZES[family]).eval()
     initialise(module, module.init_laws(), seed)
     noise = torch.Generator().manual_seed(seed + 1000)
     with torch.no_grad():

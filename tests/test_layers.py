@@ -20,7 +20,8 @@ LOW = {"zoo", "inputs", "runtime", "measures", "trace", "card", "errors"}
 VIEW = {*LOW, "ui.state", "ui.components", "ui.frame", "knobs", "figures", "lens"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "card": {"errors"},
+    "families": set(),
+    "card": {"families", "errors"},
     "card_runs": {"card"},
     "trace": {"card"},
     "knobs": {"trace", "card"},
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"figures", "inputs", "measures", "studies", "trace", "card"},
     "lens": {"trace", "card", "measures", "figures"},
     "report": {"lens", "figures", "inputs", "measures", "runtime", "tables", "trace", "card", "words", "zoo"},
-    "bench": {"lens", "trace", "card", "errors"},
+    "bench": {"families", "lens", "trace", "card", "errors"},
     "ui": set(),
     "ui.launch": {"ui", "ui.sections"},
     "ui.state": {*LOW, "knobs"},
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui.frame": {*LOW, "ui.state", "words"},
     "ui.jobs": {*LOW, "ui.state", "studies", "hub"},
     "ui.view": {*LOW, "ui.state", "ui.components", "ui.frame", "ui.view", "knobs", "figures", "lens", "report"},
-    "ui.panels": {*VIEW, "ui.view", "ui.jobs", "evaluation", "tables"},
+    "ui.panels": {*VIEW, "families", "ui.view", "ui.jobs", "evaluation", "tables"},
     "ui.sections": {
         *VIEW,
         "ui.view",
@@ -61,10 +62,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "pages": {"ui.frame", "ui.view", "ui.panels", "ui.sections", "measures", "figures", "trace"},
     "streamlit_app": {"ui.frame", "ui.state", "errors"},
-    "models": {"rotary"},
-    "export": {"models", "trace", "card", "errors", "rotary"},
+    "models": {"families", "rotary"},
+    "export": {"families", "models", "trace", "card", "errors", "rotary"},
     "dataset": {"errors"},
-    "training": {"models", "dataset", "errors"},
+    "training": {"families", "models", "dataset", "errors"},
     "evaluation": {"constructed", "dataset", "inputs", "measures", "runtime", "zoo", "trace", "card", "errors"},
     "cli": {
         *LOW,

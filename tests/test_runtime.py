@@ -11,10 +11,9 @@ import torch
 
 from explorer import runtime, zoo
 from explorer.errors import ExplorerError
-from explorer.export.identify import FAMILIES
 from explorer.runtime import CPU, CUDA, choose_provider
 from explorer.trace import Knobs, trace_points
-from tests.conftest import SIZES, pixels, prepared, torch_points
+from tests.conftest import SIZES, network_of, pixels, prepared, torch_points
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 ONES = np.ones((2, 2), np.float32)
@@ -225,7 +224,7 @@ def test_budget_that_is_no_number(cards, monkeypatch, value):
 
 
 def control_module(family: str, weights: dict[str, np.ndarray]) -> torch.nn.Module:
-    module = FAMILIES[family](SIZES[family]).eval()
+    module = network_of(family)(SIZES[family]).eval()
     module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
     return module
 

@@ -20,6 +20,7 @@ import numpy as np
 from explorer import lens
 from explorer.bench.chromium import chromium, free_port, server
 from explorer.card import ModelCard
+from explorer.families.crate import CRATE
 from explorer.trace import Trace
 
 PATIENCE_MS = 90_000
@@ -265,4 +266,4 @@ def _large_frame(browser: Any) -> Figure:
 class _LargeCard:
     """As much of CRATE-B/8's card as a lens asks for."""
 
-    name, layers, heads, head_dim, patch, has_subspaces = "large", 1, 12, 64, 8, True
+    name, layers, heads, head_dim, patch, has_subspaces, traits = "large", 1, 12, 64, 8, True, CRATE

@@ -41,7 +41,7 @@ def curves(task: Task) -> Measured:
 def points(subject: Subject) -> list[str]:
     """The trace points that the two curves need."""
     card = subject.card
-    features, sparse = ("subspace" if card.has_subspaces else "key"), ("codes" if card.codes_dim else "z")
+    features, sparse = card.traits.looks[-1], ("codes" if card.codes_dim else "z")
     layers = range(1, card.layers + 1)
     shift = 0 if card.codes_dim else 1
     return [f"{features}.{layer}" for layer in layers] + [f"{sparse}.{layer + shift}" for layer in layers]

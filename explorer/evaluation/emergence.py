@@ -90,7 +90,7 @@ def find_boxes(
 def points(subject: Subject, methods: tuple[str, ...]) -> list[str]:
     """The trace points that the methods read."""
     card = subject.card
-    names = ("subspace",) if card.has_subspaces else ("query", "key")
+    names = card.traits.looks
     wanted = [f"{name}.{card.layers}" for name in names] if "attention" in methods else []
     if {"maskcut", "ncut"} & set(methods):
         wanted.append(f"{names[-1]}.{default_layer(card.layers, 'maskcut')}")

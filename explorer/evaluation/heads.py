@@ -50,7 +50,7 @@ def layers_of(subject: Subject) -> range:
 
 def points(subject: Subject) -> list[str]:
     """The trace points that the three figures need."""
-    names = ("z", "subspace") if subject.card.has_subspaces else ("z", "query", "key")
+    names = ("z", *subject.card.traits.looks)
     return [f"{name}.{layer}" for layer in layers_of(subject) for name in names]
 
 

@@ -71,7 +71,7 @@ def bench(card: ModelCard, size: int | None = None, stride: int | None = None, r
 def _eager(card: ModelCard, image: Array, stride: int) -> Callable[[], object]:
     """The torch module with the model's own weights; hooks at the norms and projections copy what they see."""
     weights = zoo.load_weights(card, card.init)
-    module = network(card.family, identify(weights, card.heads).size).eval()
+    module = network(card.traits, identify(weights, card.heads).size).eval()
     module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
     kept: list[Array] = []
 

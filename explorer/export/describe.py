@@ -13,16 +13,14 @@ from explorer.card import ModelCard, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile
 from explorer.export.checkpoint import Checkpoint
-from explorer.export.families import WEIGHT_ROLES
-from explorer.export.identify import NANOCHAT, Identity, network
-from explorer.export.text import roles_of
+from explorer.export.graphs.texts import FINAL_NORM
+from explorer.export.identify import Identity, network
 from explorer.inputs.text import load_tokenizer, read_tokenizer
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
 from explorer.models.parts import Law
 from explorer.trace import Array
 
-HAS_ISTA = ("crate", "crate_alpha", "crate_lm", NANOCHAT)
 MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -54,24 +52,25 @@ def describe(
 def shape_fields(identity: Identity, weights: dict[str, Array]) -> dict[str, Any]:
     """The fields of a card that follow from the state dict alone, and the head count."""
     size, family = identity.size, identity.family
-    common = {"family": family, "layers": size.layers, "dim": size.dim, "norm_eps": size.norm_eps}
+    atoms = len(weights[family.shapes.atoms.format(l=0)].T) if family.shapes.atoms else 0
+    common = {
+        "family": family.name, "layers": size.layers, "dim": size.dim, "norm_eps": size.norm_eps,
+        "weights": dict(family.weights),
+    }  # fmt: skip
     if isinstance(size, TextSize):
+        roles = {"final_norm": FINAL_NORM} if size.final_norm else {}
         return common | {
             "head_dim": size.dim // size.heads, "context": size.context, "vocabulary": size.vocabulary, "patch": 0,
-            "codes_dim": 0 if family == "crate_lm" and not size.overcomplete else size.atoms,
-            "weights": roles_of(family, size),
+            "codes_dim": 0 if family.has_threshold and size.atoms == size.dim else size.atoms,
+            "weights": {**family.weights, **roles},
         }  # fmt: skip
-    codes = weights["transformer.layers.0.1.fn.D"].shape[1] if family == "crate_alpha" else 0
-    return common | {
-        "head_dim": size.projected // size.heads, "patch": size.patch, "codes_dim": codes,
-        "weights": WEIGHT_ROLES[family],
-    }  # fmt: skip
+    return common | {"head_dim": size.projected // size.heads, "patch": size.patch, "codes_dim": atoms}
 
 
 def _steps(identity: Identity) -> dict[str, Any]:
     """η and λ of every layer; empty for families without."""
     size = identity.size
-    if identity.family not in HAS_ISTA:
+    if not identity.family.has_threshold:
         return {"eta": (), "lam": ()}
     if isinstance(size, TextSize):
         return {"eta": (size.eta,) * size.layers, "lam": (size.lam,) * size.layers}

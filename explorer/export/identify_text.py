@@ -9,48 +9,47 @@ from typing import Any
 import numpy as np
 
 from explorer.errors import ExplorerError
+from explorer.families import Family
 from explorer.models.crate_lm import TextSize
 from explorer.models.nano_crate import NanoSize
 from explorer.trace import Array
 
 EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
-HEAD_WIDTH, NANO_HEAD_WIDTH = 64, 128
-"""Of the released models (nanochat-crate: the second), which gives the head count where nothing says it."""
+FINAL_NORM = "transformer.ln_f.weight"
+Steps = float | tuple[float, ...]
 MASKS = re.compile(r"^transformer\.h\.\d+\.attn\.(bias|masked_bias)$")
 """Buffers of older files: the causal mask, which is drawn anew."""
-LAYER = re.compile(r"^transformer\.h\.(\d+)\.")
 
 
 def text_size(
-    family: str,
-    weights: dict[str, Array],
-    heads: int | None,
-    eta: float | tuple[float, ...],
-    lam: float | tuple[float, ...],
+    family: Family, weights: dict[str, Array], heads: int | None, eta: Steps, lam: Steps, said: Mapping[str, Any]
 ) -> TextSize:
     """Sizes from the shapes; heads: what the card or the file's model_args say. Raises ExplorerError."""
-    vocabulary, dim = _shape(weights, EMBEDDING)
-    context, _ = _shape(weights, "transformer.wpe.weight")
-    layers = _layers(weights)
-    atoms, _ = _shape(weights, "transformer.h.0." + ("ista.weight" if family == "crate_lm" else "mlp.c_fc.weight"))
+    del said
+    vocabulary, dim = _shape(weights, family.shapes.classes)
+    context, _ = _shape(weights, family.shapes.positions)
+    atoms, _ = _shape(weights, family.shapes.atoms.format(l=0))
     return TextSize(
         dim,
-        layers,
-        _heads(heads or dim // HEAD_WIDTH, dim),
+        _layers(family, weights),
+        _heads(family, heads, dim),
         vocabulary,
         context,
         atoms,
-        "transformer.ln_f.weight" in weights,
+        FINAL_NORM in weights,
         eta=_of_all_layers("eta", eta),
         lam=_of_all_layers("lambda", lam),
     )
 
 
-def nano_size(weights: dict[str, Array], heads: int | None, said: Mapping[str, Any]) -> NanoSize:
+def nano_size(
+    family: Family, weights: dict[str, Array], heads: int | None, eta: Steps, lam: Steps, said: Mapping[str, Any]
+) -> NanoSize:
     """Sizes of a nanochat-crate from the shapes and from what its config.json says (sequence_len, vocab_size,
-    window_pattern), as released. Raises ExplorerError."""
-    rows, dim = _shape(weights, EMBEDDING)
-    layers = _layers(weights)
+    window_pattern), as released; its η and λ are learned. Raises ExplorerError."""
+    del eta, lam
+    rows, dim = _shape(weights, family.shapes.classes)
+    layers = _layers(family, weights)
     for switch in ("odl_use_relu", "odl_use_residual"):
         if said.get(switch, True) is not True:
             raise ExplorerError(f"Its config.json turns {switch} off: only the form that was released is imported.")
@@ -62,10 +61,10 @@ def nano_size(weights: dict[str, Array], heads: int | None, said: Mapping[str, A
         )
     if type(vocabulary) is not int or not 1 <= vocabulary <= rows:
         raise ExplorerError(f"Its vocab_size should be a number from 1 to {rows}, the rows of {EMBEDDING}.")
-    heads = _heads(heads or dim // NANO_HEAD_WIDTH, dim)
+    heads = _heads(family, heads, dim)
     if dim // heads % 2:
         raise ExplorerError(f"{heads} heads of {dim // heads} cannot be rotated in pairs: give another --heads.")
-    atoms, _ = _shape(weights, "transformer.h.0.odl.D_enc.weight")
+    atoms, _ = _shape(weights, family.shapes.atoms.format(l=0))
     context = _uncut(length, str(said.get("window_pattern", "L")).upper(), layers)
     return NanoSize(dim, layers, heads, vocabulary, context, atoms, rows=rows)
 
@@ -79,15 +78,18 @@ def _uncut(length: int, pattern: str, layers: int) -> int:
     return length // 2 + 1 if short and length > 1 else length
 
 
-def _layers(weights: dict[str, Array]) -> int:
-    numbers = {m[1] for key in weights if (m := LAYER.match(key))}
+def _layers(family: Family, weights: dict[str, Array]) -> int:
+    numbers = {m[1] for key in weights if (m := re.match(family.shapes.layer, key))}
     layers = len(numbers)
     if not layers or numbers != {str(i) for i in range(layers)}:
         raise ExplorerError(f"The checkpoint's layers should be numbered 0, 1, 2, …: it has {sorted(numbers)[:4]}.")
     return layers
 
 
-def _heads(heads: int, dim: int) -> int:
+def _heads(family: Family, heads: int | None, dim: int) -> int:
+    """As given, or of heads as wide as those of the released models."""
+    assert isinstance(family.released, int)
+    heads = heads or dim // family.released
     if heads < 1 or dim % heads:
         raise ExplorerError(
             f"The head count cannot be read from shapes: give --heads K, which divides the width {dim}."
@@ -95,7 +97,7 @@ def _heads(heads: int, dim: int) -> int:
     return heads
 
 
-def _of_all_layers(name: str, value: float | tuple[float, ...]) -> float:
+def _of_all_layers(name: str, value: Steps) -> float:
     values = set(value) if isinstance(value, tuple) else {value}
     if len(values) != 1:
         raise ExplorerError(f"{name} of a language model should be one number for all layers, not {value}.")

@@ -13,17 +13,15 @@ from typing import Any
 import onnx
 import torch
 
-from explorer import zoo
-from explorer.card import FAMILY_LABELS, METADATA_KEY, ModelCard
+from explorer import families, zoo
+from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import Checkpoint, read_checkpoint
 from explorer.export.describe import check_tokenizer, describe, find_config, find_tokenizer, shape_fields
-from explorer.export.families import build
-from explorer.export.identify import NANOCHAT, Identity, family_of, identify, network
+from explorer.export.identify import Identity, family_of, identify, network
 from explorer.export.identify_text import HEAD
 from explorer.export.parity import check_parity
-from explorer.export.text import build_text
 from explorer.models.crate_lm import TextSize
 from explorer.trace import Array
 
@@ -76,7 +74,7 @@ def _export(
     progress("Reading the checkpoint", 0.02)
     checkpoint = read_checkpoint(path)
     progress("Recognising the model", 0.3)
-    if family_of(checkpoint.weights) == NANOCHAT:
+    if family_of(checkpoint.weights).reads_config:
         checkpoint = dataclasses.replace(checkpoint, facts=checkpoint.facts | find_config(path))
     said = next((n for n in (heads, card_file.heads, _heads_said(checkpoint.facts)) if n is not None), None)
     beside = checkpoint.facts | card_file.provenance
@@ -101,9 +99,7 @@ def _heads_said(facts: dict[str, Any]) -> int | None:
 
 def build_graph(identity: Identity, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
     """The traced ONNX model of the network that a state dict is."""
-    if isinstance(identity.size, TextSize):
-        return build_text(identity.family, identity.size, weights, metadata)
-    return build(identity.family, identity.size, weights, metadata)
+    return families.resolve(identity.family.graph)(identity.size, weights, metadata)
 
 
 def _inspected(path: Path, progress: Progress) -> bytes:
@@ -121,8 +117,8 @@ def check_graph(card: ModelCard) -> None:
     """An .onnx from elsewhere must be, node by node, the graph that we write from its own weights, and its card must
     say what its shapes say. Raises ExplorerError with what differs."""
     name = card.path.name
-    if card.family not in FAMILY_LABELS or not card.init:
-        raise ExplorerError(f"{name} is refused: its card names the family {card.family!r} or no weights.")
+    if not card.init:
+        raise ExplorerError(f"{name} is refused: its card names no weights.")
     weights = zoo.load_weights(card, card.init)
     beside = {"sequence_len": card.context, "vocab_size": card.vocabulary}
     identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1, beside)

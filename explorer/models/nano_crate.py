@@ -32,11 +32,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.families.nanochat_crate import NANOCHAT_CRATE
 from explorer.models.crate_lm import TextSize
 from explorer.models.parts import Law, attention, heads_of
 from explorer.rotary import rotary_tables
 
-SOFT_CAP = 15.0
+SOFT_CAP = NANOCHAT_CRATE.soft_cap
 """Scores lie within ± this."""
 FLOAT32_EPS = 2.0**-23
 """What torch's rms_norm adds to the mean square where nothing is said."""

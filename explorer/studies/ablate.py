@@ -93,7 +93,7 @@ def batch_size(card: ModelCard, prepared: Prepared, stride: int) -> int:
 
 def mask_points(card: ModelCard) -> list[str]:
     """The trace points from which the attention of the last layer is computed."""
-    return [f"{name}.{card.layers}" for name in (("subspace",) if card.has_subspaces else ("query", "key"))]
+    return [f"{name}.{card.layers}" for name in card.traits.looks]
 
 
 def effect_rows(card: ModelCard, effects: Sequence[HeadEffect]) -> list[dict[str, object]]:

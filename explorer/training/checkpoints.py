@@ -18,7 +18,6 @@ from explorer.models.crate_lm import TextSize
 from explorer.training.recipe import Recipe
 from explorer.training.state import State
 
-ARCH = {"crate": "CRATE", "crate_alpha": "CRATE-alpha", "vit": "ViT", "crate_lm": "CRATE-LM", "gpt": "GPT"}
 LAST = "last.pth.tar"
 CURVE = "curve.csv"
 
@@ -52,19 +51,20 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 def official(recipe: Recipe, state: State, epoch: float) -> tuple[dict[str, Any], str]:
     """The content and the ending of a checkpoint as the family's released code writes it."""
-    weights, validation = _copies(state.averaged.state_dict()), state.validation
-    match recipe.family:
+    weights, validation, written = _copies(state.averaged.state_dict()), state.validation, recipe.training
+    match written.wrapper:
         case "crate":
             best = -1.0 if validation is None else 100 * validation
-            return {"epoch": round(epoch), "arch": "CRATE", "state_dict": weights, "best_acc1": best}, ".pth.tar"
-        case "crate_alpha":
-            return weights, ".pth"
-        case "vit":
-            return {"model": weights, "epoch": round(epoch)}, ".pth"
-        case _:
+            content = {"epoch": round(epoch), "arch": written.arch, "state_dict": weights, "best_acc1": best}
+        case "bare":
+            content = weights
+        case "timm":
+            content = {"model": weights, "epoch": round(epoch)}
+        case "nanogpt":
             best = 1e9 if validation is None else validation
             arguments = _model_args(cast(TextSize, state.averaged.size))
-            return {"model": weights, "model_args": arguments, "iter_num": state.total, "best_val_loss": best}, ".pt"
+            content = {"model": weights, "model_args": arguments, "iter_num": state.total, "best_val_loss": best}
+    return content, written.ending
 
 
 def _copies(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ def write_checkpoint(folder: Path, name: str, recipe: Recipe, state: State, card
     """
     content, ending = official(recipe, state, card["epoch"])
     path = folder / f"{name}{ending}"
-    card = {"arch": ARCH[recipe.family], "heads": recipe.heads, "run": recipe.name, **card}
+    card = {"arch": recipe.training.arch, "heads": recipe.heads, "run": recipe.name, **card}
     text = json.dumps(card, ensure_ascii=False, indent=1) + "\n"
     write_atomically(folder / f"{name}.json", lambda file: file.write_text(text, "utf-8"))
     write_atomically(path, lambda file: torch.save(content, file))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.errors import ExplorerError
+from explorer.families import Family, Training, family_named, supported
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
-from explorer.models.families import FAMILIES, NORM_EPS, TEXT_FAMILIES
 
 FOLDER = Path(__file__).parent / "recipes"
 T = TypeVar("T")
@@ -93,6 +93,19 @@ class Recipe:
     precision: str = "auto"
     start: str | None = None
 
+    @property
+    def kind(self) -> Family:
+        """The record of its family."""
+        found = family_named(self.family)
+        assert found
+        return found
+
+    @property
+    def training(self) -> Training:
+        """How its family's checkpoints are written."""
+        assert self.kind.training
+        return self.kind.training
+
     def problem(self) -> str | None:
         """What does not fit, or None."""
         return _first_broken(
@@ -124,7 +137,7 @@ class PictureRecipe(Recipe):
     def size(self, classes: int) -> Size:
         return Size(
             dim=self.dim, layers=self.layers, heads=self.heads, patch=self.patch, classes=classes,
-            image_size=self.image_size, norm_eps=NORM_EPS[self.family],
+            image_size=self.image_size, norm_eps=self.kind.norm_eps,
         )  # fmt: skip
 
     def problem(self) -> str | None:
@@ -176,10 +189,11 @@ def parse_recipe(values: dict[str, Any], name: str, where: str) -> Recipe:
     stages = values.pop("stages", None)
     if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
         raise ExplorerError(f"{where} should have one or more [[stages]].")
-    families = [*FAMILIES, *TEXT_FAMILIES]
+    families = {one.name: one for one in supported() if one.training}
     if (family := values.get("family")) not in families:
-        raise ExplorerError(f"{where}: family {family!r} should be one of {', '.join(families)}.")
-    kind, stage_kind = (TextRecipe, Stage) if family in TEXT_FAMILIES else (PictureRecipe, PictureStage)
+        raise ExplorerError(f"{where}: family {family!r} should be one of {', '.join(sorted(families))}.")
+    of_text = families[family].modality == "text"
+    kind, stage_kind = (TextRecipe, Stage) if of_text else (PictureRecipe, PictureStage)
     read = tuple(_fill(stage_kind, stage, f"{where}, stage {i}") for i, stage in enumerate(stages, start=1))
     recipe = _fill(kind, values, where, name=name, stages=read)
     for i, stage in enumerate(read, start=1):

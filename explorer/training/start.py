@@ -17,7 +17,7 @@ from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
 from explorer.models.parts import positions
 from explorer.training.recipe import PictureRecipe, Recipe
-from explorer.training.state import HEAD, POSITIONS, State
+from explorer.training.state import POSITIONS, State
 
 
 def load_start(state: State, recipe: Recipe, path: Path) -> None:
@@ -38,7 +38,7 @@ def load_start(state: State, recipe: Recipe, path: Path) -> None:
         side = recipe.image_size // recipe.patch
         fitted = {name: _fitted(name, tensor, side) for name, tensor in fitted.items()}
         if card.labels != state.classes:
-            fitted = {name: tensor for name, tensor in fitted.items() if not name.startswith(HEAD[recipe.family])}
+            fitted = {name: tensor for name, tensor in fitted.items() if not name.startswith(recipe.training.head)}
     with torch.no_grad():
         for name, parameter in [*state.model.named_parameters(), *state.averaged.named_parameters()]:
             if name in fitted:
@@ -54,7 +54,7 @@ def _problem(identity: Identity, card: CardFile, recipe: Recipe, state: State) -
     """What differs from the recipe's network, or None."""
     found, asked = identity.size, state.model.size
     pairs: dict[str, tuple[Any, Any]] = {
-        "family": (identity.family, recipe.family), "width": (found.dim, asked.dim),
+        "family": (identity.family.name, recipe.family), "width": (found.dim, asked.dim),
         "layers": (found.layers, asked.layers), "heads": (card.heads or asked.heads, asked.heads),
     }  # fmt: skip
     if isinstance(found, TextSize) and isinstance(asked, TextSize):

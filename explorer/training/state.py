@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from explorer.families import resolve
 from explorer.models.crate import Crate
 from explorer.models.crate_lm import CrateLM
-from explorer.models.families import FAMILIES, TEXT_FAMILIES
 from explorer.models.gpt import GPT
 from explorer.models.parts import Law, initialise
 from explorer.models.vit import ViT
@@ -20,9 +20,6 @@ from explorer.training.recipe import PictureRecipe, Recipe, TextRecipe
 Model = Crate | ViT | CrateLM | GPT
 Tensors = tuple[Tensor, ...] | list[Tensor]
 POSITIONS = ("pos_embedding", "pos_embed", "cls_token")
-HEAD = {"crate": "mlp_head.1.", "crate_alpha": "mlp_head.1.", "vit": "head."}
-"""Where the names of the classifier's parameters begin."""
-
 PLACE = ("stage", "step", "total", "seconds", "epochs_before", "validation", "rate", "row_at", "counted")
 """Plain numbers of a state."""
 
@@ -66,17 +63,15 @@ def fresh(recipe: Recipe, classes: tuple[str, ...], device: torch.device) -> Sta
 
 def network(recipe: Recipe, classes: int) -> Model:
     """The recipe's network, not yet initialised. classes: of a language model, the tokens of its vocabulary."""
-    if isinstance(recipe, TextRecipe):
-        return TEXT_FAMILIES[recipe.family](recipe.size(classes))
-    assert isinstance(recipe, PictureRecipe)
-    return FAMILIES[recipe.family](recipe.size(classes))
+    assert isinstance(recipe, (PictureRecipe, TextRecipe))
+    return resolve(recipe.kind.network)(recipe.size(classes))
 
 
 def initial_laws(recipe: Recipe) -> dict[str, Law]:
     """Laws of initialisation that differ from the released code's."""
     if not isinstance(recipe, PictureRecipe) or recipe.positions_std is None:
         return {}
-    names = [POSITIONS[1] if recipe.family == "vit" else POSITIONS[0], POSITIONS[2]]
+    names = [recipe.kind.shapes.positions, POSITIONS[2]]
     return {name: {"normal": recipe.positions_std} for name in names}
 
 
@@ -108,10 +103,10 @@ def change_classes(state: State, recipe: Recipe, classes: tuple[str, ...], devic
     old = dict(state.model.named_parameters())
     with torch.no_grad():
         for name, parameter in [*new.model.named_parameters(), *new.averaged.named_parameters()]:
-            if not name.startswith(HEAD[recipe.family]):
+            if not name.startswith(recipe.training.head):
                 parameter.copy_(old[name])
     for name, parameter in new.model.named_parameters():
-        if not name.startswith(HEAD[recipe.family]) and old[name] in state.optimiser.state:
+        if not name.startswith(recipe.training.head) and old[name] in state.optimiser.state:
             new.optimiser.state[parameter] = state.optimiser.state[old[name]]
     return replace(state, model=new.model, ema=new.ema, optimiser=new.optimiser, classes=classes, validation=None)
 

@@ -9,9 +9,9 @@ import torch
 
 from explorer.errors import ExplorerError
 from explorer.export import identify as room
-from explorer.export.identify import FAMILIES, identify
+from explorer.export.identify import identify
 from explorer.models.crate import Size
-from tests.conftest import SIZES, TINY
+from tests.conftest import SIZES, TINY, network_of
 
 
 def empty(*shape: int) -> np.ndarray:
@@ -22,7 +22,7 @@ def empty(*shape: int) -> np.ndarray:
 def shapes(family: str, size: Size) -> dict[str, np.ndarray]:
     """A state dict of the right names and shapes and no memory."""
     with torch.device("meta"):
-        return {name: empty(*tensor.shape) for name, tensor in FAMILIES[family](size).state_dict().items()}
+        return {name: empty(*tensor.shape) for name, tensor in network_of(family)(size).state_dict().items()}
 
 
 def refusal(weights: dict[str, np.ndarray], heads: int | None = 2) -> str:
@@ -35,7 +35,7 @@ def refusal(weights: dict[str, np.ndarray], heads: int | None = 2) -> str:
 @pytest.mark.parametrize("family", SIZES)
 def test_tiny_models_are_recognised(family):
     found = identify(shapes(family, SIZES[family]), heads=2)
-    assert (found.family, found.size, found.ignored) == (family, SIZES[family], ())
+    assert (found.family.name, found.size, found.ignored) == (family, SIZES[family], ())
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_unknown_keys_are_shown():
 def test_a_huge_layer_number_builds_nothing(monkeypatch):
     """A single key of a small file must not make the importer build a million layers."""
     weights = shapes("crate", TINY) | {"transformer.layers.1000000.0.norm.weight": empty(8)}
-    monkeypatch.setitem(room.FAMILIES, "crate", lambda size: pytest.fail(f"would have built {size.layers} layers"))
+    monkeypatch.setattr(room, "network", lambda _, size: pytest.fail(f"would have built {size.layers} layers"))
     assert "layers" in refusal(weights)
 
 

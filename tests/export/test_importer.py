@@ -14,7 +14,6 @@ from explorer.export import importer, parity
 from explorer.export.importer import import_file
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
-from explorer.models.families import FAMILIES, READ_TEXT_FAMILIES
 from tests.conftest import SIZES, draw, pixels, prepared, torch_points
 from tests.export.test_checkpoint import CRATE_FORMS
 
@@ -104,12 +103,12 @@ def test_heads_wider_than_the_tokens(tmp_path, quick_reader):
 
 
 def swapped(first: str, second: str):
-    """importer.build with two weights of the same shape exchanged."""
+    """importer.build_graph with two weights of the same shape exchanged."""
 
-    def build(family, size, weights, metadata):
-        return real(family, size, weights | {first: weights[second], second: weights[first]}, metadata)
+    def build(identity, weights, metadata):
+        return real(identity, weights | {first: weights[second], second: weights[first]}, metadata)
 
-    real = importer.build
+    real = importer.build_graph
     return build
 
 
@@ -124,7 +123,7 @@ def swapped(first: str, second: str):
     ],
 )
 def test_a_graph_that_differs_is_not_installed(checkpoints, tmp_path, monkeypatch, quick_reader, family, first, second):
-    monkeypatch.setattr(importer, "build", swapped(first, second))
+    monkeypatch.setattr(importer, "build_graph", swapped(first, second))
     file = {"crate": "crate.pth.tar", "crate_alpha": "alpha.pth", "vit": "vit.pth"}[family]
     with pytest.raises(ExplorerError, match=r"output \S+ differs from torch by .* nothing was installed\.$"):
         import_file(checkpoints[file], heads=2, directory=tmp_path / "zoo")
@@ -257,12 +256,3 @@ def test_an_exported_file_that_fails_in_the_child_is_not_installed(cards, tmp_pa
         import_file(tmp_path / "odd.onnx", directory=tmp_path / "zoo")
     assert str(caught.value).endswith(".")
     assert not (tmp_path / "zoo").exists()
-
-
-def test_families_are_those_of_the_vocabulary():
-    from explorer.card import FAMILY_LABELS
-    from explorer.export.families import WEIGHT_ROLES
-    from explorer.export.text import TEXT_ROLES
-
-    assert set(FAMILY_LABELS) == {*FAMILIES, *READ_TEXT_FAMILIES}
-    assert (set(FAMILIES), set(READ_TEXT_FAMILIES)) == (set(WEIGHT_ROLES), set(TEXT_ROLES))

@@ -7,16 +7,16 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from explorer.export.text import TEXT_ROLES, build_text
+from explorer.export.graphs import texts
 from tests.models.test_text_models import KINDS, SIZES, knobs_of, model_of
 
 
 def session_of(kind: str) -> ort.InferenceSession:
     weights = {name: tensor.numpy() for name, tensor in model_of(kind).state_dict().items()}
-    family = "gpt" if kind == "gpt" else "crate_lm"
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    model = build_text(family, SIZES[kind], weights, {}).SerializeToString()
+    build = texts.gpt if kind == "gpt" else texts.crate_lm
+    model = build(SIZES[kind], weights, {}).SerializeToString()
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -46,11 +46,3 @@ def test_each_of_a_batch_may_have_knobs_of_its_own(kind):
         alone = session.run(["logits"], {"tokens": tokens[:1], "mssa_gain": gain[2 * i : 2 * i + 2]})[0]
         np.testing.assert_allclose(whole[i], alone[0], rtol=1e-5, atol=1e-6)
     assert np.abs(whole[0] - whole[1]).max() > 1e-3
-
-
-def test_the_roles_name_tensors_that_are_there():
-    for kind in KINDS:
-        names = set(model_of(kind).state_dict())
-        for role, name in TEXT_ROLES["gpt" if kind == "gpt" else "crate_lm"].items():
-            full = name.format(l=0)
-            assert full in names or f"{full}.weight" in names, role

@@ -3,10 +3,10 @@
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.models.families import FAMILIES, TEXT_FAMILIES
 from explorer.training.picture_task import kept_patches
 from explorer.training.recipe import FOLDER, PictureRecipe, parse_recipe, read_recipe
 from explorer.training.schedule import LAST_LR, learning_rate, make_plan
+from tests.conftest import network_of
 from tests.training.conftest import tiny_recipe
 
 
@@ -16,13 +16,13 @@ def test_ours_are_whole(path):
     assert recipe.name == path.stem
     if isinstance(recipe, PictureRecipe):
         assert recipe.stages[-1].size == recipe.image_size
-    assert recipe.family in {**FAMILIES, **TEXT_FAMILIES}
+    assert recipe.training.arch
 
 
 def test_the_twins_share_data_stages_and_size_class():
     crate, vit, alpha = (read_recipe(name) for name in ("crate-objects", "vit-objects", "crate-alpha-objects"))
     assert crate.stages == vit.stages == alpha.stages
-    counts = [sum(p.numel() for p in FAMILIES[r.family](r.size(111)).parameters()) for r in (crate, vit, alpha)]
+    counts = [sum(p.numel() for p in network_of(r.family)(r.size(111)).parameters()) for r in (crate, vit, alpha)]
     assert max(counts) < 1.1 * min(counts)
 
 

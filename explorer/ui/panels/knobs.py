@@ -54,16 +54,8 @@ def step_panel(view: RunView, layer: int) -> None:
 
 def _step_formula(card: ModelCard) -> str:
     """The thresholding step of the family, and what it does."""
-    if card.is_nanochat:
-        return (
-            r"$A = \mathrm{ReLU}(\eta(D_{\mathrm{enc}}X - \lambda\theta))$: what lies under $\lambda\theta$ becomes 0. "
-            r"$\theta$ was learned, one for each atom; $\lambda = 1$ leaves it as it is."
-        )
-    if not card.codes_dim:
-        step = r"Z^{\ell+1} = \mathrm{ReLU}(X + \eta D^\top(X - DX) - \eta\lambda)"
-    else:
-        step = r"A_{i+1} = \mathrm{ReLU}(A_i - \eta D^\top(DA_i - X) - \eta\lambda)"
-    return rf"${step}$: what lies under $\eta\lambda$ becomes 0."
+    formulas = card.traits.formulas
+    return formulas.threshold_overcomplete if card.codes_dim else formulas.threshold
 
 
 def _step(view: RunView, kind: str, layer: int | None) -> None:

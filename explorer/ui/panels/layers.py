@@ -10,6 +10,7 @@ import streamlit as st
 
 from explorer import figures, measures
 from explorer.card import ModelCard
+from explorer.families import fill
 from explorer.lens import Panel, curve_panel
 from explorer.measures.rates import LayerMeasures
 from explorer.tables import csv_text, layer_rows
@@ -60,60 +61,28 @@ def equations(view: RunView, row: LayerMeasures) -> None:
     """The layer's equations with the measured numbers under their symbols."""
     card, layer = view.card, row.layer
     before, after = row.subspace_coding_rate_official, row.subspace_coding_rate_half_official
-    first = (
-        rf"\mathrm{{MSSA}}\big(\mathrm{{{'RMS' if card.is_nanochat else 'LN'}}}\,Z^{{{layer}}} \mid "
-        rf"\underbrace{{U_{{[{card.heads}]}}}}_{{{card.heads} \times {card.head_dim}}}\big)"
-        if card.has_subspaces
-        else rf"\mathrm{{MHSA}}\big(\mathrm{{LN}}\,Z^{{{layer}}}\big)"
-    )
-    names = ("Compress" if card.has_subspaces else "Attend", "Sparsify" if card.has_ista else "Transform")
+    numbers = {"l": layer, "next": layer + 1, "K": card.heads, "p": card.head_dim}
+    first = fill(card.traits.formulas.attention, **numbers)
     formulas = (
         rf"\underbrace{{Z^{{{layer}+\frac12}}}}_{{R^c = {after:.1f}}} = "
         rf"\underbrace{{Z^{{{layer}}}}}_{{R^c = {before:.1f}}} + {first}",
-        _second_half(card, row, view.layer_weights()[layer - 1]),
+        _second_half(card, row, view.layer_weights()[layer - 1], numbers),
     )
     with st.container(border=True):
-        for name, formula in zip(names, formulas, strict=True):
+        for (name, _), formula in zip(card.traits.steps, formulas, strict=True):
             label, equation = st.columns([1, 6], vertical_alignment="center")
-            label.markdown(f"**{name}**")
+            label.markdown(f"**{name.capitalize()}**")
             equation.latex(formula)
         st.caption(rf"Effective rank of $Z^{{{layer}}}$: {row.effective_rank:.1f} of {card.dim} directions.")
 
 
-def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights) -> str:
-    layer, share = row.layer, f"{row.nonzero_fraction:.3f}"
-    if not card.has_ista:
-        return (
-            rf"Z^{{{layer + 1}}} = Z^{{{layer}+\frac12}} + \mathrm{{MLP}}\big(\mathrm{{LN}}\,Z^{{{layer}+\frac12}}\big)"
-        )
-    if weights.thresholds is not None:
-        return _learned_thresholds(layer, card.layers, share, weights)
-    left, where = (
-        rf"\underbrace{{Z^{{{layer + 1}}}}}_{{\text{{non-zeros }}{share}}}",
-        rf"X = \mathrm{{LN}}\,Z^{{{layer}+\frac12}}",
-    )
-    steps = rf"\underbrace{{\eta}}_{{{weights.eta:g}}}", rf"\eta\underbrace{{\lambda}}_{{{weights.lam:g}}}"
-    if not card.codes_dim:
-        return rf"{left} = \mathrm{{ReLU}}\big(X + {steps[0]} D^\top (X - D X) - {steps[1]}\big),\quad {where}"
-    codes = rf"\underbrace{{A_2}}_{{\text{{non-zeros }}{share}}}"
-    result = f"D {codes}" if card.reads_text else rf"Z^{{{layer}+\frac12}} + D_1 {codes}"
-    return (
-        rf"Z^{{{layer + 1}}} = {result},\quad "
-        rf"A_{{i+1}} = \mathrm{{ReLU}}\big(A_i - {steps[0]} D^\top (D A_i - X) - {steps[1]}\big)"
-    )
-
-
-def _learned_thresholds(layer: int, layers: int, share: str, weights: LayerWeights) -> str:
-    """nanochat-crate's second half step; a layer's input has the embedding Y⁰ mixed in again, the output has not."""
-    half = rf"Z^{{{layer}+\frac12}}"
-    result = rf"{half} + D_{{\mathrm{{dec}}}} \underbrace{{A}}_{{\text{{non-zeros }}{share}}}"
-    mixed = result if layer == layers else rf"a_{{{layer + 1}}} \big({result}\big) + b_{{{layer + 1}}} Y^0"
-    return (
-        rf"\begin{{gathered}} Z^{{{layer + 1}}} = {mixed} \\ "
-        rf"A = \mathrm{{ReLU}}\big(\underbrace{{\eta}}_{{{weights.eta:g}}} "
-        rf"(D_{{\mathrm{{enc}}}}\,\mathrm{{RMS}}\,{half} - \underbrace{{\lambda}}_{{{weights.lam:g}}} \theta)\big) "
-        r"\end{gathered}"
-    )
+def _second_half(card: ModelCard, row: LayerMeasures, weights: LayerWeights, numbers: dict[str, int]) -> str:
+    formulas = card.traits.formulas
+    formula = formulas.overcomplete if card.codes_dim else formulas.square
+    if row.layer == card.layers:
+        formula = formulas.last or formula
+    share = f"{row.nonzero_fraction:.3f}"
+    return fill(formula, **numbers, eta=f"{weights.eta:g}", lam=f"{weights.lam:g}", nonzeros=share)
 
 
 def rate_panel(view: View, position: RatePosition = POSITIONS[0]) -> Panel:

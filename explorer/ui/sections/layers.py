@@ -79,9 +79,6 @@ def sparsity_caption(card: ModelCard) -> str:
 
 
 def threshold_note(card: ModelCard) -> None:
-    """Why a ViT or a GPT has no threshold to look at."""
-    if not card.has_ista:
-        st.info(
-            f"A {card.family_label} has no threshold: its second half is an MLP with a residual, so no entry becomes "
-            "exactly zero."
-        )
+    """What the page means for a family without a threshold."""
+    if note := card.traits.notes.layers:
+        st.info(note)

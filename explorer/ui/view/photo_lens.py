@@ -138,7 +138,7 @@ def _nearest(view: View, layer: int) -> list[int]:
 def _budget(view: View, views: int) -> int:
     """How many layers of one of so many views may be sent before they are asked for."""
     card, tokens = view.card, 1 + view.trace.grid[0] * view.trace.grid[1]
-    size = 2 * tokens * card.heads * card.head_dim * (1 if card.has_subspaces else 2)
+    size = 2 * tokens * card.heads * card.head_dim * len(card.traits.looks)
     return MAX_FEED_BYTES // size // views
 
 

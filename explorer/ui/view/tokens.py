@@ -58,7 +58,7 @@ def gallery_tokens(view: View, layer: int, control: bool) -> TokenSet:
     count = max(1, min(available, MAX_TOKENS // tokens))
     photos = _photos(card, side, count)
     key = f"{card.sha256}|{runtime.provider()[0]}|{control}|gallery|{side}|{count}|{layer}"
-    name = f"subspace.{layer}" if card.has_subspaces else f"key.{layer}"
+    name = f"{card.traits.looks[-1]}.{layer}"
     size_bytes = 4 * count * tokens * card.heads * card.head_dim
     trace = caches.gathered(key, size_bytes, lambda: _run(card, photos.prepared, name, control))
     patch = photos.scale * card.patch

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures
+from explorer.card import ModelCard
 from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.studies.compare import (
     Difference,
@@ -44,19 +45,6 @@ TABLE_CAPTION = (
 AnySide = TypeVar("AnySide", bound=Compared)
 VALUE_WIDTH = 150
 """Pixels of a column of differences: a number with its note."""
-_LAYER = re.compile(r"(?:layers|blocks|transformer\.h)\.(\d+)\.(.*)")
-"""Number and role of a tensor that belongs to a layer, in the official names."""
-ROLES = {
-    "0.norm": "norm 1", "0.fn.qkv": "U", "0.fn.to_out.0": "output", "1.norm": "norm 2", "1.fn.weight": "D",
-    "1.fn.D": "D", "1.fn.D1": "D, read-out",
-    "norm1": "norm 1", "attn.qkv": "query, key, value", "attn.proj": "output", "norm2": "norm 2", "mlp.fc1": "MLP in",
-    "mlp.fc2": "MLP out",
-    "prenorm_1": "norm 1", "attn.c_attn": "U, or query, key, value", "attn.c_proj": "output", "prenorm_2": "norm 2",
-    "ista.weight": "D", "ln_1": "norm 1", "ln_2": "norm 2", "mlp.c_fc": "MLP in", "mlp.c_proj": "MLP out",
-    "mssa.qkv": "U", "mssa.c_proj": "output", "odl.D_enc": "D, in", "odl.D_dec": "D, read-out",
-    "odl.threshold": "threshold",
-}  # fmt: skip
-"""What the official names of a layer's tensors stand for: of CRATE and CRATE-α, ViT, crate-lm and GPT, nanochat."""
 
 
 def difference_lens(sides: Sequence[Side], by_depth: bool) -> tuple[int, tuple[int, ...]]:
@@ -193,21 +181,22 @@ def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
     )
 
 
-def _role(name: str) -> str:
-    """What a layer's tensor is, in words; of an unknown one its name."""
-    stem, _, kind = name.rpartition(".")
-    if name in ROLES or stem not in ROLES:
-        return ROLES.get(name, name)
-    said = {"bias": "shift", "weight": "scale"} if "norm" in ROLES[stem] else {"bias": "bias", "weight": ""}
-    return f"{ROLES[stem]} {said.get(kind, kind)}".rstrip()
+def _role(card: ModelCard, name: str) -> str:
+    """What a layer's tensor is, in words; of an unknown one its name. name: without the layer's part in front."""
+    words, (stem, _, kind) = card.traits.tensors, name.rpartition(".")
+    if name in words or stem not in words:
+        return words.get(name, name)
+    said = {"bias": "shift", "weight": "scale"} if "norm" in words[stem] else {"bias": "bias", "weight": ""}
+    return f"{words[stem]} {said.get(kind, kind)}".rstrip()
 
 
 def _weight_figure(a: Compared, b: Compared) -> None:
     changes = weight_changes(a.run, b.run, caches.once)
-    roles: dict[str, dict[int, float]] = {}
+    card, roles = a.view.card, {}
     for one in changes.tensors:
-        if (found := _LAYER.search(one.name)) and np.isfinite(one.relative):
-            roles.setdefault(_role(found[2]), {})[int(found[1]) + 1] = one.relative
+        if (found := re.search(card.traits.shapes.layer, one.name)) and np.isfinite(one.relative):
+            role = _role(card, one.name[found.end() :])
+            roles.setdefault(role, {})[int(found[1]) + 1] = one.relative
     if not roles:
         st.info(f"{a.letter} and {b.letter} have no tensor of the same name and shape in their layers.")
         return

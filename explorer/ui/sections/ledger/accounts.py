@@ -126,23 +126,14 @@ def distortion() -> float:
 
 def ledger_note(card: ModelCard) -> None:
     """What the page means for a family that was not derived from this objective, or codes elsewhere."""
-    if not card.has_ista:
-        st.info(
-            f"A {card.family_label} was not derived from this objective. Its keys stand in for the projections into "
-            "subspaces, its second half step is an MLP, and no entry is ever exactly zero: read the numbers as those "
-            "of a black box."
-        )
-    elif card.is_nanochat:
-        st.info(
-            "In nanochat-crate the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here. Its thresholds "
-            "are learned one by one and belong to no LASSO, so that column stays empty. What enters a layer has the "
-            "embedding mixed in again, which counts with the second half step before it."
-        )
-    elif card.codes_dim:
-        st.info(
+    note = card.traits.notes.ledger
+    if not note and card.codes_dim:
+        note = (
             f"In {card.family_label} the sparse things are the codes, not the tokens: ‖Z‖₀ never falls here, so look "
             "at R and at the second half step's own LASSO loss."
         )
+    if note:
+        st.info(note)
 
 
 def ledger_books(view: RunView, eps_squared: float, control: bool = False) -> list[LayerLedger]:
@@ -154,10 +145,9 @@ def ledger_books(view: RunView, eps_squared: float, control: bool = False) -> li
 
 
 def step_names(card: ModelCard) -> tuple[str, str]:
-    """What the two half steps of a layer are in this family."""
-    if not card.has_ista:
-        return "attend (MHSA)", "transform (MLP)"
-    return "compress (MSSA)", "sparsify (ODL)" if card.codes_dim else "sparsify (ISTA)"
+    """What the two half steps of a layer are in this family: compress (MSSA), sparsify (ISTA)."""
+    (first, operator), (second, other) = card.traits.steps
+    return f"{first} ({operator})", f"{second} ({other})"
 
 
 def ledger_figure(view: RunView, settings: LedgerSettings) -> go.Figure:

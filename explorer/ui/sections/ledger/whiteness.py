@@ -68,11 +68,7 @@ def whiteness_curves(view: RunView, eps_squared: float) -> None:
         _curve(ours, random, "gradient", "Compression: update against −∇R<sup>c</sup>", reference)
         st.caption(GRADIENT + (REFERENCE if reference else ""))
     if not view.card.has_subspaces:
-        right.info(
-            f"A {view.card.family_label} was not derived from this objective: it has no shared subspaces and no "
-            "dictionary. Its keys stand in for the projections on the left, and the curve says what a black box "
-            "scores. The rest does not apply."
-        )
+        right.info(view.card.traits.notes.whiteness)
         return
     with right:
         _curve(ours, random, "operator", "Compression: update against the paper's operator")

@@ -153,11 +153,8 @@ def cloud_tokens(view: View, settings: CloudSettings) -> TokenSet:
 
 def cloud_note(view: View, tokens: TokenSet) -> None:
     """What is special about these tokens, in words."""
-    if not view.card.has_subspaces:
-        st.info(
-            "A ViT has no subspaces U_k: its keys play their part here, with their bias. Query and value are "
-            "other projections, which this page leaves out.", icon=":material/info:",
-        )  # fmt: skip
+    if note := view.card.traits.notes.tokens:
+        st.info(note, icon=":material/info:")
     if tokens.note:
         st.caption(tokens.note)
 

@@ -33,8 +33,8 @@ def theory_fit(view: View, layer: int) -> None:
     if patches < measures.weights.MIN_TOKENS:
         st.info(f"{patches} patches are too few to speak of a distribution: choose a larger size or a smaller stride.")
         return
-    if not card.has_subspaces:
-        st.info("A ViT was not derived from this model. Its keys stand where the subspaces would, for comparison.")
+    if note := card.traits.notes.theory:
+        st.info(note)
     st.caption(
         f"One photo, {patches} patches, CLS left out. Numbers of a single photo: look at several before you conclude."
     )

@@ -31,10 +31,8 @@ MAP_SIDE, SMALL_SIDE = 192, 66
 def weight_geometry(view: RunView, layer: int) -> None:
     """The section: the subspaces, their angles and spectra, the dictionary, and what the tokens use of it."""
     st.markdown("Do the subspaces point apart, and is the dictionary a set of orthogonal directions?")
-    if not view.card.has_subspaces:
-        st.info(
-            f"A {view.card.family_label} has no subspaces: in their place stand its key matrices, one for each head."
-        )
+    if note := view.card.traits.notes.weights:
+        st.info(note)
     span = url_setting(
         st.segmented_control, "Show the geometry of", (ONE, ALL), key="geometry", default=ONE, valid=(ONE, ALL),
         required=True,

@@ -1,4 +1,5 @@
-"""Each family's network as an ONNX graph: the trace contract, one function per step, in the order of the equations.
+"""The picture families' networks as ONNX graphs: the trace contract, one function per step, in the order of the
+equations.
 
 Shapes: B batch, N tokens (CLS first), d width, K heads, p head width, L layers, P patch side, G trained grid side.
 A knob may be fed with more rows than one, (B·L,K) or (B·L,), to give each image of a batch its own setting.
@@ -7,64 +8,74 @@ A knob may be fed with more rows than one, (B·L,K) or (B·L,), to give each ima
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 
-from explorer.export.graph import MICROSOFT, Graph
+from explorer.export.graphs.graph import MICROSOFT, Graph
 from explorer.models.crate import Size
 from explorer.trace import Array
 
 Knobs = dict[str, str]
 """Values of the graph by knob: gain, and eta and lam where the family thresholds."""
-
+Weights = dict[str, Array]
+"""A state dict as float32 arrays under its official names."""
 LAYERS = "transformer.layers.{l}"
-WEIGHT_ROLES: dict[str, dict[str, str]] = {
-    "crate": {
-        "subspaces": f"{LAYERS}.0.fn.qkv.weight",
-        "mssa_out": f"{LAYERS}.0.fn.to_out.0.weight",
-        "mssa_norm": f"{LAYERS}.0.norm",
-        "ista_norm": f"{LAYERS}.1.norm",
-        "dictionary": f"{LAYERS}.1.fn.weight",
-    },
-    "crate_alpha": {
-        "subspaces": f"{LAYERS}.0.fn.qkv.weight",
-        "mssa_out": f"{LAYERS}.0.fn.to_out.0.weight",
-        "mssa_norm": f"{LAYERS}.0.norm",
-        "ista_norm": f"{LAYERS}.1.norm",
-        "dictionary": f"{LAYERS}.1.fn.D",
-        "decoder": f"{LAYERS}.1.fn.D1",
-    },
-    "vit": {
-        "qkv": "blocks.{l}.attn.qkv.weight",
-        "mssa_out": "blocks.{l}.attn.proj.weight",
-        "mssa_norm": "blocks.{l}.norm1",
-        "ista_norm": "blocks.{l}.norm2",
-    },
-}
 
 
-def build(family: str, size: Size, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
-    """The traced ONNX model of a checkpoint. weights: the state dict as float32 arrays under its official names."""
+@dataclass(frozen=True)
+class Parts:
+    """What differs between the networks. positions: the tensor; tokens: (B,3,rows,P,cols,P) → (B,rows·cols,d); layer:
+    Z^ℓ → Z^{ℓ+1}; head: the norm in front of the classifier, its epsilon (None = that of the blocks), the classifier;
+    thresholds: whether η and λ are knobs."""
+
+    positions: str
+    tokens: Callable[[Graph, Size, str], str]
+    layer: Callable[[Graph, Size, int, str, Knobs], str]
+    head: tuple[str, float | None, str]
+    thresholds: bool
+
+
+def crate(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a CRATE."""
+    head = ("mlp_head.0", 1e-5, "mlp_head.1")
+    return build(Parts("pos_embedding", _flattened, _crate_layer, head, True), size, weights, metadata)
+
+
+def crate_alpha(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a CRATE-α."""
+    head = ("mlp_head.0", 1e-5, "mlp_head.1")
+    return build(Parts("pos_embedding", _convolved("conv1"), _alpha_layer, head, True), size, weights, metadata)
+
+
+def vit(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a ViT."""
+    parts = Parts("pos_embed", _convolved("patch_embed.proj"), _vit_layer, ("norm", None, "head"), False)
+    return build(parts, size, weights, metadata)
+
+
+def build(parts: Parts, size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a network of these parts."""
     g = Graph(weights)
     g.input("image", ["batch", 3, "height", "width"])
     g.output("logits", ["batch", size.classes])
-    knobs = _knobs(g, size, ista=family != "vit")
-    z = _embed(g, family, size)
-    block = _vit_layer if family == "vit" else _crate_layer
+    knobs = _knobs(g, size, parts.thresholds)
+    z = _embed(g, parts, size)
     for layer in range(size.layers):
         settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
-        z = block(g, family, size, layer, z, settings)
+        z = parts.layer(g, size, layer, z, settings)
     g.output(z, ["batch", "tokens", size.dim])
-    _head(g, family, size, z)
+    _head(g, parts, size, z)
     return g.model(metadata)
 
 
-def _knobs(g: Graph, size: Size, ista: bool) -> Knobs:
+def _knobs(g: Graph, size: Size, thresholds: bool) -> Knobs:
     """The stride, and the knobs that all families share."""
     g.knob("stride", np.array(size.patch, np.int64), [])
-    steps = {"eta": size.per_layer(size.eta), "lam": size.per_layer(size.lam)} if ista else {}
+    steps = {"eta": size.per_layer(size.eta), "lam": size.per_layer(size.lam)} if thresholds else {}
     return add_knobs(g, size.layers, size.heads, {name: np.array(value) for name, value in steps.items()})
 
 
@@ -79,16 +90,16 @@ def add_knobs(g: Graph, layers: int, heads: int, steps: dict[str, Array]) -> Kno
     return knobs
 
 
-def _embed(g: Graph, family: str, size: Size) -> str:
+def _embed(g: Graph, parts: Parts, size: Size) -> str:
     """Z¹ (B,N,d): overlapping patches → tokens, CLS in front, positions resized to the grid."""
     stride = g.op("Max", "stride", g.scalar(1))
     rows, row_pixels = _window_pixels(g, size.patch, stride, axis=2)
     cols, col_pixels = _window_pixels(g, size.patch, stride, axis=3)
     windows = g.op("Gather", g.op("Gather", "image", row_pixels, axis=2), col_pixels, axis=4)  # B,3,rows,P,cols,P
-    tokens = _tokens(g, family, size, windows)
+    tokens = parts.tokens(g, size, windows)
     batch = g.op("Shape", "image", start=0, end=1)
     cls = g.op("Expand", g.weight("cls_token"), g.op("Concat", batch, g.vector(1, size.dim), axis=0))
-    positions = _positions(g, "pos_embed" if family == "vit" else "pos_embedding", size, rows, cols)
+    positions = _positions(g, parts.positions, size, rows, cols)
     return g.op("Add", g.op("Concat", cls, tokens, axis=1), positions, to="z.1")
 
 
@@ -101,19 +112,25 @@ def _window_pixels(g: Graph, patch: int, stride: str, axis: int) -> tuple[str, s
     return g.op("Unsqueeze", count, g.vector(0)), pixels
 
 
-def _tokens(g: Graph, family: str, size: Size, windows: str) -> str:
-    """(B,3,rows,P,cols,P) → (B,rows·cols,d). CRATE flattens a patch as (row, column, channel), a convolution as
-    (channel, row, column)."""
+def _flattened(g: Graph, size: Size, windows: str) -> str:
+    """CRATE's tokens: a patch is flattened as (row, column, channel), between two norms."""
+    name = "to_patch_embedding"
     flat = g.vector(0, -1, 3 * size.patch**2)
-    if family == "crate":
-        name = "to_patch_embedding"
-        x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 3, 5, 1]), flat)
-        x = g.linear(g.norm(x, f"{name}.1", 1e-5), f"{name}.2.weight", f"{name}.2.bias")
-        return g.norm(x, f"{name}.3", 1e-5)
-    name = "patch_embed.proj" if family == "vit" else "conv1"
-    x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5]), flat)
-    kernel = g.op("Transpose", g.op("Reshape", g.weight(f"{name}.weight"), g.vector(size.dim, -1)), perm=[1, 0])
-    return g.op("Add", g.op("MatMul", x, kernel), g.weight(f"{name}.bias"))
+    x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 3, 5, 1]), flat)
+    x = g.linear(g.norm(x, f"{name}.1", 1e-5), f"{name}.2.weight", f"{name}.2.bias")
+    return g.norm(x, f"{name}.3", 1e-5)
+
+
+def _convolved(name: str) -> Callable[[Graph, Size, str], str]:
+    """Tokens of a convolution of that name, which flattens a patch as (channel, row, column)."""
+
+    def tokens(g: Graph, size: Size, windows: str) -> str:
+        flat = g.vector(0, -1, 3 * size.patch**2)
+        x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5]), flat)
+        kernel = g.op("Transpose", g.op("Reshape", g.weight(f"{name}.weight"), g.vector(size.dim, -1)), perm=[1, 0])
+        return g.op("Add", g.op("MatMul", x, kernel), g.weight(f"{name}.bias"))
+
+    return tokens
 
 
 def _positions(g: Graph, name: str, size: Size, rows: str, cols: str) -> str:
@@ -132,26 +149,40 @@ def _positions(g: Graph, name: str, size: Size, rows: str, cols: str) -> str:
     return g.op("Concat", cls, flat, axis=1)
 
 
-def _crate_layer(g: Graph, family: str, size: Size, layer: int, z: str, knobs: Knobs) -> str:
+def _crate_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
+    """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, subspace.ℓ and z_half.ℓ."""
+    name, number = LAYERS.format(l=layer), layer + 1
+    _, x = _compressed(g, size, layer, z, knobs, bias=f"{name}.0.fn.to_out.0.bias")
+    return ista(g, x, f"{name}.1.fn.weight", *_thresholds(g, knobs), f"z.{number + 1}")
+
+
+def _alpha_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
     """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, subspace.ℓ, z_half.ℓ and codes.ℓ."""
+    name, number = LAYERS.format(l=layer), layer + 1
+    z_half, x = _compressed(g, size, layer, z, knobs, bias=None)
+    codes = _odl_codes(g, x, f"{name}.1.fn.D", *_thresholds(g, knobs), f"codes.{number}")
+    g.output(codes, ["batch", "tokens", g.shape(f"{name}.1.fn.D")[1]])
+    return g.op("Add", z_half, g.linear(codes, f"{name}.1.fn.D1"), to=f"z.{number + 1}")
+
+
+def _compressed(g: Graph, size: Size, layer: int, z: str, knobs: Knobs, bias: str | None) -> tuple[str, str]:
+    """Z^{ℓ+½} = Z^ℓ + MSSA(LN Z^ℓ), and LN Z^{ℓ+½}. bias: of the output matrix."""
     name, number = LAYERS.format(l=layer), layer + 1
     g.output(z, ["batch", "tokens", size.dim])
     u = g.linear(g.norm(z, f"{name}.0.norm", size.norm_eps), f"{name}.0.fn.qkv.weight")
     by_heads(g, u, size.heads, size.projected, f"subspace.{number}")
     update = fused_attention(g, size.heads, size.projected, (u, u, u), knobs["gain"])
     if size.projects_out:
-        bias = f"{name}.0.fn.to_out.0.bias" if family == "crate" else None
         update = g.linear(update, f"{name}.0.fn.to_out.0.weight", bias)
     z_half = g.op("Add", z, update, to=f"z_half.{number}")
     g.output(z_half, ["batch", "tokens", size.dim])
-    x = g.norm(z_half, f"{name}.1.norm", size.norm_eps)
+    return z_half, g.norm(z_half, f"{name}.1.norm", size.norm_eps)
+
+
+def _thresholds(g: Graph, knobs: Knobs) -> tuple[str, str]:
+    """η, and the threshold ηλ, for every token and entry."""
     step, threshold = (g.op("Unsqueeze", knobs[name], g.vector(1, 2)) for name in ("eta", "lam"))
-    threshold = g.op("Mul", step, threshold)
-    if family == "crate":
-        return ista(g, x, f"{name}.1.fn.weight", step, threshold, f"z.{number + 1}")
-    codes = _odl_codes(g, x, f"{name}.1.fn.D", step, threshold, f"codes.{number}")
-    g.output(codes, ["batch", "tokens", g.shape(f"{name}.1.fn.D")[1]])
-    return g.op("Add", z_half, g.linear(codes, f"{name}.1.fn.D1"), to=f"z.{number + 1}")
+    return step, g.op("Mul", step, threshold)
 
 
 def ista(g: Graph, x: str, dictionary: str, step: str, threshold: str, to: str) -> str:
@@ -171,9 +202,8 @@ def _odl_codes(g: Graph, x: str, dictionary: str, step: str, threshold: str, to:
     return g.op("Relu", second, to=to)
 
 
-def _vit_layer(g: Graph, family: str, size: Size, layer: int, z: str, knobs: Knobs) -> str:
+def _vit_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
     """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, query.ℓ, key.ℓ and z_half.ℓ."""
-    del family
     name, number = f"blocks.{layer}", layer + 1
     g.output(z, ["batch", "tokens", size.dim])
     qkv = g.linear(g.norm(z, f"{name}.norm1", size.norm_eps), f"{name}.attn.qkv.weight", f"{name}.attn.qkv.bias")
@@ -216,9 +246,10 @@ def fused_attention(
     return g.op("Reshape", scaled, g.vector(0, 0, width))
 
 
-def _head(g: Graph, family: str, size: Size, z: str) -> None:
+def _head(g: Graph, parts: Parts, size: Size, z: str) -> None:
     """logits (B,C) from the CLS token."""
     cls = g.op("Gather", z, g.scalar(0), axis=1)
-    norm, head, epsilon = ("norm", "head", size.norm_eps) if family == "vit" else ("mlp_head.0", "mlp_head.1", 1e-5)
-    product = g.op("MatMul", g.norm(cls, norm, epsilon), g.op("Transpose", g.weight(f"{head}.weight"), perm=[1, 0]))
+    norm, epsilon, head = parts.head
+    normed = g.norm(cls, norm, size.norm_eps if epsilon is None else epsilon)
+    product = g.op("MatMul", normed, g.op("Transpose", g.weight(f"{head}.weight"), perm=[1, 0]))
     g.op("Add", product, g.weight(f"{head}.bias"), to="logits")

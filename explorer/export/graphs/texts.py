@@ -6,57 +6,38 @@ may have more rows than one, as for the image families.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 
-from explorer.export.families import Knobs, add_knobs, by_heads, fused_attention, ista
-from explorer.export.graph import Graph
-from explorer.export.nano import BLOCK, NANO_ROLES, embed_nano, nano_head, nano_layer, rotary_pair
+from explorer.export.graphs.graph import Graph
+from explorer.export.graphs.pictures import Knobs, Weights, add_knobs, by_heads, fused_attention, ista
 from explorer.models.crate_lm import TextSize
-from explorer.models.nano_crate import NanoSize
-from explorer.trace import Array
 
-TEXT_ROLES: dict[str, dict[str, str]] = {
-    "crate_lm": {
-        "subspaces": f"{BLOCK}.attn.c_attn.weight",
-        "mssa_out": f"{BLOCK}.attn.c_proj.weight",
-        "mssa_norm": f"{BLOCK}.prenorm_1",
-        "ista_norm": f"{BLOCK}.prenorm_2",
-        "dictionary": f"{BLOCK}.ista.weight",
-        "embedding": "transformer.wte.weight",
-    },
-    "gpt": {
-        "qkv": f"{BLOCK}.attn.c_attn.weight",
-        "mssa_out": f"{BLOCK}.attn.c_proj.weight",
-        "mssa_norm": f"{BLOCK}.ln_1",
-        "ista_norm": f"{BLOCK}.ln_2",
-        "decoder": f"{BLOCK}.mlp.c_proj.weight",
-        "embedding": "transformer.wte.weight",
-    },
-    "nanochat_crate": NANO_ROLES,
-}
+BLOCK = "transformer.h.{l}"
 FINAL_NORM = "transformer.ln_f"
 EMBEDDING = "transformer.wte.weight"
-"""Token embedding and head are one tensor, which is stored once (but of a nanochat-crate, see nano.py)."""
+"""Token embedding and head are one tensor, which is stored once."""
+Layer = Callable[[Graph, TextSize, int, str, Knobs], str]
 
 
-def roles_of(family: str, size: TextSize) -> dict[str, str]:
-    """The tensors of a model by their role; the older square form and a nanochat-crate have no final norm's."""
-    return TEXT_ROLES[family] | ({"final_norm": FINAL_NORM} if size.final_norm else {})
+def crate_lm(size: TextSize, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a CRATE-LM."""
+    return build(_crate_layer, {"eta": size.eta, "lam": size.lam}, size, weights, metadata)
 
 
-def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
-    """The traced ONNX model of a language model's state dict (float32 arrays under its official names)."""
-    g = Graph(weights)
-    g.input("tokens", ["batch", "tokens"], onnx.TensorProto.INT64)
-    g.output("logits", ["batch", "tokens", size.vocabulary])
-    steps = {} if family == "gpt" else {"eta": size.eta, "lam": size.lam}
-    knobs = add_knobs(g, size.layers, size.heads, {name: np.full(size.layers, v) for name, v in steps.items()})
-    if isinstance(size, NanoSize):
-        _nano(g, size, knobs)
-        return g.model(metadata)
+def gpt(size: TextSize, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a GPT."""
+    return build(_gpt_layer, {}, size, weights, metadata)
+
+
+def build(
+    layer_of: Layer, steps: dict[str, float], size: TextSize, weights: Weights, metadata: dict[str, str]
+) -> onnx.ModelProto:
+    """The traced ONNX model of layers between an embedding with learned positions and a tied head. steps: η and λ."""
+    g, knobs = begin(size, steps, weights)
     z = _embed(g)
-    layer_of = _gpt_layer if family == "gpt" else _crate_layer
     for layer in range(size.layers):
         settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
         z = layer_of(g, size, layer, z, settings)
@@ -66,15 +47,12 @@ def build_text(family: str, size: TextSize, weights: dict[str, Array], metadata:
     return g.model(metadata)
 
 
-def _nano(g: Graph, size: NanoSize, knobs: Knobs) -> None:
-    """The whole of a nanochat-crate, whose layers need the places and the embedding, too."""
-    z = start = embed_nano(g, size)
-    places = rotary_pair(g, size)
-    for layer in range(size.layers):
-        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
-        z = nano_layer(g, size, layer, z, start, places, settings)
-    g.output(z, ["batch", "tokens", size.dim])
-    nano_head(g, size, z)
+def begin(size: TextSize, steps: dict[str, float], weights: Weights) -> tuple[Graph, Knobs]:
+    """A graph with the inputs and knobs of a language model."""
+    g = Graph(weights)
+    g.input("tokens", ["batch", "tokens"], onnx.TensorProto.INT64)
+    g.output("logits", ["batch", "tokens", size.vocabulary])
+    return g, add_knobs(g, size.layers, size.heads, {name: np.full(size.layers, v) for name, v in steps.items()})
 
 
 def _embed(g: Graph) -> str:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from explorer.export.families import Knobs, by_heads, fused_attention
-from explorer.export.graph import Graph
-from explorer.models.nano_crate import SOFT_CAP, NanoSize
+import onnx
+
+from explorer.export.graphs.graph import Graph
+from explorer.export.graphs.pictures import Knobs, Weights, by_heads, fused_attention
+from explorer.export.graphs.texts import BLOCK, EMBEDDING, begin
+from explorer.families.nanochat_crate import NANOCHAT_CRATE
+from explorer.models.nano_crate import NanoSize
 from explorer.rotary import rotary_tables
 
-BLOCK = "transformer.h.{l}"
-NANO_ROLES = {
-    "subspaces": f"{BLOCK}.mssa.qkv.weight",
-    "mssa_out": f"{BLOCK}.mssa.c_proj.weight",
-    "dictionary": f"{BLOCK}.odl.D_enc.weight",
-    "decoder": f"{BLOCK}.odl.D_dec.weight",
-    "threshold": f"{BLOCK}.odl.threshold",
-    "embedding": "transformer.wte.weight",
-    "head": "lm_head.weight",
-}
+HEAD = "lm_head.weight"
+
+
+def nanochat_crate(size: NanoSize, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The traced ONNX model of a nanochat-crate, whose layers need the places and the embedding, too."""
+    g, knobs = begin(size, {"eta": size.eta, "lam": size.lam}, weights)
+    z = start = _embed(g, size)
+    places = _rotary_pair(g, size)
+    for layer in range(size.layers):
+        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
+        z = _layer(g, size, layer, z, start, places, settings)
+    g.output(z, ["batch", "tokens", size.dim])
+    _head(g, size, z)
+    return g.model(metadata)
 
 
 def rms_norm(g: Graph, x: str, epsilon: float) -> str:
@@ -25,12 +33,12 @@ def rms_norm(g: Graph, x: str, epsilon: float) -> str:
     return g.op("Div", x, g.op("Sqrt", g.op("Add", mean, g.number("epsilon", epsilon))))
 
 
-def embed_nano(g: Graph, size: NanoSize) -> str:
+def _embed(g: Graph, size: NanoSize) -> str:
     """Y⁰ (B,N,d): the embedding of each token, normalised; places come in with the rotation."""
-    return rms_norm(g, g.op("Gather", g.weight(NANO_ROLES["embedding"]), "tokens", axis=0), size.norm_eps)
+    return rms_norm(g, g.op("Gather", g.weight(EMBEDDING), "tokens", axis=0), size.norm_eps)
 
 
-def rotary_pair(g: Graph, size: NanoSize) -> tuple[str, str]:
+def _rotary_pair(g: Graph, size: NanoSize) -> tuple[str, str]:
     """cos and sin (N,1,p/2) of the tokens' places."""
     tables = zip(("rotary_cos", "rotary_sin"), rotary_tables(size.context, size.dim // size.heads), strict=True)
     length = g.op("Shape", "tokens", start=1, end=2)
@@ -38,9 +46,9 @@ def rotary_pair(g: Graph, size: NanoSize) -> tuple[str, str]:
     return cos, sin
 
 
-def nano_layer(g: Graph, size: NanoSize, layer: int, z: str, start: str, places: tuple[str, str], knobs: Knobs) -> str:
+def _layer(g: Graph, size: NanoSize, layer: int, z: str, start: str, places: tuple[str, str], knobs: Knobs) -> str:
     """Y^{ℓ−1} → Y^ℓ, the layers' outputs; writes z.ℓ, subspace.ℓ, z_half.ℓ and codes.ℓ, and after the last layer
-    z.{L+1}. start: Y⁰. places: of rotary_pair."""
+    z.{L+1}. start: Y⁰. places: of _rotary_pair."""
     name, number, index = BLOCK.format(l=layer), layer + 1, g.scalar(layer)
     kept = g.op("Mul", z, g.op("Gather", g.weight("resid_lambdas"), index, axis=0))
     added = g.op("Mul", start, g.op("Gather", g.weight("x0_lambdas"), index, axis=0))
@@ -73,10 +81,10 @@ def _rotated(g: Graph, size: NanoSize, flat: str, places: tuple[str, str]) -> st
     return g.op("Reshape", turned, g.vector(0, 0, size.dim))
 
 
-def nano_head(g: Graph, size: NanoSize, z: str) -> None:
-    """logits (B,N,V), within ± SOFT_CAP."""
-    scores = g.linear(rms_norm(g, z, size.norm_eps), NANO_ROLES["head"])
+def _head(g: Graph, size: NanoSize, z: str) -> None:
+    """logits (B,N,V), within ± the cap."""
+    scores = g.linear(rms_norm(g, z, size.norm_eps), HEAD)
     if size.rows > size.vocabulary:
         scores = g.op("Slice", scores, g.vector(0), g.vector(size.vocabulary), g.vector(2))
-    cap = g.number("soft_cap", SOFT_CAP)
+    cap = g.number("soft_cap", NANOCHAT_CRATE.soft_cap)
     g.op("Mul", g.op("Tanh", g.op("Div", scores, cap)), cap, to="logits")
