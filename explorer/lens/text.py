@@ -35,7 +35,7 @@ class TextChoice:
 class Colour:
     """Numbers (L,N) of every token in every layer that can be seen as its colour; NaN where there is none.
 
-    scale: a tint of web/text.js, heat or rate. unit: behind a number. explanation: one sentence.
+    scale: a tint of web/text_draw.js, heat or rate. unit: behind a number. explanation: one sentence.
     """
 
     name: str
@@ -128,7 +128,7 @@ def text_settings(
     return {
         "view": view, "layers": card.layers, "headCount": card.heads, "layer": choice.layer,
         "heads": list(choice.heads), "token": choice.token, "colour": choice.colour, "at": at, "file": file,
-        "headColors": list(HEAD_COLORS),
+        "look": {"heads": list(HEAD_COLORS)},
         "colours": [
             {"name": one.name, "scale": one.scale, "unit": one.unit, "explanation": one.explanation} for one in colours
         ],

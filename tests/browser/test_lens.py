@@ -48,7 +48,11 @@ def tab(lens_page: Page) -> Page:
 
 @pytest.fixture
 def drawn(tab: Page) -> Page:
-    """The lens of a random photo with layers 1–3 of 4 in hand."""
+    return opened(tab)
+
+
+def opened(tab: Page) -> Page:
+    """The lens of a random photo at layer 2, with layers 1–3 of 4 in hand."""
     picture = np.random.default_rng(9).integers(0, 255, (ROWS * PATCH, COLS * PATCH, 3), np.uint8)
     bring(tab, lens.photo_feed("photo", picture))
     for layer in (1, 2, 3):

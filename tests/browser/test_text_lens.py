@@ -53,6 +53,10 @@ def feed() -> bytes:
 
 @pytest.fixture
 def tab(page: Page) -> Page:
+    return opened(page)
+
+
+def opened(page: Page) -> Page:
     """The lens with a text, at layer 2; `sent` holds what it reports."""
     page.set_content('<div style="width:900px"><div class="reader"></div></div>')
     page.add_style_tag(content=lens.asset("lens.css", "text.css"))

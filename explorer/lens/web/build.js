@@ -19,48 +19,13 @@ function build(lens) {
 }
 
 function buildToolbar(lens) {
-  const { layers, headCount } = lens.data;
-  const slider = element("input", {
-    type: "range", min: 1, max: layers, "aria-label": lens.data.layerLabel, title: "Layers count from 1. Keys: [ and ]",
-    oninput: () => {
-      pause(lens, "layer");
-      choose(lens, { layer: Number(slider.value) });
-    },
-  });
-  const play = playButton(lens, "layer", "Play through the layers");
-  const shown = element("output", { class: "value" });
-  const chip = (head) => element("button", {
-    type: "button", class: "chip", title: head ? `Head ${head}; with Shift or Ctrl: several` : "Mean of all heads (key 0)",
-    style: head ? `--head: ${lens.data.look.heads[(head - 1) % lens.data.look.heads.length]}` : false,
-    onclick: (event) => pickHead(lens, head, event.shiftKey || event.ctrlKey || event.metaKey),
-  }, head ? String(head) : "mean");
-  const chips = Array.from({ length: headCount + 1 }, (_, head) => chip(head));
-  lens.toolbar = { slider, shown, play, chips };
+  const { layerLabel, filmLabel, toolbar } = lens.data;
   const controls = {
-    film: () => filmControl(lens),
-    layer: () => element("div", { class: "control layer" }, element("label", {}, lens.data.layerLabel), slider, shown, layers > 1 ? play : ""),
-    heads: () => element("div", { class: "control", role: "group", "aria-label": "Heads" }, element("label", {}, "Heads"), ...chips),
+    film: () => countControl(lens, "shot", filmLabel),
+    layer: () => countControl(lens, "layer", layerLabel),
+    heads: () => headsControl(lens),
   };
-  return element("div", { class: "toolbar" }, ...lens.data.toolbar.map((name) => controls[name]()));
-}
-
-const playButton = (lens, what, title) =>
-  element("button", { type: "button", class: "play", title, onclick: () => toggle(lens, what) }, "▶");
-
-/** The slider of the shots: other views of the same photo that the lens shows one at a time. */
-function filmControl(lens) {
-  const { shots, filmLabel } = lens.data;
-  const slider = element("input", {
-    type: "range", min: 0, max: shots.length - 1, "aria-label": filmLabel, title: "Keys: , and .",
-    oninput: () => {
-      pause(lens, "shot");
-      choose(lens, { shot: Number(slider.value) });
-    },
-  });
-  const shown = element("output", { class: "value" });
-  const play = playButton(lens, "shot", "Play the film");
-  lens.film = { slider, shown, play };
-  return element("div", { class: "control layer" }, element("label", {}, filmLabel), slider, shown, shots.length > 1 ? play : "");
+  return element("div", { class: "toolbar" }, ...toolbar.map((name) => controls[name]()));
 }
 
 /** The picture of one panel, its title, scale, caption and the two ways to keep it. */
@@ -109,11 +74,7 @@ function buildChart(lens, panel) {
   svg.onpointermove = (event) => read(position(event));
   svg.onpointerleave = svg.onpointercancel = () => read(null);
   const along = panel.chart.along === "shot" ? "shot" : "layer";
-  const go = (at) => {
-    pause(lens, along);
-    choose(lens, along === "shot" ? { shot: at } : { layer: at + 1 });
-  };
-  const pick = { curve: go, bars: (at) => pickHead(lens, at + 1) }[panel.chart.kind];
+  const pick = { curve: (at) => go(lens, along, COUNTS[along].first + at), bars: (at) => pickHead(lens, at + 1) }[panel.chart.kind];
   svg.onclick = pick && ((event) => pick(position(event)));
   svg.classList.toggle("picks", !!pick);
   return made;
@@ -135,14 +96,13 @@ function drawChartPanel(lens, panel) {
 
 /** One small picture for each head; a click shows that head in the large one. */
 function headPanels(lens, view) {
-  const { look, views, view: home } = lens.data;
+  const { views, view: home } = lens.data;
   return Array.from({ length: views[view || home].heads }, (_, k) => {
     const canvas = element("canvas", { role: "img" });
     const caption = element("span");
-    const style = `--head: ${look.heads[k % look.heads.length]}`;
-    const figure = element("figure", { class: "panel head", style, title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption));
+    const figure = element("figure", { class: "panel head", style: headStyle(lens.data, k + 1), title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption));
     const made = { kind: "head", view, head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption };
-    canvas.onclick = (event) => pickHead(lens, k + 1, event.shiftKey || event.ctrlKey || event.metaKey);
+    canvas.onclick = (event) => pickHead(lens, k + 1, event);
     return made;
   });
 }

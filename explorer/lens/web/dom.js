@@ -1,5 +1,6 @@
-// A node of the page from its attributes, listeners and children.
+// Nodes of the page, and what is written in them.
 
+/** A node from its attributes, listeners and children. */
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -9,3 +10,9 @@ function element(name, attributes = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const plainNumber = (value, unit) => `${value.toLocaleString("en", { maximumSignificantDigits: 3 })}${unit ? ` ${unit}` : ""}`;

@@ -1,12 +1,5 @@
 // Drawing a lens: all its panels from one scene for each view and layer, once a frame.
 
-function invalidate(lens) {
-  lens.frame ??= requestAnimationFrame(() => {
-    lens.frame = null;
-    draw(lens);
-  });
-}
-
 function draw(lens) {
   const started = performance.now();
   const scenes = new Map();
@@ -30,7 +23,7 @@ function draw(lens) {
   lens.root.dataset.layer = ready ? lens.layer : "";
   lens.root.dataset.token = lens.pointed ?? lens.token;
   lens.root.dataset.frameMs = (performance.now() - started).toFixed(2);
-  showToolbar(lens);
+  showControls(lens);
   ask(lens);
 }
 
@@ -109,27 +102,4 @@ function showScale(scale, [low, high], table, words) {
   if (bar.style.background) return;
   const stops = [0, 51, 102, 153, 204, 255].map((i) => `rgb(${table.slice(3 * i, 3 * i + 3).join(" ")})`);
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-}
-
-function showToolbar(lens) {
-  if (!lens.toolbar || !lens.data.toolbar.length) return;
-  const { slider, shown, play, chips } = lens.toolbar;
-  slider.value = lens.layer;
-  setText(shown, `${lens.layer} of ${lens.data.layers}`);
-  showPlay(play, lens.playing?.layer, "Play through the layers");
-  if (lens.film) {
-    lens.film.slider.value = lens.shot;
-    setText(lens.film.shown, lens.data.shots[lens.shot]?.name ?? "");
-    showPlay(lens.film.play, lens.playing?.shot, "Play the film");
-  }
-  chips.forEach((chip, head) => chip.setAttribute("aria-pressed", head ? lens.heads.includes(head) : !lens.heads.length));
-}
-
-function showPlay(button, playing, title) {
-  setText(button, playing ? "❚❚" : "▶");
-  button.setAttribute("aria-label", playing ? "Pause" : title);
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

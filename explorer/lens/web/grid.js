@@ -1,9 +1,5 @@
 // The grid of patches: numbers only. Tokens count as in Python: 0 is CLS, 1 + row·cols + col is a patch.
 
-const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-
-const clamp = (value, count) => Math.min(Math.max(value, 0), count - 1);
-
 /** The patch whose centre is nearest to (x, y), in shares of the picture's width and height. */
 function tokenAt({ rows, cols, patch, stride, height, width }, x, y) {
   const row = clamp(Math.round((y * height - patch / 2) / stride), rows);

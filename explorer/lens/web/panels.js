@@ -97,8 +97,6 @@ function endsOf(values, panel, scene) {
   return panel.scale === "signed" ? [-most, most] : [low, high];
 }
 
-const plainNumber = (value, unit) => `${value.toLocaleString("en", { maximumSignificantDigits: 3 })}${unit ? ` ${unit}` : ""}`;
-
 function waiting(context, scene) {
   context.fillStyle = "rgb(0 0 0 / 45%)";
   context.fillRect(0, 0, scene.grid.width, scene.grid.height);

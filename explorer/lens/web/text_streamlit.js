@@ -6,15 +6,13 @@ export default function ({ parentElement, data: [data], setStateValue }) {
   const root = parentElement.querySelector(".reader");
   if (!textLenses.has(root)) textLenses.set(root, create(root));
   const lens = textLenses.get(root);
-  const feeds = (window.crateTextFeeds ??= { latest: new Map(), listeners: new Set() });
   lens.listener = (feed) => feed.view === lens.data.view && take(lens, feed);
-  feeds.listeners.add(lens.listener);
+  texts.listeners.add(lens.listener);
   update(lens, data, (chosen) => setStateValue("chosen", chosen));
-  const feed = feeds.latest.get(data.view);
+  const feed = texts.latest.get(data.view);
   if (feed) take(lens, feed);
   return () => {
-    feeds.listeners.delete(lens.listener);
-    clearInterval(lens.playing);
-    lens.playing = null;
+    texts.listeners.delete(lens.listener);
+    pauseAll(lens);
   };
 }

@@ -88,7 +88,7 @@ def _component() -> Any:
 
 @cache
 def _feed() -> Any:
-    return component("crate_text_feed", js=lens.asset(*lens.TEXT_SCRIPTS, "text_feed.js"))
+    return component("crate_text_feed", js=lens.asset("bytes.js", "attention.js", "text_store.js", "text_feed.js"))
 
 
 def token_place(view: TextView, label: str = "Token") -> int:

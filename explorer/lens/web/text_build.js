@@ -1,0 +1,68 @@
+// The elements of a lens on text: toolbar, tokens, and tables of what the heads see and the layers say.
+
+const NONE = "none";
+
+const percent = (share) => (share > 0 && share < 0.0005 ? "<0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`);
+/** A token as it is written in tables: blanks and line ends can be seen. */
+const written = (piece) => (piece === "" ? "·" : piece.replace(/ /g, "␣").replace(/\n/g, "⏎").replace(/\t/g, "⇥"));
+
+function build(lens) {
+  const { data } = lens;
+  lens.select = element("select", { "aria-label": "Colour of the tokens", onchange: () => choose(lens, { colour: lens.select.value }) },
+    element("option", { value: NONE }, "attention of the token"), ...data.colours.map((one) => element("option", { value: one.name }, one.name)));
+  lens.text = element("div", { class: "text", role: "list", "aria-label": "Tokens" });
+  lens.text.onpointerleave = () => point(lens, null);
+  lens.scale = element("div", { class: "scale" }, element("span"), element("i"), element("span"));
+  lens.caption = element("p", { class: "caption" });
+  lens.next = element("div", { class: "next" });
+  lens.strips = element("div", { class: "heads" });
+  lens.table = element("div", { class: "table", tabindex: 0, "aria-label": "What each layer would say comes next" });
+  lens.said = element("div", { class: "said", "aria-live": "polite" });
+  lens.root.replaceChildren(
+    element("div", { class: "toolbar" },
+      countControl(lens, "layer", "Layer ℓ", "Layer"), headsControl(lens),
+      element("div", { class: "control" }, element("label", {}, "Colour"), lens.select)),
+    lens.text, lens.scale, lens.caption,
+    element("div", { class: "columns" },
+      element("section", {}, element("h5", {}, "What comes next?"), lens.next),
+      element("section", {}, element("h5", {}, "Where each head looks"),
+        element("p", { class: "caption" }, `One row for each head, one column for each token up to this one; the stronger the colour, the more attention, each row up to its own most, which stands at its end. Click a row to choose the head.`), lens.strips)),
+    element("section", {}, element("h5", {}, "What each layer would say comes next"),
+      element("p", { class: "caption" }, "The logit lens: the head reads the tokens that enter each layer as if they were the last ones. The top row is the model's output; colour is probability. Click a cell to go there."), lens.table),
+    lens.said);
+  if (lens.feed) layText(lens);
+}
+
+/** The chips, the heads' rows and the table of a text. */
+function layText(lens) {
+  const { feed, data } = lens;
+  lens.chips = feed.pieces.map((piece, i) => {
+    const body = piece.replace(/\n/g, "⏎\n");
+    return element("span", {
+      class: "token", role: "listitem", onpointerenter: () => point(lens, i),
+      onclick: () => choose(lens, { token: lens.token === i + 1 ? 0 : i + 1 }),
+    }, body || "\u00b7");
+  });
+  lens.text.replaceChildren(...lens.chips);
+  lens.strips.replaceChildren(...Array.from({ length: data.headCount }, (_, k) => {
+    const canvas = element("canvas", { height: 14, role: "img" });
+    const label = element("span", {}, `head ${k + 1}`);
+    const best = element("span", { class: "best" });
+    return element("button", { type: "button", class: "strip", style: headStyle(data, k + 1), onclick: (event) => pickHead(lens, k + 1, event) }, label, canvas, best);
+  }));
+  const rows = [];
+  for (let layer = data.layers + 1; layer >= 1; layer--) {
+    const cells = feed.pieces.map((_, token) => {
+      const [first] = foretold(feed, layer, token);
+      const cell = element("td", { onclick: () => choose(lens, { token: token + 1, layer: Math.min(layer, data.layers) }), onpointerenter: () => point(lens, token), title: `${first.word}: ${percent(first.share)}` }, first.word);
+      cell.style.setProperty("--share", first.share.toFixed(3));
+      return cell;
+    });
+    rows.push(element("tr", { "data-layer": layer }, element("th", { scope: "row" }, layer > data.layers ? "output" : `enters ${layer}`), ...cells));
+  }
+  const head = element("tr", {}, element("th", {}, "after"), ...feed.pieces.map((piece) => element("th", { scope: "col" }, written(piece))));
+  lens.grid = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+  lens.grid.onpointerleave = () => point(lens, null);
+  lens.table.replaceChildren(lens.grid);
+  lens.table.scrollLeft = lens.table.scrollWidth;
+}

@@ -1,0 +1,115 @@
+// Drawing a lens on text: the attention of the token under the pointer, and what is foretold after it.
+
+/** Colours that numbers tint the text with, so that it can be read on them in light and dark. */
+const TINTS = { heat: "236 112 32", rate: "45 125 210" };
+const HEAT = TINTS.heat.split(" ").map(Number);
+const STRONGEST = 0.85;
+const tint = (scale, level) => `rgb(${TINTS[scale]} / ${(100 * STRONGEST * level).toFixed(1)}%)`;
+
+function draw(lens) {
+  if (!lens.chips.length) return; // no text yet
+  const started = performance.now();
+  const token = lens.pointed ?? chosenToken(lens);
+  const rows = attentionRows(lens.feed.layer(lens.layer), token, true);
+  showControls(lens);
+  if (lens.select.value !== lens.colour) lens.select.value = lens.colour;
+  paintChips(lens, token, rows);
+  showNext(lens, token);
+  showHeads(lens, token, rows);
+  markTable(lens, token);
+  const { root } = lens;
+  Object.assign(root.dataset, { view: lens.feed.view, layer: lens.layer, token: token + 1, frameMs: (performance.now() - started).toFixed(2) });
+}
+
+/** Attention as colour while a token is pointed at, or where no number was chosen as colour. */
+function paintChips(lens, token, rows) {
+  const { feed, data } = lens;
+  const own = data.colours.find((one) => one.name === lens.colour);
+  const byNumber = own && lens.pointed === null;
+  const heat = meanOfHeads(rows, data.headCount, feed.count, lens.heads);
+  const values = byNumber ? feed.arrays[`colour.${own.name}`].data.subarray((lens.layer - 1) * feed.count, lens.layer * feed.count) : heat;
+  const known = values.filter((value, i) => !Number.isNaN(value) && (byNumber || i <= token));
+  const [low, high] = known.length ? [byNumber ? Math.min(...known) : 0, Math.max(...known)] : [0, 0];
+  const scale = byNumber ? own.scale : "heat";
+  lens.chips.forEach((chip, i) => {
+    const colored = !Number.isNaN(values[i]) && (byNumber || i <= token);
+    chip.style.background = colored ? tint(scale, high > low ? (values[i] - low) / (high - low) : 0) : "";
+    chip.toggleAttribute("data-future", !byNumber && i > token);
+    chip.toggleAttribute("data-chosen", i === token);
+    chip.title = byNumber ? `${own.name}: ${Number.isNaN(values[i]) ? "–" : plainNumber(values[i], own.unit)}` : "";
+  });
+  showScale(lens.scale, [low, high], scale, byNumber ? (value) => plainNumber(value, own.unit) : percent);
+  const heads = lens.heads.length ? `head${lens.heads.length > 1 ? "s" : ""} ${lens.heads.join(", ")}` : "mean of all heads";
+  const best = heat.indexOf(Math.max(...heat));
+  const most = `most to “${written(feed.pieces[best])}” (${percent(heat[best])}; evenly spread, each would get ${percent(1 / (token + 1))})`;
+  const words = byNumber ? `${own.explanation} Layer ${lens.layer}.` : `Layer ${lens.layer}, ${heads}: what “${written(feed.pieces[token])}” (token ${token + 1}) attends to; ${most}. What follows it cannot be seen.`;
+  setText(lens.caption, words);
+  if (lens.pointed === null) setText(lens.said, words);
+}
+
+function showScale(node, [low, high], scale, words) {
+  const [from, bar, to] = node.children;
+  setText(from, words(low));
+  setText(to, words(high));
+  bar.style.background = `linear-gradient(to right, ${tint(scale, 0)}, ${tint(scale, 1)})`;
+}
+
+function showNext(lens, token) {
+  const { feed, data } = lens;
+  const real = feed.pieces[token + 1];
+  const column = (layer, title) => {
+    const rows = foretold(feed, layer, token).map(({ word, number, share }) => {
+      const bar = element("i");
+      bar.style.width = `${100 * share}%`;
+      return element("li", { "data-real": number === feed.tokens[token + 1] }, element("span", { class: "word", title: word }, word), element("span", { class: "bar" }, bar), element("span", { class: "value" }, percent(share)));
+    });
+    return element("div", {}, element("h6", {}, title), element("ol", {}, ...rows));
+  };
+  const words = [];
+  if (real !== undefined) {
+    const { rank, surprise } = met(feed, data.layers + 1, token + 1);
+    words.push(`What follows is “${written(real)}”: rank ${rank.toLocaleString("en")} of the output, surprise ${plainNumber(surprise, "nats")}.`);
+  } else words.push("Nothing follows: this is the end of the text.");
+  lens.next.replaceChildren(
+    element("p", { class: "caption" }, `After “${written(feed.pieces[token])}”, token ${token + 1}. `, ...words),
+    element("div", { class: "pair" }, column(data.layers + 1, "The model says"), column(lens.layer, `What enters layer ${lens.layer} would say`)));
+}
+
+function showHeads(lens, token, rows) {
+  const { feed, data } = lens;
+  [...lens.strips.children].forEach((strip, k) => {
+    const canvas = strip.children[1];
+    const width = feed.count;
+    if (canvas.width !== width) canvas.width = width;
+    const context = canvas.getContext("2d");
+    const row = rows.subarray(k * width, (k + 1) * width);
+    const most = Math.max(...row) || 1;
+    const pixels = context.createImageData(width, canvas.height);
+    for (let i = 0; i < width; i++) {
+      const color = [...HEAT, Math.round((255 * row[i]) / most)];
+      for (let y = 0; y < canvas.height; y++) pixels.data.set(color, 4 * (y * width + i));
+    }
+    context.putImageData(pixels, 0, 0);
+    const best = row.indexOf(most);
+    setText(strip.children[2], `${written(feed.pieces[best])} ${percent(most)}`);
+    canvas.setAttribute("aria-label", `Head ${k + 1} looks most at ${feed.pieces[best]}, token ${best + 1}, ${percent(most)}`);
+    strip.toggleAttribute("data-chosen", lens.heads.includes(k + 1));
+  });
+}
+
+/** Scroll the table to a token's column, unless the pointer is in the table. */
+function bringIntoView({ grid, table }, token) {
+  const cell = grid.tHead.rows[0].cells[token + 1];
+  if (cell && !grid.matches(":hover")) table.scrollLeft = cell.offsetLeft - (table.clientWidth - cell.offsetWidth) / 2;
+}
+
+function markTable(lens, token) {
+  const marked = lens.marked ?? [];
+  for (const node of marked) node.removeAttribute("data-chosen");
+  const row = lens.grid.tBodies[0].rows[lens.data.layers + 1 - lens.layer];
+  lens.marked = [row, lens.grid.tHead.rows[0].cells[token + 1], ...[...lens.grid.tBodies[0].rows].map((one) => one.cells[token + 1])];
+  for (const node of lens.marked) node?.setAttribute("data-chosen", "");
+  if (lens.inView === token) return;
+  lens.inView = token;
+  requestAnimationFrame(() => bringIntoView(lens, token)); // after this frame: it asks for the layout
+}

@@ -1,0 +1,47 @@
+// The texts that have arrived, shared by every component of the page, and what they say.
+// Tokens count from 1 in what people see, from 0 in arrays.
+
+const MAX_TEXTS = 6;
+
+const texts = (window.crateTextStore ??= { latest: new Map(), listeners: new Set() });
+
+/** Keep the feed of a text and tell the lenses; the oldest of too many goes. */
+function receiveText(bytes) {
+  const feed = readFeed(bytes);
+  texts.latest.delete(feed.view);
+  texts.latest.set(feed.view, feed);
+  if (texts.latest.size > MAX_TEXTS) texts.latest.delete(texts.latest.keys().next().value);
+  for (const listener of texts.listeners) listener(feed);
+}
+
+/** The feed of a text: pieces, words and arrays; projections become floats when a layer is first looked at. */
+function readFeed(bytes) {
+  const { header, arrays } = unpackArrays(bytes);
+  const layers = new Map();
+  const layer = (number) => {
+    if (!layers.has(number)) {
+      const own = {};
+      for (const name of ["query", "key"]) {
+        if (arrays[`${name}.${number}`]) own[name] = arrays[`${name}.${number}`];
+        if (arrays[`${name}.${number}.scale`]) own[`${name}.scale`] = arrays[`${name}.${number}.scale`];
+      }
+      layers.set(number, attentionLayer(own));
+    }
+    return layers.get(number);
+  };
+  return { ...header, arrays, layer, count: header.pieces.length };
+}
+
+/** What is foretold after a token (from 0) by Z^ℓ, ℓ = 1 … L+1: [{word, number, share}], the most probable first. */
+function foretold({ arrays: { top, shares }, words, numbers }, layer, token) {
+  const [, tokens, count] = top.shape;
+  const from = ((layer - 1) * tokens + token) * count;
+  return Array.from({ length: count }, (_, i) => ({ word: words[top.data[from + i]], number: numbers[top.data[from + i]], share: shares.data[from + i] }));
+}
+
+/** How the token itself was foretold by Z^ℓ of the one before it: its rank and surprise; null for the first. */
+function met({ arrays: { rank, surprise }, count }, layer, token) {
+  if (!token) return null;
+  const at = (layer - 1) * count + token;
+  return { rank: rank.data[at], surprise: surprise.data[at] };
+}
