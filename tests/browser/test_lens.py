@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from explorer import lens
+from explorer.families.crate import CRATE
 from explorer.measures.patches.attention import attention_rows, threshold_entries, threshold_mass
 from explorer.measures.patches.methods import Segments
 from explorer.measures.rates.histogram import threshold_histogram
@@ -29,7 +30,7 @@ class Card:
     """As much of a model card as a lens asks for."""
 
     name, layers, heads, head_dim, patch = "model", LAYERS, HEADS, WIDTH, PATCH
-    has_subspaces = True
+    has_subspaces, traits = True, CRATE
 
 
 def projections(layer: int, tokens: int = TOKENS, heads: int = HEADS, width: int = WIDTH) -> np.ndarray:

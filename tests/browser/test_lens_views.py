@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from explorer import lens
+from explorer.families.crate import CRATE
 from explorer.trace import Trace, layer_on
 from tests.browser.conftest import bring
 
@@ -21,7 +22,7 @@ COLOURS = {"v": (200, 30, 30), "w": (30, 30, 200)}
 
 
 class Card:
-    name, heads, head_dim, patch, has_subspaces = "model", HEADS, WIDTH, PATCH, True
+    name, heads, head_dim, patch, has_subspaces, traits = "model", HEADS, WIDTH, PATCH, True, CRATE
 
     def __init__(self, view: str) -> None:
         self.layers = LAYERS[view]

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from explorer import lens, zoo
+from explorer.families.crate import CRATE
 from explorer.lens import Colour, TextChoice
 from explorer.measures.patches.attention import attention_rows
 from explorer.measures.texts.language import foretold
@@ -31,7 +32,7 @@ class Card:
     """As much of a model card as the lens asks for."""
 
     name, family_label, layers, heads, head_dim = "model", "CRATE-LM", LAYERS, HEADS, WIDTH
-    has_subspaces, reads_text, codes_dim = True, True, 0
+    has_subspaces, reads_text, codes_dim, traits = True, True, 0, CRATE
 
 
 def projections(layer: int) -> np.ndarray:

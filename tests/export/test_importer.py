@@ -132,7 +132,7 @@ def test_a_graph_that_differs_is_not_installed(checkpoints, tmp_path, monkeypatc
 
 def test_parity_looks_at_the_knobs_too(checkpoints, tmp_path, monkeypatch, quick_reader):
     """A graph that is right as trained, but whose λ of layer 1 is wired to layer 2."""
-    real = importer.build
+    real = importer.build_graph
 
     def crossed(*arguments):
         model = real(*arguments)
@@ -142,7 +142,7 @@ def test_parity_looks_at_the_knobs_too(checkpoints, tmp_path, monkeypatch, quick
         first.input[1], second.input[1] = second.input[1], first.input[1]
         return model
 
-    monkeypatch.setattr(importer, "build", crossed)
+    monkeypatch.setattr(importer, "build_graph", crossed)
     with pytest.raises(ExplorerError, match="differs from torch"):
         import_file(checkpoints["crate.pth.tar"], heads=2, directory=tmp_path / "zoo")
 

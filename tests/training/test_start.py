@@ -11,7 +11,7 @@ from explorer.errors import ExplorerError
 from explorer.models.parts import positions
 from explorer.training.loop import train
 from explorer.training.start import card_beside, load_start
-from explorer.training.state import HEAD, POSITIONS, fresh
+from explorer.training.state import POSITIONS, fresh
 from tests.conftest import SIZES
 from tests.training.conftest import tiny_recipe
 
@@ -51,7 +51,7 @@ def test_other_classes_and_sizes_keep_the_rest(finished, quick_reader, family):
     content = torch.load(finished[family], weights_only=True)
     weights = content.get("state_dict", content.get("model", content))
     for name, tensor in found.items():
-        if name.startswith(HEAD[family]):
+        if name.startswith(recipe.training.head):
             assert torch.equal(tensor, drawn[name])
         elif name in POSITIONS[:2]:
             assert tensor.shape == (1, 37, 8)

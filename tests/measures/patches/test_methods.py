@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from explorer.errors import ExplorerError
+from explorer.families.crate import CRATE
 from explorer.measures.patches import methods
 from explorer.measures.patches.methods import METHODS, default_layer, on_pixels, segment_trace, trace_attention
 from explorer.trace import Trace
@@ -22,7 +23,7 @@ def planted(grid: tuple[int, int], box: tuple[slice, slice], seed: int = 0) -> n
 
 
 def trace_of(projections: np.ndarray, grid: tuple[int, int]) -> Trace:
-    card = SimpleNamespace(name="planted", layers=1, heads=2, patch=4, has_subspaces=True)
+    card = SimpleNamespace(name="planted", layers=1, heads=2, patch=4, has_subspaces=True, traits=CRATE)
     return Trace(card, {"subspace.1": projections[None]}, grid, stride=2)  # pyright: ignore[reportArgumentType]
 
 
