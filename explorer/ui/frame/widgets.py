@@ -16,6 +16,7 @@ from explorer.ui.state.settings import url_setting
 FORMATS = ("PNG", "SVG")
 FORMAT = "saved_as"
 """Session state: what the camera above a chart saves."""
+LONGEST_WORD = 60
 HIDDEN_BUTTONS = ["select2d", "lasso2d", "autoScale2d"]
 
 
@@ -86,6 +87,18 @@ def options_expander() -> Any:
     """Where a page's rarer settings are. Not a popover: what is in one is drawn when it opens, and a setting that has
     been sent before then stands at its least value and changes to that."""
     return st.expander("Options", icon=":material/tune:")
+
+
+def word_box(placeholder: str) -> str:
+    """A box for a word that is looked up, which the pages on words share."""
+    return url_setting(
+        st.text_input,
+        "Word",
+        key="word",
+        default="",
+        valid=lambda text: len(text) <= LONGEST_WORD,
+        placeholder=placeholder,
+    )
 
 
 def page_part(key: str, names: dict[str, str]) -> str:

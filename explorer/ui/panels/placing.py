@@ -1,4 +1,4 @@
-"""Where points of a cloud lie: UMAP when its process is done, and how a layout is chosen."""
+"""Where points of a cloud lie, and of which tokens: layout, subspace, weights; UMAP when its process is done."""
 
 from __future__ import annotations
 
@@ -6,15 +6,38 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from explorer.card import ModelCard
 from explorer.trace import Array
 from explorer.ui.jobs.umap import CANCELLED, UmapJob, UmapOptions, UmapService
+from explorer.ui.state.settings import url_choice, url_setting
 
+LAYOUTS = {"pca": "PCA", "umap": "UMAP"}
+TRAINED, CONTROL = "trained", "control"
 POLL_S = 0.5
 UMAP_CAPTION = (
     "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance between groups "
     "and the axes mean little. Compare with PCA and with "
 )
 """To be ended by what else to compare with."""
+
+
+def layout_choice(explanation: str | None = None) -> str:
+    """Which layout a cloud has, one of LAYOUTS."""
+    return url_choice("Layout", LAYOUTS, "layout", explanation)
+
+
+def of_control(trained: str, control: str, explanation: str | None = None) -> bool:
+    """Whether a cloud shows the random-init control. trained, control: what the two are called."""
+    return url_choice("Weights", {TRAINED: trained, CONTROL: control}, "weights", explanation) == CONTROL
+
+
+def subspace_choice(card: ModelCard, explanation: str | None = None) -> int:
+    """Which subspace's vectors a cloud shows: a head from 1, 0 for all heads joined."""
+    heads = range(card.heads + 1)
+    return url_setting(
+        st.selectbox, "Subspace", heads, key="subspace", default=0, valid=heads, help=explanation,
+        format_func=lambda k: f"U_{k}, head {k}" if k else "all heads together",
+    )  # fmt: skip
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda service: service.stop())
@@ -52,6 +75,3 @@ def _progress(service: UmapService, job: UmapJob) -> None:
     if stop.button("Cancel", key="umap_cancel", width="stretch"):
         service.cancel(job)
         st.rerun()
-
-
-LAYOUTS = {"pca": "PCA", "umap": "UMAP"}

@@ -17,7 +17,7 @@ from explorer.lens import TextChoice
 from explorer.measures.texts import NOBODY, FeatureIndex, logit_effect
 from explorer.studies.features import path_of, read_index
 from explorer.trace import Array
-from explorer.ui.frame.widgets import heading, plain, plot, sentence
+from explorer.ui.frame.widgets import heading, plain, plot, sentence, word_box
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_setting
 from explorer.ui.view.text import TextView
@@ -222,9 +222,7 @@ def code_search(card: ModelCard, index: FeatureIndex) -> None:
     if not card.tokenizer:
         st.caption("This model has no tokenizer: its codes cannot be searched by words.")
         return
-    word = url_setting(
-        st.text_input, "Word", key="word", default="", valid=lambda text: len(text) <= 60, placeholder="such as: sea"
-    )
+    word = word_box("such as: sea")
     if not word.strip():
         return
     tokens = _searched(card, word.strip())

@@ -13,7 +13,7 @@ from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_pan
 from explorer.ui.panels.layers import POSITIONS, RatePosition, layer_maps, rate_panel, sparsity_panel
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import draw_lens
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens
 
 TOKENS_TEXT = (
     "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
@@ -38,7 +38,7 @@ def rate_position() -> RatePosition:
 
 def layer_bar(view: View, choice: LensChoice) -> None:
     """The layer slider and Play of the page; its pictures follow. A lens without pictures has nothing to finish."""
-    draw_lens(view, choice, [], LensLook(), key="layer_bar", toolbar=["layer"])
+    draw_lens(PhotoLens(view, choice, [], LensLook(), key="layer_bar", toolbar=["layer"]))
 
 
 def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Callable[[], None]:
@@ -67,7 +67,7 @@ def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Calla
             "The same tokens on the photo", MAPS_TEXT,
         ),
     ]  # fmt: skip
-    return draw_lens(view, choice, sections, LensLook(), key="layers_lens", toolbar=(), maps=layer_maps)
+    return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="layers_lens", toolbar=(), maps=layer_maps))
 
 
 def sparsity_caption(card: ModelCard) -> str:

@@ -17,7 +17,7 @@ from explorer.trace import Array
 from explorer.ui.frame.widgets import download, options_expander
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, enlarge_map, segments
-from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
 
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
@@ -88,7 +88,7 @@ def segment_lens(view: View, settings: SegmentSettings) -> None:
         Section(title="Every head", explanation=STRIP_TEXT, strip=True),
         Section(more, "The same tokens, read in other ways"),
     ]
-    draw_lens(view, settings.choice, sections, settings.look, key="segment_lens")()
+    draw_lens(PhotoLens(view, settings.choice, sections, settings.look, key="segment_lens"))()
 
 
 def _percent(share: float) -> str:

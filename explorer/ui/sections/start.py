@@ -18,7 +18,7 @@ from explorer.ui.panels.layers import rate_panel, sparsity_panel
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.view.photo import View, make_view
-from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
 from explorer.zoo import FIRST_MODEL
 
 
@@ -50,7 +50,7 @@ def first_lens(view: View) -> Callable[[], None]:
     ]
     choice = replace(lens_choice(view), heads=())
     sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
-    return draw_lens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False)
+    return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False))
 
 
 def top_line(view: View) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from explorer.ui.state.settings import url_setting
+from explorer.card import ModelCard
+from explorer.ui.state.settings import no_widget, url_setting
 from explorer.ui.view.run import RunView
+
+LAYER, HEADS = "layer", "head"
+"""The settings' names in the session and in the URL."""
 
 
 def layer_slider(view: RunView, label: str = "Layer ℓ") -> int:
@@ -15,10 +21,40 @@ def layer_slider(view: RunView, label: str = "Layer ℓ") -> int:
     layers = view.card.layers
     if layers == 1:
         return 1
-    return url_setting(
-        st.slider, label, 1, layers, key="layer", default=layers - 1, valid=range(1, layers + 1),
+    return _layer(
+        st.slider,
+        label,
+        1,
+        layers,
+        card=view.card,
+        key=LAYER,
+        default=None,
         help="Layers count from 1, as in the papers.",
-    )  # fmt: skip
+    )
+
+
+def layer_in_lens(card: ModelCard, key: str = LAYER, default: int | None = None) -> int:
+    """The layer that a lens was set to. key: its name in the URL; default: None for the one before the last."""
+    return _layer(no_widget, "Layer", card=card, key=key, default=default)
+
+
+def _layer(
+    widget: Callable[..., Any], *arguments: Any, card: ModelCard, key: str, default: int | None, **options: Any
+) -> int:
+    first = default or max(card.layers - 1, 1)
+    return url_setting(widget, *arguments, key=key, default=first, valid=range(1, card.layers + 1), **options)
+
+
+def heads_in_lens(card: ModelCard) -> tuple[int, ...]:
+    """The heads that a lens was set to, from 1; empty for all."""
+    text = url_setting(no_widget, "Heads", key=HEADS, default="", valid=partial(fits_heads, card.heads))
+    return heads_of(text, card.heads) or ()
+
+
+def last_layer_and_heads(card: ModelCard) -> tuple[int, tuple[int, ...]]:
+    """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
+    layer = st.session_state.get(LAYER, max(card.layers - 1, 1))
+    return min(layer, card.layers), heads_of(st.session_state.get(HEADS, ""), card.heads) or ()
 
 
 def follow_layer(view: RunView, layer: int) -> None:
@@ -26,7 +62,7 @@ def follow_layer(view: RunView, layer: int) -> None:
 
     Before the fragment writes to the URL: what it has sent by then is dropped.
     """
-    if view.card.layers > 1 and st.session_state.get("layer", layer) != layer:
+    if view.card.layers > 1 and st.session_state.get(LAYER, layer) != layer:
         st.rerun()
 
 

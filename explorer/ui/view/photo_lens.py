@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from typing import Any
 
 import streamlit as st
@@ -15,9 +16,11 @@ from explorer.measures.patches import METHODS, Segments, segment_trace
 from explorer.trace import Array, layer_on
 from explorer.ui.state import caches
 from explorer.ui.state.settings import PAGE, no_widget, url_setting
-from explorer.ui.view.layer import fits_heads, heads_of
+from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
 from explorer.ui.view.photo import View
 
+TOKEN, SHOT = "token", "shot"
+"""The settings' names in the session and in the URL: the pinned token, and of a film the checkpoint in view."""
 FEEDS = "lens_feeds"
 """The container of the components that only bring data; the page's style hides it."""
 Maps = Callable[[View, int], Mapping[str, Array | Segments]]
@@ -27,95 +30,139 @@ MAX_PATCHES_AHEAD = 1200
 """Larger grids are segmented when they are looked at, not ahead: MaskCut's cost grows with their square."""
 
 
-def lens_choice(view: View, layer_key: str = "layer", default: int | None = None) -> LensChoice:
+def lens_choice(view: View, layer_key: str = LAYER, default: int | None = None) -> LensChoice:
     """Layer, heads and token of this page, from the lens or from the URL. layer_key: the layer's name in the URL."""
-    layers, tokens = view.card.layers, 1 + view.trace.grid[0] * view.trace.grid[1]
-    first = default or max(layers - 1, 1)
-    layer = url_setting(no_widget, "Layer", key=layer_key, default=first, valid=range(1, layers + 1))
-    head = url_setting(no_widget, "Heads", key="head", default="", valid=partial(fits_heads, view.card.heads))
-    token = url_setting(no_widget, "Token", key="token", default=0, valid=range(tokens))
-    return LensChoice(layer, heads_of(head, view.card.heads) or (), token)
+    tokens = 1 + view.trace.grid[0] * view.trace.grid[1]
+    layer, heads = layer_in_lens(view.card, layer_key, default), heads_in_lens(view.card)
+    token = url_setting(no_widget, "Token", key=TOKEN, default=0, valid=range(tokens))
+    return LensChoice(layer, heads, token)
 
 
 def last_choice(view: View) -> LensChoice:
     """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
-    state, layers = st.session_state, view.card.layers
-    layer = state.get("layer", max(layers - 1, 1))
-    return LensChoice(min(layer, layers), heads_of(state.get("head", ""), view.card.heads) or (), 0)
+    return LensChoice(*last_layer_and_heads(view.card), 0)
 
 
-def draw_lens(
-    view: View,
-    choice: LensChoice,
-    sections: Sequence[Section],
-    look: LensLook,
-    *,
-    key: str,
-    toolbar: Sequence[str] = ("layer", "heads"),
-    layer_key: str = "layer",
-    layer_label: str = "Layer ℓ",
-    others: Sequence[View] = (),
-    by_depth: bool = False,
-    shots: Sequence[str] = (),
-    film_label: str = "",
-    maps: Maps | None = None,
-    ahead: bool = True,
-) -> Callable[[], None]:
-    """The lens, with photo, charts and attention. Within a fragment, a choice reruns only that.
+@dataclass(frozen=True)
+class PhotoLens:
+    """A lens on a page: photo, charts and attention of one view, drawn in the browser.
 
-    What is in view is sent first; then the other layers, nearest first (ahead). Layers that the browser has are not
-    sent again. others: views beside the page's own that panels show. by_depth: how their layers go with
-    this view's (trace.layer_on). shots: a name for this view and each of the others, which are then a film
-    with a slider film_label. layer_key: as in lens_choice.
-    maps: a layer's numbers for panels of kind map and matrix, or segmentations, by the name of their source.
-    Returns what segments, measures and sends the rest: call it when everything quicker has been drawn. Without maps,
-    segmentations and attention there is no rest.
+    others: views beside the page's own that panels show. by_depth: how their layers go with this view's
+    (trace.layer_on). shots: a name for this view and each of the others, which are then a film with a slider
+    film_label. layer_key: as in lens_choice. maps: a layer's numbers for panels of kind map and matrix, or
+    segmentations, by the name of their source. ahead: the other layers are sent, too, nearest first.
     """
-    name, chosen = view_name(view), _last_choice(key)
-    views = {view_name(one): one for one in (view, *others)}  # a view that is compared with itself is one
-    data = lens.settings(
-        name, {one: _grid(it) for one, it in views.items()}, view.card, choice, sections, look,
-        toolbar=toolbar, page=f"{st.session_state.get(PAGE)}.{layer_key}", layer_label=layer_label, by_depth=by_depth,
-        shots=list(zip(views, shots, strict=False)), film_label=film_label,
-        at=chosen.get("at", 0), file=view.file_stem, alt=f"{view.photo.name}, what the model makes of it",
+
+    view: View
+    choice: LensChoice
+    sections: Sequence[Section]
+    look: LensLook
+    key: str
+    toolbar: Sequence[str] = ("layer", "heads")
+    layer_key: str = LAYER
+    layer_label: str = "Layer ℓ"
+    others: Sequence[View] = ()
+    by_depth: bool = False
+    shots: Sequence[str] = ()
+    film_label: str = ""
+    maps: Maps | None = None
+    ahead: bool = True
+
+    @cached_property
+    def views(self) -> dict[str, View]:
+        """The views by their names; one that is compared with itself is one."""
+        return {view_name(view): view for view in (self.view, *self.others)}
+
+    @cached_property
+    def panels(self) -> list[Panel]:
+        return [panel for section in self.sections for panel in section.panels]
+
+    @cached_property
+    def draws_attention(self) -> bool:
+        return lens.needs_attention(self.sections)
+
+    @cached_property
+    def browser_has(self) -> dict[str, set[int]]:
+        """The layers whose attention the browser has, by view."""
+        have = _last_choice(self.key).get("have", {})
+        return {name: set(have.get(name, ())) for name in self.views}
+
+    def layer_of(self, view: View, layer: int) -> int:
+        """The layer of a view that goes with a layer of the page's own."""
+        return layer_on(layer, self.view.card.layers, view.card.layers, self.by_depth)
+
+    def shown(self, view: View) -> set[int]:
+        """The layers of a view that are in view now."""
+        return {panel.layer for panel in self.panels if panel.layer} | {self.layer_of(view, self.choice.layer)}
+
+    def near(self, view: View) -> list[int]:
+        """The layers of a view that come next, nearest first; none if nothing is sent ahead."""
+        if not self.ahead:
+            return []
+        shown, nearest = self.shown(view), _nearest(self.view, self.choice.layer)
+        return [layer for layer in dict.fromkeys(self.layer_of(view, n) for n in nearest) if layer not in shown]
+
+
+def draw_lens(shown: PhotoLens) -> Callable[[], None]:
+    """Draw a lens. Within a fragment, a choice in it reruns only that.
+
+    What is in view is sent first, and layers that the browser has are not sent again. Returns what segments, measures
+    and sends the rest: call it when everything quicker has been drawn. Without maps, segmentations and attention there
+    is no rest.
+    """
+    data = _settings(shown)
+    _send_now(shown)  # first what the lens draws from: then it has that when it is told to draw
+    film = bool(shown.shots)
+    keep = partial(_keep_choice, shown.key, shown.layer_key, film)
+    _component()(key=shown.key, data=[data], on_chosen_change=keep)  # a list: in a dict Streamlit looks for pandas
+    _send_others(shown)
+    return partial(_send_later, shown)
+
+
+def _settings(shown: PhotoLens) -> dict[str, Any]:
+    """What the browser is told beside the feeds."""
+    grids = {name: _grid(view) for name, view in shown.views.items()}
+    return lens.settings(
+        view_name(shown.view), grids, shown.view.card, shown.choice, shown.sections, shown.look,
+        toolbar=shown.toolbar, page=f"{st.session_state.get(PAGE)}.{shown.layer_key}", layer_label=shown.layer_label,
+        by_depth=shown.by_depth, shots=list(zip(shown.views, shown.shots, strict=False)), film_label=shown.film_label,
+        at=_last_choice(shown.key).get("at", 0), file=shown.view.file_stem,
+        alt=f"{shown.view.photo.name}, what the model makes of it",
     )  # fmt: skip
-    panels = [panel for section in sections for panel in section.panels]
-    fixed, layer = {panel.layer for panel in panels} - {0}, choice.layer
 
-    def own(one: View, layer: int) -> int:
-        return layer_on(layer, view.card.layers, one.card.layers, by_depth)
 
-    shown = {it: fixed | {own(one, layer)} for it, one in views.items()}
-    have: dict[str, set[int]] = {it: set(chosen.get("have", {}).get(it, ())) for it in views}
-    near = {
-        it: [n for n in dict.fromkeys(own(one, other) for other in _nearest(view, layer)) if n not in shown[it]]
-        for it, one in views.items() if ahead
-    }  # fmt: skip
-    attention = lens.needs_attention(sections)
-    if panels:  # first what the lens draws from: then it has that when it is told to draw
-        with st.container(key=f"{FEEDS}_{key}"):
-            for photo, one in {_photo_name(one): one for one in (*others, view)}.items():
-                _send(f"{key}.photo.{photo}", caches.once(photo, lens.photo_feed, photo, one.picture))
-            if attention:
-                _send_attention(view, shown[name] - have[name], key)
-    # in a list, since Streamlit looks for data frames in a dict and imports pandas to do so
-    _component()(key=key, data=[data], on_chosen_change=lambda: _keep_choice(key, layer_key, bool(shots)))
+def _send_now(shown: PhotoLens) -> None:
+    """The photos, and the attention of what is in view of the page's own view."""
+    if not shown.panels:
+        return
+    name = view_name(shown.view)
+    with st.container(key=f"{FEEDS}_{shown.key}"):
+        for photo, view in {_photo_name(one): one for one in (*shown.others, shown.view)}.items():
+            _send(f"{shown.key}.photo.{photo}", caches.once(photo, lens.photo_feed, photo, view.picture))
+        if shown.draws_attention:
+            _send_attention(shown.view, shown.shown(shown.view) - shown.browser_has[name], shown.key)
 
-    if panels and attention and len(views) > 1:
-        with st.container(key=f"{FEEDS}_{key}_others"):
-            for it, one in views.items():
-                _send_attention(one, shown[it] - have[it] if it != name else (), key)
 
-    def finish() -> None:
-        with st.container(key=f"{FEEDS}_{key}_more"):
-            for number, (it, one) in enumerate(views.items()):
-                _send_segments(one, panels, shown[it], look, maps, f"{key}.{number}")
-            for it, layers in near.items() if attention else ():
-                lacking = [n for n in layers if n not in have[it]]
-                _send_attention(views[it], lacking[: _budget(views[it], len(views))], key)
-        _measure_ahead([(views[it], layers) for it, layers in near.items()], panels, look, maps)
+def _send_others(shown: PhotoLens) -> None:
+    """The attention of what is in view of the other views."""
+    if not (shown.panels and shown.draws_attention and len(shown.views) > 1):
+        return
+    with st.container(key=f"{FEEDS}_{shown.key}_others"):
+        for name, view in shown.views.items():
+            if name != view_name(shown.view):
+                _send_attention(view, shown.shown(view) - shown.browser_has[name], shown.key)
 
-    return finish
+
+def _send_later(shown: PhotoLens) -> None:
+    """Segmentations and maps, then the attention of the layers that come next, as far as their bytes allow."""
+    with st.container(key=f"{FEEDS}_{shown.key}_more"):
+        for number, view in enumerate(shown.views.values()):
+            _send_segments(shown, view, f"{shown.key}.{number}")
+        if shown.draws_attention:
+            for name, view in shown.views.items():
+                lacking = [layer for layer in shown.near(view) if layer not in shown.browser_has[name]]
+                _send_attention(view, lacking[: _budget(view, len(shown.views))], shown.key)
+    _measure_ahead(shown)
 
 
 def view_name(view: View) -> str:
@@ -152,10 +199,9 @@ def _send_attention(view: View, layers: Iterable[int], key: str) -> None:
         _send(f"{key}.{name}.{layer}", lens.attention_feed(name, view.trace, layer))
 
 
-def _send_segments(
-    view: View, panels: Iterable[Panel], shown: set[int], look: LensLook, maps: Maps | None, key: str
-) -> None:
+def _send_segments(lens_shown: PhotoLens, view: View, key: str) -> None:
     """The segmentations and maps of the layers in view, and of all others that are ready and were not sent before."""
+    panels, shown, look, maps = lens_shown.panels, lens_shown.shown(view), lens_shown.look, lens_shown.maps
     found: dict[str, Segments] = {}
     numbers: dict[str, Array] = {}
     sent = _sent(key, view_name(view))
@@ -196,17 +242,15 @@ def _sources(panels: Iterable[Panel]) -> set[str]:
     return {panel.source for panel in panels} & set(METHODS)
 
 
-def _measure_ahead(
-    near: Iterable[tuple[View, Iterable[int]]], panels: Sequence[Panel], look: LensLook, maps: Maps | None
-) -> None:
+def _measure_ahead(shown: PhotoLens) -> None:
     """Segment and measure the other layers aside, so that they are ready when the user steps to them."""
-    sources = _sources(panel for panel in panels if not panel.layer)
+    sources, look, maps = _sources(panel for panel in shown.panels if not panel.layer), shown.look, shown.maps
     tasks: list[Callable[[], Any]] = []
-    for view, layers in near:
+    for view in shown.views.values():
         rows, cols = view.trace.grid
         if rows * cols > MAX_PATCHES_AHEAD:
             continue
-        for layer in layers:
+        for layer in shown.near(view):
             tasks += [
                 partial(view.measured, segment_trace, method=source, layer=layer, head=None, **look.options(source))
                 for source in sources
@@ -234,9 +278,9 @@ def _keep_choice(key: str, layer_key: str, film: bool) -> None:
     """Put what the user chose in the browser where the URL and the other pages find it. film: whether it has shots."""
     if chosen := _last_choice(key):
         heads = ",".join(map(str, chosen["heads"]))
-        st.session_state.update({layer_key: chosen["layer"], "head": heads, "token": chosen["token"]})
+        st.session_state.update({layer_key: chosen["layer"], HEADS: heads, TOKEN: chosen["token"]})
         if film:
-            st.session_state["shot"] = chosen.get("shot", 0)
+            st.session_state[SHOT] = chosen.get("shot", 0)
 
 
 @cache

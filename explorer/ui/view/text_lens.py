@@ -13,12 +13,12 @@ from explorer.inputs import token_name
 from explorer.lens import Colour, TextChoice
 from explorer.ui.state import caches
 from explorer.ui.state.settings import no_widget, url_setting
-from explorer.ui.view.layer import fits_heads, heads_of
+from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
 from explorer.ui.view.photo_lens import FEEDS
 from explorer.ui.view.text import TextView
 
 KEY = "reader"
-COLOUR = "text_colour"
+COLOUR, PLACE = "text_colour", "place"
 ATTENTION = "none"
 """The colour that is no number: the attention of the token that is looked at."""
 
@@ -36,20 +36,17 @@ def text_lens(view: TextView) -> TextChoice:
 
 
 def _choice(view: TextView, colours: list[Colour]) -> TextChoice:
-    layers, names = view.card.layers, [ATTENTION, *(colour.name for colour in colours)]
-    layer = url_setting(no_widget, "Layer", key="layer", default=max(layers - 1, 1), valid=range(1, layers + 1))
-    head = url_setting(no_widget, "Heads", key="head", default="", valid=partial(fits_heads, view.card.heads))
-    token = url_setting(no_widget, "Token", key="place", default=0, valid=range(len(view.tokens) + 1))
+    names = [ATTENTION, *(colour.name for colour in colours)]
+    layer, heads = layer_in_lens(view.card), heads_in_lens(view.card)
+    token = url_setting(no_widget, "Token", key=PLACE, default=0, valid=range(len(view.tokens) + 1))
     colour = url_setting(no_widget, "Colour", key=COLOUR, default=ATTENTION, valid=names, formerly="colour")
-    return TextChoice(layer, heads_of(head, view.card.heads) or (), token, colour)
+    return TextChoice(layer, heads, token, colour)
 
 
 def last_text_choice(view: TextView) -> TextChoice:
     """What the lens was last set to; nothing of it is drawn or put into the URL."""
-    state, layers = st.session_state, view.card.layers
-    layer, token = min(state.get("layer", max(layers - 1, 1)), layers), state.get("place", 0)
-    heads = heads_of(state.get("head", ""), view.card.heads) or ()
-    return TextChoice(layer, heads, token if token <= len(view.tokens) else 0, state.get(COLOUR, ATTENTION))
+    token, colour = st.session_state.get(PLACE, 0), st.session_state.get(COLOUR, ATTENTION)
+    return TextChoice(*last_layer_and_heads(view.card), token if token <= len(view.tokens) else 0, colour)
 
 
 def _packed(view: TextView, name: str) -> bytes:
@@ -72,7 +69,7 @@ def _keep() -> None:
     """Put what was chosen in the browser where the URL and the other pages find it."""
     if said := _said():
         heads = ",".join(map(str, said["heads"]))
-        chosen = {"layer": said["layer"], "head": heads, "place": said["token"], COLOUR: said["colour"]}
+        chosen = {LAYER: said["layer"], HEADS: heads, PLACE: said["token"], COLOUR: said["colour"]}
         st.session_state.update(chosen)
 
 
@@ -97,10 +94,10 @@ def token_place(view: TextView, label: str = "Token") -> int:
     if count == 1:
         return 0
     names = [f"{i}: {piece}" for i, piece in enumerate(view.pieces, start=1)]
-    if st.session_state.get("place") == count:
-        st.session_state["place"] = 0  # so is the last one called
+    if st.session_state.get(PLACE) == count:
+        st.session_state[PLACE] = 0  # so is the last one called
     place = url_setting(
-        st.select_slider, label, [*range(1, count), 0], key="place", default=0, valid=range(count),
+        st.select_slider, label, [*range(1, count), 0], key=PLACE, default=0, valid=range(count),
         format_func=lambda i: names[i - 1], help="Choose it here, or on the page Text.",
     )  # fmt: skip
     return (place or count) - 1

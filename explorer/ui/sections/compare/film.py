@@ -22,7 +22,7 @@ from explorer.ui.sections.compare.pictures import compare_maps
 from explorer.ui.state import caches
 from explorer.ui.state.settings import no_widget, url_setting
 from explorer.ui.view.photo import View, enlarge_map, make_view, model_and_photo
-from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.ui.view.photo_lens import SHOT, PhotoLens, draw_lens, lens_choice
 
 FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
 MULTIPLES = {"attention": "Attention of CLS", "pca": "Parts (PCA-RGB)", "maskcut": "Objects (MaskCut)"}
@@ -74,7 +74,7 @@ def no_film(card: ModelCard) -> None:
 def film_lens(film: Film) -> None:
     """The lens on the epoch in view, with curves that follow and the story of the whole run."""
     last, count = film.views[-1], len(film.views)
-    shot = url_setting(no_widget, "Epoch", key="shot", default=count - 1, valid=range(count))
+    shot = url_setting(no_widget, "Epoch", key=SHOT, default=count - 1, valid=range(count))
     choice = replace(lens_choice(last), shot=shot)
     pictures = [PANELS["photo"], PANELS["attention"], PANELS["objects"], Panel("colours", "Parts (PCA-RGB)", "shared")]
     sections = [
@@ -85,10 +85,10 @@ def film_lens(film: Film) -> None:
     ]
     maps = partial(compare_maps, like=last, by_depth=False, parts=True, numbers=False)
     first, *others = film.views
-    draw_lens(
+    draw_lens(PhotoLens(
         first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads"], others=others,
         shots=film.epochs, film_label="Epoch", maps=maps,
-    )()  # fmt: skip
+    ))()  # fmt: skip
 
 
 def _layer_charts(film: Film) -> list[Panel]:

@@ -31,7 +31,7 @@ from explorer.ui.sections.compare.sides import Compared, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
 
 PHOTO_TEXT = (
     "How much each patch looks at other places than in A: Jensen–Shannon divergence of its attention, 0 = the same "
@@ -55,7 +55,7 @@ def difference_lens(sides: Sequence[Side], by_depth: bool) -> tuple[int, tuple[i
     others = tuple((side.letter, side.view) for side in sides[1:])
     maps = partial(_attention_maps, of=a.view, others=others, heads=choice.heads, by_depth=by_depth)
     section = Section(panels, "Attention, A against the others", PHOTO_TEXT, columns=max(len(panels), 4))
-    draw_lens(a.view, choice, [section], LensLook(), key="difference_lens", maps=maps)()
+    draw_lens(PhotoLens(a.view, choice, [section], LensLook(), key="difference_lens", maps=maps))()
     return choice.layer, choice.heads
 
 

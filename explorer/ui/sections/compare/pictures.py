@@ -19,7 +19,7 @@ from explorer.ui.sections.compare.sides import Compared, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import draw_lens, lens_choice, view_name
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
 
 ROWS = {
     "attention": "Attention",
@@ -116,12 +116,12 @@ def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool, loo
     sections = [section for row in rows for section in compare_sections(row, sides, look)]
     parts, numbers = "parts" in rows, bool({"rate", "tokens"} & set(rows))
     maps = partial(compare_maps, like=first, by_depth=by_depth, parts=parts, numbers=numbers)
-    finish = draw_lens(
+    finish = draw_lens(PhotoLens(
         first, choice, sections, LensLook(), key="compare_lens", others=[side.view for side in sides[1:]],
         by_depth=by_depth, maps=maps if parts or numbers else None,
-    )  # fmt: skip
+    ))  # fmt: skip
     if "curves" in rows:
-        draw_lens(first, choice, [curves_section(sides)], LensLook(), key="compare_curves", toolbar=())()
+        draw_lens(PhotoLens(first, choice, [curves_section(sides)], LensLook(), key="compare_curves", toolbar=()))()
     finish()
 
 

@@ -12,13 +12,12 @@ from explorer.figures.style import SELECTED_COLOR
 from explorer.trace import Array
 from explorer.ui.frame.widgets import plot
 from explorer.ui.jobs.umap import UmapOptions
-from explorer.ui.panels.placing import LAYOUTS, UMAP_CAPTION, umap_places, umap_service
+from explorer.ui.panels.placing import UMAP_CAPTION, layout_choice, of_control, umap_places, umap_service
 from explorer.ui.sections.embeddings.rows import CONTROL, KINDS, TRAINED, Rows, dictionary, dictionary_settings
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_choice, url_setting
 
 COLOURS = {"kind": "Kind", "rank": "Frequency"}
-WHOSE = {"trained": TRAINED, "control": CONTROL}
 MOST_POINTS = 8192
 """Rows that are drawn: the most frequent, or where that is not known the first of the vocabulary."""
 ATOM_SIZE = 8
@@ -33,11 +32,11 @@ def row_map(rows: Rows) -> None:
     """Controls, then the picture: directions of the rows, and of a dictionary's atoms if they are asked for."""
     first, second, third, fourth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
     with first:
-        layout = url_choice("Layout", LAYOUTS, "layout")
+        layout = layout_choice()
     with second:
         colour = url_choice("Colour by", COLOURS, "row_colour")
     with third:
-        whose = WHOSE[url_choice("Weights", {"trained": "This model", "control": "Control"}, "weights")]
+        whose = CONTROL if of_control("This model", "Control") else TRAINED
     with fourth:
         with_atoms = url_setting(
             st.toggle, "Atoms of a dictionary", key="with_atoms", default=False, valid=(False, True),

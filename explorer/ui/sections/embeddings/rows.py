@@ -16,7 +16,7 @@ from explorer.inputs import prepare_text, token_name
 from explorer.inputs.text import words_of
 from explorer.measures.texts import SparseCode
 from explorer.trace import Array
-from explorer.ui.frame.widgets import fragment, heading, plain, plot
+from explorer.ui.frame.widgets import fragment, heading, plain, plot, word_box
 from explorer.ui.panels.evaluated import about, embedding_curves
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
@@ -122,9 +122,7 @@ def _token(rows: Rows) -> int:
         return int(url_setting(st.number_input, "Token", 0, top - 1, key="row", default=0, valid=range(top)))
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
-        word = url_setting(
-            st.text_input, "Word", key="word", default="", valid=lambda text: len(text) <= 60, placeholder=FIRST_WORD
-        )
+        word = word_box(FIRST_WORD)
     tokens = _tokens(card, (word or FIRST_WORD).strip() or FIRST_WORD)
     with right:
         return url_setting(

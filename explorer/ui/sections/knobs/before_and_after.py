@@ -14,7 +14,7 @@ from explorer.ui.frame.widgets import heading, plain, plot
 from explorer.ui.panels.layers import rate_panel, sparsity_panel
 from explorer.ui.state.knobs import knob_moves, knobs_now
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import draw_lens, lens_choice, view_name
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
 
 PICTURES_TEXT = (
     "Move over a picture to see a patch's attention. A knob shows in the layers after its own; those of the last "
@@ -85,10 +85,10 @@ def before_and_after(view: View) -> Callable[[], None]:
                 replace(PANELS[name], title=f"{title} now", like=(was,)),
             )
         ]
-    segment = draw_lens(
+    segment = draw_lens(PhotoLens(
         view, choice, [Section(panels)], LensLook(), key="knob_lens", layer_key="read", layer_label="Look at layer",
         others=[trained] if view.turned else [], ahead=False,
-    )  # fmt: skip
+    ))  # fmt: skip
     note = st.empty()
 
     def finish() -> None:
@@ -117,7 +117,7 @@ def knob_curves(view: View, layer: int) -> None:
     """R^c and non-zeros of every layer, now, as trained (dotted) and in the control."""
     section = Section([rate_panel(view), sparsity_panel(view)], wide=True)
     choice = replace(lens_choice(view, "read", view.card.layers), layer=layer)
-    draw_lens(view, choice, [section], LensLook(), key="knob_curves", toolbar=(), ahead=False)
+    draw_lens(PhotoLens(view, choice, [section], LensLook(), key="knob_curves", toolbar=(), ahead=False))
 
 
 def _overlaps(view: View, choice: LensChoice) -> str:

@@ -9,7 +9,7 @@ from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.trace import Array
 from explorer.ui.sections.ledger.accounts import step_names
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
 
 
 def ledger_lens(view: View, eps_squared: float) -> None:
@@ -26,7 +26,9 @@ def ledger_lens(view: View, eps_squared: float) -> None:
               "blue: became cheaper, red: dearer", scale="signed", unit="nats"),
     ]  # fmt: skip
     maps = partial(token_maps, eps_squared=eps_squared)
-    draw_lens(view, choice, [Section(panels)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False)()
+    draw_lens(
+        PhotoLens(view, choice, [Section(panels)], LensLook(), key="ledger_lens", toolbar=(), maps=maps, ahead=False)
+    )()
 
 
 def _source(name: str, eps_squared: float) -> str:

@@ -14,7 +14,14 @@ from explorer.trace import Array
 from explorer.ui.components.cloud import token_cloud
 from explorer.ui.frame.widgets import download, options_expander
 from explorer.ui.jobs.umap import UmapOptions
-from explorer.ui.panels.placing import LAYOUTS, UMAP_CAPTION, umap_places, umap_service
+from explorer.ui.panels.placing import (
+    UMAP_CAPTION,
+    layout_choice,
+    of_control,
+    subspace_choice,
+    umap_places,
+    umap_service,
+)
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_choice, url_setting
 from explorer.ui.view.layer import layer_slider
@@ -31,7 +38,6 @@ COLOURS = {
     "source": "Which photo",
 }
 MARKS = {"dots": "Dots", "thumbnails": "Patches"}
-WEIGHTS = {"trained": "Trained", "control": "Random-init control"}
 NEIGHBORS = (5, 10, 15, 30, 50, 100, 200)
 MIN_DISTS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.99)
 METRICS = ("cosine", "euclidean")
@@ -84,17 +90,14 @@ def cloud_settings(view: View) -> CloudSettings:
     with first[0]:
         layer = layer_slider(view)
     with first[1]:
-        heads = range(view.card.heads + 1)
-        head = url_setting(
-            st.selectbox, "Subspace", heads, key="subspace", default=0, valid=heads,
-            format_func=lambda k: f"U_{k}, head {k}" if k else "all heads together",
-            help="One head shows the tokens in its own p directions; all heads together, their K·p "
-            "numbers joined into one vector.",
+        head = subspace_choice(
+            view.card, "One head shows the tokens in its own p directions; all heads together, their K·p numbers "
+            "joined into one vector.",
         )  # fmt: skip
     with first[2]:
         of = url_choice("Tokens of", OF, "of")
     with second[0]:
-        layout = url_choice("Layout", LAYOUTS, "layout", "PCA is a flat shadow of the cloud: distances are true to "
+        layout = layout_choice("PCA is a flat shadow of the cloud: distances are true to "
                          "it. UMAP bends it so that neighbours stay together.")  # fmt: skip
     with second[1]:
         dims = url_choice("Dimensions", {2: "2-D", 3: "3-D"}, "dims")
@@ -113,8 +116,8 @@ def cloud_settings(view: View) -> CloudSettings:
 def _options() -> tuple[bool, str, bool, int, tuple[int, float, str, int]]:
     points, umap, more = st.columns(3)
     with points:
-        control = url_choice("Weights", WEIGHTS, "weights", "The control is the same network before training: "
-                          "what it shows, too, was not learned.") == "control"  # fmt: skip
+        control = of_control("Trained", "Random-init control", "The control is the same network before training: "
+                          "what it shows, too, was not learned.")  # fmt: skip
         marks = url_choice("Points as", MARKS, "marks")
         paint = url_setting(
             st.toggle, "Colours on the photo too", key="paint", default=False, valid=(False, True),

@@ -16,9 +16,16 @@ from explorer.trace import Array
 from explorer.ui.components.coloured_text import coloured_text
 from explorer.ui.frame.widgets import heading, plot
 from explorer.ui.jobs.umap import UmapOptions
-from explorer.ui.panels.placing import LAYOUTS, UMAP_CAPTION, umap_places, umap_service
+from explorer.ui.panels.placing import (
+    UMAP_CAPTION,
+    layout_choice,
+    of_control,
+    subspace_choice,
+    umap_places,
+    umap_service,
+)
 from explorer.ui.state import caches
-from explorer.ui.state.settings import url_choice, url_setting
+from explorer.ui.state.settings import url_setting
 from explorer.ui.view.text import TextView
 
 COLOURS = {
@@ -34,7 +41,6 @@ COLOUR_CAPTIONS = {
     "rate": "What each token adds to $R^c$, exactly, in nats. High: it points where few others do.",
     "strongest": "The head in which a token has most energy, relative to that head's mean over the text.",
 }
-WHOSE = {"trained": "This model", "control": "Control"}
 LEAST_TOKENS, LEAST_FOR_UMAP = 3, 20
 MOST_WORDS = 120
 """Up to so many tokens stand in the cloud as words."""
@@ -72,14 +78,10 @@ def text_cloud(view: TextView, layer: int) -> None:
 
 def _settings(view: TextView, layer: int) -> TextCloud:
     subspace, layout, colour, weights = st.columns([3, 2, 3, 2], vertical_alignment="bottom")
-    heads = range(view.card.heads + 1)
     with subspace:
-        head = url_setting(
-            st.selectbox, "Subspace", heads, key="subspace", default=0, valid=heads,
-            format_func=lambda k: f"U_{k}, head {k}" if k else "all heads together",
-        )  # fmt: skip
+        head = subspace_choice(view.card)
     with layout:
-        placed = url_choice("Layout", LAYOUTS, "layout")
+        placed = layout_choice()
     with colour:
         offered = [name for name in COLOURS if name != "strongest" or view.card.heads > 1]
         coloured = url_setting(
@@ -87,8 +89,8 @@ def _settings(view: TextView, layer: int) -> TextCloud:
             format_func=COLOURS.__getitem__,
         )  # fmt: skip
     with weights:
-        whose = url_choice("Weights", WHOSE, "weights")
-    return TextCloud(layer, head, placed, coloured, whose == "control")
+        control = of_control("This model", "Control")
+    return TextCloud(layer, head, placed, coloured, control)
 
 
 def _places(view: TextView, settings: TextCloud, projections: Array) -> tuple[Array, tuple[str, str]]:

@@ -14,7 +14,7 @@ from explorer.ui.frame.widgets import fragment, plot
 from explorer.ui.state import caches
 from explorer.ui.view.layer import follow_layer
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
 
 SUPPORT_TOP = 0.5
 """Where the colours of common tokens end: far above what chance does."""
@@ -85,7 +85,9 @@ def spread_lens(view: View, layer: int) -> None:
     choice = lens_choice(view)
     spread = Panel("map", "Subspaces in use", "spread", scale="rate")
     section = Section([PANELS["photo"], spread], "How many subspaces each patch uses")
-    draw_lens(view, choice, [section], LensLook(), key="spread_lens", toolbar=(), maps=spread_maps, ahead=False)()
+    draw_lens(
+        PhotoLens(view, choice, [section], LensLook(), key="spread_lens", toolbar=(), maps=spread_maps, ahead=False)
+    )()
 
 
 def spread_maps(view: View, layer: int) -> dict[str, Array]:
