@@ -110,7 +110,7 @@ def _story(film: Film) -> list[Panel]:
     for i, (title, label) in enumerate(
         (("Rᶜ on this photo", figures.RATE_LABEL), ("Non-zeros on this photo", figures.NONZERO_LABEL))
     ):
-        color = figures.quantity(label).color
+        color = figures.look_of(label).color
         lines = [
             ("last layer", color, SOLID, np.array([values[i][-1] for values in own])),
             ("mean of the layers", CONTROL_COLOR, SOLID, np.array([values[i].mean() for values in own])),
