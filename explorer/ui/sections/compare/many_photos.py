@@ -32,8 +32,6 @@ from explorer.words import SCALES
 JOB = "batch_job"
 """Session state: the running or ended batch."""
 SETS = {"gallery": "The gallery", "uploads": "Your uploads"}
-HEADS = {"kl_nats": "KL (nats)", "attention_js_bits": "attention JS (bits)", "mask_iou": "objects IoU", "cka": "CKA"}
-"""Short heads of the columns of PHOTO_KEYS."""
 Row = dict[str, Any]
 """Of one photo: what photo_row tells."""
 THUMBNAIL = 56
@@ -78,7 +76,7 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
 
 def _table_caption(layer: int) -> str:
     """What the table's columns are, and of which layer."""
-    scales = "; ".join(f"{SCALES[key][0]}: {SCALES[key][1]}" for key in PHOTO_KEYS)
+    scales = "; ".join(f"{SCALES[key].name}: {SCALES[key].ends}" for key in PHOTO_KEYS)
     return (
         f"Click a column to sort, and the box before a row to open that photo side by side. Attention, objects and "
         f"tokens are compared at layer {layer} of A and its counterparts; Rᶜ (nats) and non-zeros are of each model's "
@@ -158,8 +156,8 @@ def _columns(row: Row) -> dict[str, Any]:
     number, found = st.column_config.NumberColumn, {}
     for name, value in row.items():
         said = name.replace("R^c", "Rᶜ (nats)")
-        for key, head in HEADS.items():
-            said = said.replace(key, head)
+        for key in PHOTO_KEYS:
+            said = said.replace(key, SCALES[key].head)
         if isinstance(value, float):
             share = name.endswith(("probability", "non-zeros"))
             found[name] = number(said, format="percent" if share else "%.1f" if "R^c" in name else "%.3f")

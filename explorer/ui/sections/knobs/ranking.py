@@ -17,6 +17,7 @@ from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.knobs import turn
 from explorer.ui.view.photo import View
+from explorer.words import EFFECTS, meaning
 
 JOB = "ablation_job"
 """Session state: the running or ended ablations."""
@@ -24,16 +25,11 @@ BARS = 10
 COLUMNS = {
     "layer": st.column_config.NumberColumn("ℓ", width=40, help="Layer"),
     "head": st.column_config.NumberColumn("k", width=40, help="Head"),
-    "kl_nats": st.column_config.NumberColumn(
-        "KL (nats)", width=75, format="%.3f", help="KL divergence of the prediction, trained ‖ without the head"
-    ),
-    "top1_change": st.column_config.NumberColumn(
-        "Δ top-1", width=75, format="%+.1f pp", help="Change of the probability of the class that is first as trained"
-    ),
-    "mask_change": st.column_config.NumberColumn(
-        "1 − IoU", width=65, format="%.2f", help="Change of the kept attention of the last layer"
-    ),
-    "top1_without": st.column_config.TextColumn("says without it"),
+    **{
+        key: st.column_config.NumberColumn(EFFECTS[key][0], width=width, format=form, help=EFFECTS[key][1])
+        for key, width, form in (("kl_nats", 75, "%.3f"), ("top1_change", 75, "%+.1f pp"), ("mask_change", 65, "%.2f"))
+    },
+    "top1_without": st.column_config.TextColumn(EFFECTS["top1_without"][0]),
 }
 
 
@@ -100,9 +96,9 @@ def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
         )  # fmt: skip
         download("Effects (CSV)", lambda: csv_text(rows), f"{trained.file_stem}_heads.csv")
     st.caption(
-        "KL: how far the predicted probabilities move, in nats; 0 = the head makes no difference. Δ top-1: what the "
-        "class named as trained loses or gains. 1 − IoU: how much of the mask moves, the patches that hold 60 % of "
-        "CLS's attention in the last layer (quick, and read before that layer's own heads act, so it is 0 for them)."
+        f"{meaning('KL')} Δ top-1: what the class named as trained loses or gains. 1 − IoU: how much of the mask "
+        "moves, the patches that hold 60 % of CLS's attention in the last layer (quick, and read before that layer's "
+        "own heads act, so it is 0 for them)."
     )
 
 
