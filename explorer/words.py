@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 GLOSSARY: dict[str, str] = {
     "**token**": "a vector of d numbers that stands for one patch of a photo, or one piece of a text",
     "$Z^\\ell$": "the tokens that enter layer ℓ, one row each (N × d)",
@@ -13,11 +15,13 @@ GLOSSARY: dict[str, str] = {
     "**ISTA**": "one shrinkage-thresholding step: sparsifies the tokens against D",
     "$R$": "coding rate: **nats** (units of information, 1.44 bits) needed to encode all tokens up to the distortion ε",
     "$R^c$": "coding rate of the tokens in the K subspaces, summed; compression should lower it",
+    "**official Rᶜ**": "Rᶜ as the released code measures it: every token scaled to length 1 in each head, ε² = 0.01",
+    "**rate of a token**": "what Rᶜ would lose without it, exactly, in nats; high: few others point its way",
     "$\\|Z\\|_0$": "number of entries that are not zero; sparsification should lower it",
     "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
     "$\\eta, \\lambda$": "step size and threshold weight of the ISTA step",
     "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
-    "**KL**": "how far B's probabilities are from A's, in nats; 0 = the same, no upper limit",
+    "**KL**": "how far the probabilities of one prediction are from another's, in nats; 0 = the same, no upper limit",
     "**JS**": "how far two distributions are apart (Jensen–Shannon divergence), in bits; 0 = the same, 1 = no overlap",
     "**CKA**": "likeness of two sets of tokens up to rotation and scale; 0 = unrelated, 1 = equal",
     "**Procrustes distance**": "what is left between two sets of tokens after the best rotation and scale; 0 to 2",
@@ -46,24 +50,75 @@ TEXT_GLOSSARY: dict[str, str] = {
     "**LASSO**": "the loss that one ISTA step should lower: squared error plus λ times the sum of the codes",
 }
 """Those of the pages that show texts."""
-SCALES = {
-    "kl_nats": ("prediction: KL (nats)", "0: the same; no limit"),
-    "rank": ("prediction: rank of A's first class", "1: first there, too"),
-    "attention_js_bits": ("attention of all patches: JS (bits)", "0: the same places, 1: none shared"),
-    "cls_attention_js_bits": ("attention of CLS: JS (bits)", "0: the same places, 1: none shared"),
-    "mask_iou": ("objects of MaskCut: IoU", "0: no overlap, 1: the same pixels"),
-    "cka": ("tokens: CKA", "0: unrelated, 1: equal up to rotation, scale"),
-    "procrustes": ("tokens: Procrustes distance", "0: equal up to rotation, scale, 2: unrelated"),
-    "head_overlap": ("subspaces: overlap of matched heads", "0: orthogonal, 1: the same spans"),
-    "atom_cosine": ("dictionary: |cos| of matched atoms", "0: orthogonal, 1: equal up to sign"),
-    "weight_change": ("weights: median relative change", "0: the same, √2: independent; no limit"),
+METHODS = {
+    "attention": "Kept attention",
+    "maskcut": "Objects (MaskCut)",
+    "pca": "Parts (PCA-RGB)",
+    "kmeans": "Clusters (k-means)",
+    "subspace": "Strongest subspace",
 }
-"""Key of a difference of photos → its name with the unit, and what the ends of its scale mean."""
+"""A way to segment a photo (measures.patches.METHODS) → what it shows."""
+COMPRESSION, SPARSITY = "Compression: Rᶜ", "Sparsity: non-zero entries"
+"""The titles of the two published curves."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a difference is told. of, whose: what differs; number: by what, and unit, empty where it has none; ends: what
+    the ends of its scale mean."""
+
+    of: str
+    number: str
+    unit: str
+    ends: str
+    whose: str = ""
+
+    @property
+    def measure(self) -> str:
+        """The number with its unit: "KL (nats)"."""
+        return f"{self.number} ({self.unit})" if self.unit else self.number
+
+    @property
+    def name(self) -> str:
+        """All of it: "attention of all patches: JS (bits)"."""
+        return f"{f'{self.of} {self.whose}'.strip()}: {self.measure}"
+
+    @property
+    def head(self) -> str:
+        """Of a narrow column: "attention JS (bits)"."""
+        return f"{self.of} {self.measure}"
+
+
+SCALES = {
+    "kl_nats": Scale("prediction", "KL", "nats", "0: the same; no limit"),
+    "rank": Scale("prediction", "rank of A's first class", "", "1: first there, too"),
+    "attention_js_bits": Scale("attention", "JS", "bits", "0: the same places, 1: none shared", "of all patches"),
+    "cls_attention_js_bits": Scale("attention", "JS", "bits", "0: the same places, 1: none shared", "of CLS"),
+    "mask_iou": Scale("objects", "IoU", "", "0: no overlap, 1: the same pixels", "of MaskCut"),
+    "cka": Scale("tokens", "CKA", "", "0: unrelated, 1: equal up to rotation, scale"),
+    "procrustes": Scale("tokens", "Procrustes distance", "", "0: equal up to rotation, scale, 2: unrelated"),
+    "head_overlap": Scale("subspaces", "overlap of matched heads", "", "0: orthogonal, 1: the same spans"),
+    "atom_cosine": Scale("dictionary", "|cos| of matched atoms", "", "0: orthogonal, 1: equal up to sign"),
+    "weight_change": Scale("weights", "median relative change", "", "0: the same, √2: independent; no limit"),
+}
+"""The differences of photos by their keys."""
 TEXT_SCALES = {
-    "foretold_kl_nats": ("next tokens: mean KL (nats)", "0: the same; no limit"),
-    "agreement": ("next tokens: the same first choice", "0: never, 1: at every place"),
-    "surprise_nats": ("the text: change of its surprise (nats per token)", "below 0: expected more than by A"),
-    "token_attention_js_bits": ("attention of all tokens: JS (bits)", "0: the same tokens, 1: none shared"),
+    "foretold_kl_nats": Scale("next tokens", "mean KL", "nats", "0: the same; no limit"),
+    "agreement": Scale("next tokens", "the same first choice", "", "0: never, 1: at every place"),
+    "surprise_nats": Scale("the text", "change of its surprise", "nats per token", "below 0: expected more than by A"),
+    "token_attention_js_bits": Scale("attention", "JS", "bits", "0: the same tokens, 1: none shared", "of all tokens"),
     **{key: SCALES[key] for key in ("cka", "procrustes", "head_overlap", "atom_cosine", "weight_change")},
 }
-"""The same of texts."""
+"""Those of texts."""
+EFFECTS = {
+    "kl_nats": (SCALES["kl_nats"].measure, "KL(trained ‖ without the head) of the predicted probabilities"),
+    "top1_change": ("Δ top-1", "change of the probability of the class that is the most probable as trained"),
+    "mask_change": ("1 − IoU", "of the patches that hold 60 % of the attention of CLS in the last layer"),
+    "top1_without": ("says without it", "the most probable class without the head"),
+}
+"""What silencing a head changes: key → the head of its column, and what that is."""
+
+
+def meaning(word: str) -> str:
+    """A word of the glossaries and what it means, as a sentence: "IoU: overlap of two masks over their union; …"."""
+    return f"{word[:1].upper()}{word[1:]}: {(GLOSSARY | PHOTO_GLOSSARY | TEXT_GLOSSARY)[f'**{word}**']}."

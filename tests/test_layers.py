@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "words": set(),
     "studies": {*LOW, "words"},
     "tables": {"figures", "inputs", "measures", "studies", "trace", "card"},
-    "lens": {"trace", "card", "measures", "figures"},
+    "lens": {"trace", "card", "measures", "figures", "words"},
     "report": {"lens", "figures", "inputs", "measures", "runtime", "tables", "trace", "card", "words", "zoo"},
     "bench": {"families", "lens", "trace", "card", "errors"},
     "ui": set(),

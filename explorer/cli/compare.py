@@ -75,7 +75,8 @@ def compare(
 
 
 def _scales(card: ModelCard) -> dict[str, tuple[str, str]]:
-    return TEXT_SCALES if card.reads_text else SCALES
+    """Key of a difference → its name, and what the ends of its scale mean."""
+    return {key: (one.name, one.ends) for key, one in (TEXT_SCALES if card.reads_text else SCALES).items()}
 
 
 def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
@@ -143,12 +144,10 @@ def _print(values: dict[str, Any]) -> None:
     for letter, pair in zip(letters[1:], pairs, strict=True):
         console.print(f"{letter}: {escape(pair['b'])}, layer {pair['layer_of_b']}")
     table = Table("from A to", *letters[1:], "by chance", "scale", box=SIMPLE)
-    scales = SCALES | TEXT_SCALES
     for key in pairs[0]["differences"]:
-        name, scale = scales[key]
-        cells = [pair["differences"][key] for pair in pairs]
-        said = [comparing.Difference(key, **cell).text for cell in cells]
-        table.add_row(name, *map(escape, said), comparing.number_text(cells[0]["chance"]), scale)
+        cells = [comparing.Difference(key, **pair["differences"][key]) for pair in pairs]
+        said, first = [escape(cell.text) for cell in cells], cells[0]
+        table.add_row(first.name, *said, comparing.number_text(first.chance), first.scale)
     console.print(table)
     for note in (note for pair in pairs for note in pair["notes"]):
         console.print(escape(note))

@@ -16,6 +16,7 @@ from explorer.measures.rates import OFFICIAL_EPS_SQUARED
 from explorer.studies import ablate as ablation
 from explorer.studies.layers import FITS, layer_numbers, ledger_numbers
 from explorer.trace import Knobs
+from explorer.words import EFFECTS
 
 
 @of_one_input
@@ -91,7 +92,7 @@ def ablate(
     if as_json:
         print_json(values)
         return
-    table = Table("layer", "head", "KL (nats)", "Δ top-1", "1 − IoU", "says without it", box=SIMPLE)
+    table = Table("layer", "head", *(head for head, _ in EFFECTS.values()), box=SIMPLE)
     for row in values["heads"]:
         change = f"{100 * row['top1_change']:+.1f} pp"
         numbers = (f"{row['kl_nats']:.3g}", change, f"{row['mask_change']:.2f}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.figures.checks import alike, finite
 from explorer.trace import Array
 
@@ -18,7 +18,7 @@ def head_bars(
     per_head: Array,
     control: Array | None = None,
     *,
-    label: str = style.RATE_LABEL,
+    label: str = quantities.RATE_LABEL,
     title: str = "",
     total: str | None = "R<sup>c</sup>",
 ) -> go.Figure:
@@ -29,7 +29,7 @@ def head_bars(
     """
     per_head = finite(per_head, 1, "per_head")
     control = alike(control, per_head, "control")
-    look, heads = style.quantity(label), np.arange(1, len(per_head) + 1)
+    look, heads = style.look_of(label), np.arange(1, len(per_head) + 1)
     figure = go.Figure(
         go.Bar(
             x=heads,
@@ -50,7 +50,7 @@ def head_bars(
             marker={"symbol": "diamond", "size": 7, "color": style.CONTROL_COLOR},
             hovertemplate=f"head %{{x}}: {style.hover('y', look)}<extra>{style.CONTROL_NAME}</extra>",
         )
-    figure.update_xaxes(title=style.HEAD_LABEL, tick0=1, dtick=1, range=[0.4, len(heads) + 0.6], showgrid=False)
+    figure.update_xaxes(title=quantities.HEAD_LABEL, tick0=1, dtick=1, range=[0.4, len(heads) + 0.6], showgrid=False)
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     figure.update_layout(bargap=0.3)
     style.finish(figure, title, style.CURVE_HEIGHT, legend=control is not None)
@@ -91,7 +91,7 @@ def prediction_bars(
             textposition="outside",
             cliponaxis=False,
             customdata=list(labels),
-            marker={"color": style.QUANTITIES[style.RATE_LABEL].color, "line": {"width": 0}},
+            marker={"color": quantities.QUANTITIES[quantities.RATE_LABEL].color, "line": {"width": 0}},
             hovertemplate="%{customdata}: %{x:.2%}<extra></extra>",
         )
     )
@@ -112,12 +112,12 @@ def prediction_bars(
 def ranked_bars(names: Sequence[str], values: Array, *, label: str, title: str = "") -> go.Figure:
     """One quantity of several things, the first on top: horizontal bars, to the left where it is below 0.
 
-    values: (n,). label: one of style's. Raises ValueError for NaN or lengths that differ.
+    values: (n,). label: of quantities. Raises ValueError for NaN or lengths that differ.
     """
     values = finite(values, 1, "values")
     if len(names) != len(values):
         raise ValueError(f"{len(names)} names do not fit {len(values)} values")
-    look, rows = style.quantity(label), np.arange(len(names))
+    look, rows = style.look_of(label), np.arange(len(names))
     figure = go.Figure(
         go.Bar(
             x=values,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.figures.checks import finite, picture_of
 from explorer.trace import Array, patch_grid
 
@@ -73,7 +73,7 @@ def label_colours(labels: Array, names: Sequence[str]) -> TokenColours:
     return TokenColours(rgb.reshape(-1, 3).astype(np.uint8), {"kind": "list", "entries": entries})
 
 
-def value_colours(values: Array, label: str = style.TOKEN_RATE_LABEL) -> TokenColours:
+def value_colours(values: Array, label: str = quantities.TOKEN_RATE_LABEL) -> TokenColours:
     """Low to high on the scale of rates, between the 1st and the 99th percentile. values: (B,N), CLS included."""
     values = finite(values, 2, "values")
     low, high = np.percentile(values, (1, 99))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.figures.checks import alike, finite
 from explorer.trace import Array
 
@@ -23,13 +23,13 @@ def layer_curve(
     bounds: tuple[float, float] | None = None,
     name: str = "trained",
     control_name: str = style.CONTROL_NAME,
-    axis: str = style.LAYER_LABEL,
+    axis: str = quantities.LAYER_LABEL,
     first: int = 1,
     ghost: Array | None = None,
 ) -> go.Figure:
     """A quantity at every layer, trained against the random-init control.
 
-    values, control: (L,), entry 0 is layer 1. label: axis label with the unit, one of style's; it chooses the colour
+    values, control: (L,), entry 0 is layer 1. label: axis label with the unit, of quantities; it chooses the colour
     unless color is given. selected: layer, from 1, marked by a line and a larger marker. spread, control_spread:
     (L,), half the height of the bands. bounds: (floor, ceiling) of the quantity, drawn as dotted lines.
     axis, first: for steps that are not layers, what they are called and the number of the first one. ghost: (L,), the
@@ -42,7 +42,7 @@ def layer_curve(
     steps = np.arange(first, first + len(values))
     if selected is not None and selected not in steps:
         raise ValueError(f"selected must be a {axis} in {steps[0]} … {steps[-1]}, got {selected}")
-    look = style.quantity(label)
+    look = style.look_of(label)
     color = color or look.color
     figure = go.Figure()
     _band(figure, steps, control, control_spread, style.CONTROL_COLOR)
@@ -70,7 +70,7 @@ def mark_boundary(figure: go.Figure, boundary: float, axis: str) -> go.Figure:
     return figure.update_xaxes(title=axis)
 
 
-def stacked_heads(per_head: Array, *, label: str = style.RATE_LABEL, title: str = "") -> go.Figure:
+def stacked_heads(per_head: Array, *, label: str = quantities.RATE_LABEL, title: str = "") -> go.Figure:
     """What each head adds to the sum at every layer. per_head: (L,K), not negative; entry [0,0] is layer 1, head 1.
 
     Raises ValueError for NaN, negative entries or other shapes.
@@ -78,7 +78,7 @@ def stacked_heads(per_head: Array, *, label: str = style.RATE_LABEL, title: str 
     per_head = finite(per_head, 2, "per_head")
     if (per_head < 0).any():
         raise ValueError("shares of a stack must not be negative")
-    look, layers = style.quantity(label), np.arange(1, len(per_head) + 1)
+    look, layers = style.look_of(label), np.arange(1, len(per_head) + 1)
     figure = go.Figure()
     for head, column in enumerate(per_head.T):
         figure.add_bar(
@@ -108,7 +108,7 @@ def stacked_heads(per_head: Array, *, label: str = style.RATE_LABEL, title: str 
 def _curve(
     steps: Array,
     values: Array,
-    look: style.Quantity,
+    look: quantities.Quantity,
     name: str,
     color: str,
     dash: str,
@@ -142,7 +142,7 @@ def _band(figure: go.Figure, steps: Array, values: Array | None, spread: Array |
     )
 
 
-def _layer_axis(figure: go.Figure, steps: Array, selected: int | None, axis: str = style.LAYER_LABEL) -> None:
+def _layer_axis(figure: go.Figure, steps: Array, selected: int | None, axis: str = quantities.LAYER_LABEL) -> None:
     first, last = int(steps[0]), int(steps[-1])
     every = 1 if len(steps) <= 14 else 2 if len(steps) <= 28 else 4
     figure.update_xaxes(title=axis, tick0=first, dtick=every, range=[first - 0.6, last + 0.6], showgrid=False)

@@ -54,13 +54,13 @@ class Series:
 def interval_dots(groups: Sequence[Dots], *, label: str, title: str = "", zero: bool = False) -> go.Figure:
     """A dot for each result with its 95 % interval, rows from top to bottom as they first come.
 
-    label: one of style's. zero: values are differences, of which zero is marked. Where an interval is unknown its ends
+    label: of quantities. zero: values are differences, of which zero is marked. Where an interval is unknown its ends
     equal the value. Raises ValueError for NaN, lengths that differ, or no rows.
     """
     rows = list(dict.fromkeys(row for group in groups for row in group.rows))
     if not rows:
         raise ValueError("no results to draw")
-    look, figure, heights = style.quantity(label), go.Figure(), _heights(groups, rows)
+    look, figure, heights = style.look_of(label), go.Figure(), _heights(groups, rows)
     for group, at in zip(groups, heights, strict=True):
         values = finite(group.values, 1, group.name)
         low, high = alike(group.low, values, "low"), alike(group.high, values, "high")
@@ -104,13 +104,13 @@ def epoch_color(index: int, count: int) -> str:
 
 
 def scale_curves(series: Sequence[Series], *, label: str, across: str, title: str = "") -> go.Figure:
-    """Curves along a scale with their bands. label: one of style's. across: the horizontal axis.
+    """Curves along a scale with their bands. label: of quantities. across: the horizontal axis.
 
     Raises ValueError for NaN, lengths that differ, or no curve.
     """
     if not series:
         raise ValueError("no curves to draw")
-    look, figure = style.quantity(label), go.Figure()
+    look, figure = style.look_of(label), go.Figure()
     for one in series:
         x, y = finite(one.x, 1, "x"), alike(one.y, finite(one.x, 1, "x"), one.name)
         low, high = alike(one.low, x, "low"), alike(one.high, x, "high")

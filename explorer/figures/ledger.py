@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.figures.checks import alike, finite
 from explorer.figures.curves import layer_curve
 from explorer.trace import Array
@@ -26,7 +26,7 @@ def ledger_curve(
     """A balance at ℓ, ℓ+½ and ℓ+1 of every layer, each layer a line of its own.
 
     values, control: (L,3), entry [0,0] is Z¹ in the books of layer 1, [0,2] Z² in the same books; [1,0] is Z² in those
-    of layer 2, and a dotted line joins the two. label: one of style's. worse: bool (L,2), half steps that get a cross
+    of layer 2, and a dotted line joins the two. label: of quantities. worse: bool (L,2), half steps that get a cross
     at their end. Raises ValueError for NaN or other shapes.
     """
     values = finite(values, 2, "values")
@@ -35,7 +35,7 @@ def ledger_curve(
         raise ValueError(f"values must be (L,3), got {values.shape}")
     if worse is not None and np.shape(worse) != (len(values), 2):
         raise ValueError(f"worse must have the shape {(len(values), 2)}, got {np.shape(worse)}")
-    look, figure = style.quantity(label), go.Figure()
+    look, figure = style.look_of(label), go.Figure()
     if control is not None:
         _books(figure, control, look, style.CONTROL_NAME, style.CONTROL_COLOR, "dash")
     _books(figure, values, look, "trained", look.color, "solid")
@@ -51,7 +51,7 @@ def ledger_curve(
     return style.finish(figure, title, style.CURVE_HEIGHT + 40, legend=True)
 
 
-def _books(figure: go.Figure, values: Array, look: style.Quantity, name: str, color: str, dash: str) -> None:
+def _books(figure: go.Figure, values: Array, look: quantities.Quantity, name: str, color: str, dash: str) -> None:
     """One line for each layer with gaps between, and thin dotted lines where the books change hands."""
     layers = np.arange(1, len(values) + 1)
     at = np.stack([layers, layers + 0.5, layers + 1], axis=1)
@@ -79,7 +79,7 @@ def _with_gaps(*columns: Array) -> list[float | None]:
     return [number for row in rows for number in (*row, None)]
 
 
-def _crosses(figure: go.Figure, values: Array, worse: Array, look: style.Quantity) -> None:
+def _crosses(figure: go.Figure, values: Array, worse: Array, look: quantities.Quantity) -> None:
     layer, step = np.nonzero(worse)
     figure.add_scatter(
         x=layer + 1 + (step + 1) / 2, y=values[layer, step + 1], mode="markers", name="this step made it worse",
@@ -94,7 +94,7 @@ def cosine_curve(
     values: Array,
     control: Array | None = None,
     *,
-    label: str = style.COSINE_LABEL,
+    label: str = quantities.COSINE_LABEL,
     title: str = "",
     reference: tuple[str, Array] | None = None,
 ) -> go.Figure:
@@ -107,7 +107,7 @@ def cosine_curve(
     if reference is not None:
         name, other = reference
         drawn.append(finite(other, 1, name))
-        look = style.quantity(label)
+        look = style.look_of(label)
         figure.add_scatter(
             x=np.arange(1, len(other) + 1), y=other, name=name, mode="lines+markers",
             line={"color": style.HEAD_COLORS[2], "dash": "dot", "width": 2}, marker={"symbol": "square", "size": 5},
@@ -137,7 +137,7 @@ def distortion_curve(
     values, control = finite(values, 1, "values"), alike(control, eps_squared, "control")
     if values.shape != eps_squared.shape or (eps_squared <= 0).any():
         raise ValueError(f"values must be given at positive eps_squared, got {values.shape} at {eps_squared.shape}")
-    look, figure = style.quantity(label), go.Figure()
+    look, figure = style.look_of(label), go.Figure()
     curves = [(control, style.CONTROL_NAME, style.CONTROL_COLOR, "dash"), (values, "trained", look.color, "solid")]
     for curve, name, color, dash in curves:
         if curve is not None:

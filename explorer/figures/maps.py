@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.figures.checks import finite
 from explorer.trace import Array
 
@@ -27,7 +27,7 @@ def code_map(codes: Array, labels: Array, tokens: Array, *, top: float, title: s
         raise ValueError("labels and tokens must name every row, sorted by label")
     if not 0 < top < np.inf:
         raise ValueError(f"top must be positive, got {top}")
-    look, (rows, columns) = style.quantity(style.CODE_LABEL), codes.shape
+    look, (rows, columns) = style.look_of(quantities.CODE_LABEL), codes.shape
     present, first = np.unique(labels, return_index=True)
     ends = np.append(first, rows)
     heat = {

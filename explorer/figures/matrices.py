@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.figures.checks import finite
 from explorer.trace import Array
 
@@ -36,15 +36,15 @@ def matrix_map(
     stands for, for the hover text. Raises ValueError for NaN, negative entries, larger or other shapes, or top <= 0.
     """
     matrix = _square(matrix, MAX_SIDE)
-    figure = go.Figure(_heat(matrix, style.quantity(label), top, cell))
-    figure.update_traces(colorbar=style.colorbar(style.quantity(label)), showscale=True)
+    figure = go.Figure(_heat(matrix, style.look_of(label), top, cell))
+    figure.update_traces(colorbar=style.colorbar(style.look_of(label)), showscale=True)
     _frame(figure, len(matrix) * cell, heads)
     if heads:
         width = len(matrix) * cell / heads
         ticks = {"tickvals": [(head + 0.5) * width + 0.5 for head in range(heads)], "ticktext": _names(heads)}
         figure.update_layout(xaxis=ticks, yaxis=ticks)
-    figure.update_xaxes(title=style.HEAD_LABEL if heads else "column")
-    figure.update_yaxes(title=style.HEAD_LABEL if heads else "column")
+    figure.update_xaxes(title=quantities.HEAD_LABEL if heads else "column")
+    figure.update_yaxes(title=quantities.HEAD_LABEL if heads else "column")
     return style.finish(figure, title, style.MAP_HEIGHT).update_layout(width=MAP_WIDTH)
 
 
@@ -74,10 +74,10 @@ def matrix_row(
         rows, columns, subplot_titles=names, horizontal_spacing=0.03, vertical_spacing=0.34 / (rows + 2)
     )
     for index, matrix in enumerate(maps):
-        heat = _heat(matrix, style.quantity(label), top, cell, f"layer {index + 1}, ")
+        heat = _heat(matrix, style.look_of(label), top, cell, f"layer {index + 1}, ")
         figure.add_trace(heat.update(xaxis=f"x{axes[index]}", yaxis=f"y{axes[index]}"))
         _frame(figure, len(matrix) * cell, heads, axes[index])
-    figure.update_traces(colorbar=style.colorbar(style.quantity(label)))
+    figure.update_traces(colorbar=style.colorbar(style.look_of(label)))
     figure.update_traces(showscale=True, selector=0)
     figure.update_xaxes(showticklabels=False, ticks="")
     figure.update_yaxes(showticklabels=False, ticks="")
@@ -102,7 +102,7 @@ def pair_matrix(
     if values.shape[0] != values.shape[1] or not limits[0] < limits[1]:
         raise ValueError(f"expected K×K values and limits in order, got {values.shape} and {limits}")
     own = np.eye(len(values), dtype=bool)
-    axes = (style.HEAD_LABEL, style.HEAD_LABEL)
+    axes = (quantities.HEAD_LABEL, quantities.HEAD_LABEL)
     return _numbers(values, own, label, limits, axes, "heads %{y} and %{x}", text, title)
 
 
@@ -138,7 +138,7 @@ def _numbers(
     title: str,
 ) -> go.Figure:  # fmt: skip
     """Numbers as colours with the number in each cell, but for the empty ones; rows and columns count from 1."""
-    look = style.quantity(label)
+    look = style.look_of(label)
     figure = go.Figure(
         go.Heatmap(
             z=np.where(empty, np.nan, values),
@@ -178,7 +178,7 @@ def _square(matrix: Array, largest: int) -> Array:
     return matrix
 
 
-def _heat(matrix: Array, look: style.Quantity, top: float, cell: int, where: str = "") -> go.Heatmap:
+def _heat(matrix: Array, look: quantities.Quantity, top: float, cell: int, where: str = "") -> go.Heatmap:
     if not 0 < top < np.inf:
         raise ValueError(f"top must be positive, got {top}")
     return go.Heatmap(

@@ -25,7 +25,7 @@ def head_curves(
     Raises ValueError for NaN or if the lengths differ.
     """
     values = finite(values, 2, "values")
-    at, look = np.arange(1, values.shape[1] + 1), style.quantity(label)
+    at, look = np.arange(1, values.shape[1] + 1), style.look_of(label)
     figure = go.Figure()
     if control is not None:
         control = finite(control, 2, "control")
@@ -52,7 +52,7 @@ def rank_curves(values: Mapping[str, Array], *, label: str, across: str, title: 
     values: name → (n,); the control is drawn grey and dashed. At most 240 values of each are drawn, evenly spaced,
     both ends among them. Raises ValueError for NaN.
     """
-    figure, look = go.Figure(), style.quantity(label)
+    figure, look = go.Figure(), style.look_of(label)
     for number, (name, some) in enumerate(values.items()):
         ordered = -np.sort(-finite(some, 1, name))
         kept = np.unique(np.linspace(0, len(ordered) - 1, min(2 * MAX_QUANTILES, len(ordered))).round().astype(int))
@@ -86,7 +86,7 @@ def quantile_plot(
     if observed.shape[1] != len(expected):
         raise ValueError(f"{observed.shape[1]} values cannot be compared with {len(expected)} expected ones")
     kept = np.unique(np.linspace(0, len(expected) - 1, min(MAX_QUANTILES, len(expected))).round().astype(int))
-    figure, look = go.Figure(), style.quantity(label)
+    figure, look = go.Figure(), style.look_of(label)
     if control is not None:
         control = finite(control, 2, "control")[:, kept]
         _band(figure, expected[kept], control.min(axis=0), control.max(axis=0), BAND_NAME)

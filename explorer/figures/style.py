@@ -1,4 +1,4 @@
-"""The look, in one place: a quantity has the same colour, label, unit and number format on every page.
+"""The look, in one place: colours, scales, numbers in hover texts, and the frame of every figure.
 
 Text and grid colours are left to the page's theme, so that the figures read in light and dark. The fixed colours
 keep a contrast of at least 1.7 to white and 3 to the dark background, and stay apart for colour-blind readers.
@@ -6,73 +6,12 @@ keep a contrast of at least 1.7 to white and 3 to the dark background, and stay 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import diverging, sequential
 
+from explorer.figures.quantities import QUANTITIES, Quantity
 from explorer.trace import Array
-
-RATE_LABEL = "R<sup>c</sup> (nats)"
-WHOLE_RATE_LABEL = "R (nats)"
-REDUCTION_LABEL = "R − R<sup>c</sup> (nats)"
-NONZERO_LABEL = "non-zero entries (share)"
-TOKEN_RATE_LABEL = "rate per token (nats)"
-NORM_LABEL = "norm of a token"
-RANK_LABEL = "effective rank (directions)"
-ATTENTION_LABEL = "attention (share)"
-SURPRISE_LABEL = "surprise (nats per token)"
-CROSS_ENTROPY_LABEL = "cross-entropy (nats)"
-PERPLEXITY_LABEL = "perplexity"
-SCORE_LABEL = "change of the score (logits, mean 0)"
-FIRING_LABEL = "above 0 (share of tokens)"
-WORD_SHARE_LABEL = "of its sum at its first word (share)"
-ENTRY_LABEL = "entry of a token"
-CHANGE_LABEL = "change of a token (norm)"
-OBJECTIVE_LABEL = "R − R<sup>c</sup> − λ‖Z‖<sub>0</sub> (nats)"
-L0_LABEL = "‖Z‖<sub>0</sub> (entries)"
-L1_LABEL = "‖Z‖<sub>1</sub> (sum of |entries|)"
-COSINE_LABEL = "cosine"
-PROGRESS_LABEL = "share of the way"
-BITS_LABEL = "R (bits per token)"
-DIRECTIONS_LABEL = "directions above ε"
-OVERLAP_LABEL = "share of R<sup>c</sup> told twice"
-OWN_SHARE_LABEL = "energy in its own subspace (share)"
-LEFT_OVER_LABEL = "left over (share of the squared norm)"
-TOKEN_COSINE_LABEL = "cosine with the token"
-CODE_LABEL = "entry of a code"
-L1_MEAN_LABEL = "mean |entry|"
-ERROR_LABEL = "reconstruction error (share)"
-COLUMN_COSINE_LABEL = "|cos| of two columns"
-GRAM_LABEL = "|entry| of D<sup>⊤</sup>D"
-ANGLE_LABEL = "principal angle (degrees)"
-SPAN_OVERLAP_LABEL = "overlap of two subspaces (share)"
-SINGULAR_LABEL = "singular value"
-ALIGNMENT_LABEL = "axis alignment (1 = none)"
-ENERGY_LABEL = "energy in a subspace (share)"
-SPREAD_LABEL = "subspaces that a token uses"
-SUPPORT_LABEL = "tokens in common (share)"
-KURTOSIS_LABEL = "kurtosis (1 = Gaussian)"
-DISTANCE_LABEL = "squared distance from the mean"
-DIVERGENCE_LABEL = "change of the prediction, KL (nats)"
-MASK_CHANGE_LABEL = "change of the mask (1 − IoU)"
-CORLOC_LABEL = "CorLoc (share of images)"
-BOX_OVERLAP_LABEL = "IoU of the box"
-BOX_KEPT_LABEL = "IoU with the undisturbed box"
-ACCURACY_LABEL = "accuracy (share)"
-APART_LABEL = "divergence of the heads (share of log<sub>2</sub> K)"
-CONSTANCY_LABEL = "cosine with the same head elsewhere"
-CKA_LABEL = "CKA (1 = the same)"
-ATTENTION_CHANGE_LABEL = "change of attention, JS (bits)"
-WEIGHT_CHANGE_LABEL = "relative change of the weights"
-ATOM_LABEL = "|cos| of matched atoms"
-LIFT_LABEL = "attention in the box ÷ its area"
-MASK_OVERLAP_LABEL = "mIoU"
-PRECISION_LABEL = "average precision"
-LAYER_LABEL = "layer"
-STEP_LABEL = "step"
-HEAD_LABEL = "head (subspace)"
 
 CONTROL_NAME = "random-init control"
 GHOST_NAME = "as trained"
@@ -84,79 +23,6 @@ WORSE_COLOR = "#c33c00"
 
 CURVE_HEIGHT = 340
 MAP_HEIGHT = 360
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """How one quantity looks. number: a d3 format. unit: follows the number; empty where there is none."""
-
-    label: str
-    color: str
-    number: str = ",.4~g"
-    unit: str = ""
-
-
-QUANTITIES = {
-    quantity.label: quantity
-    for quantity in (
-        Quantity(RATE_LABEL, "#2d87d2", ",.1f", "nats"),
-        Quantity(SURPRISE_LABEL, "#b3446c", ",.2f", "nats"),
-        Quantity(CROSS_ENTROPY_LABEL, "#b3446c", ",.3f", "nats"),
-        Quantity(PERPLEXITY_LABEL, "#b3446c", ",.1f"),
-        Quantity(SCORE_LABEL, "#2d5ac3", ".3~g"),
-        Quantity(FIRING_LABEL, "#e0730d", ".1%"),
-        Quantity(WORD_SHARE_LABEL, "#1e8a3c", ".1%"),
-        Quantity(WHOLE_RATE_LABEL, "#14a085", ",.1f", "nats"),
-        Quantity(REDUCTION_LABEL, "#9669c5", ",.1f", "nats"),
-        Quantity(NONZERO_LABEL, "#e0730d", ".1%"),
-        Quantity(TOKEN_RATE_LABEL, "#2d87d2", ",.2f", "nats"),
-        Quantity(NORM_LABEL, "#b4557f", ",.3~g"),
-        Quantity(RANK_LABEL, "#a0782c", ",.1f", "directions"),
-        Quantity(ATTENTION_LABEL, "#e0730d", ".2%"),
-        Quantity(ENTRY_LABEL, "#2d5ac3", ".3~g"),
-        Quantity(CHANGE_LABEL, "#b4557f", ",.3~g"),
-        Quantity(OBJECTIVE_LABEL, "#2d5ac3", ",.1f", "nats"),
-        Quantity(L0_LABEL, "#e0730d", ",.0f", "entries"),
-        Quantity(L1_LABEL, "#e0730d", ",.0f"),
-        Quantity(COSINE_LABEL, "#9a7b4f", ".3f"),
-        Quantity(PROGRESS_LABEL, "#1e8a3c", ".1%"),
-        Quantity(BITS_LABEL, "#14a085", ",.2f", "bits"),
-        Quantity(DIRECTIONS_LABEL, "#a0782c", ",.1f", "directions"),
-        Quantity(OVERLAP_LABEL, "#964b9a", ".1%"),
-        Quantity(OWN_SHARE_LABEL, "#1e8a3c", ".1%"),
-        Quantity(LEFT_OVER_LABEL, "#c33c00", ".1%"),
-        Quantity(TOKEN_COSINE_LABEL, "#2d87d2", ".3f"),
-        Quantity(CODE_LABEL, "#2d5ac3", ",.3~g"),
-        Quantity(L1_MEAN_LABEL, "#2d5ac3", ",.3~g"),
-        Quantity(ERROR_LABEL, "#c33c00", ".1%"),
-        Quantity(COLUMN_COSINE_LABEL, "#2d87d2", ".3f"),
-        Quantity(GRAM_LABEL, "#14a085", ".3f"),
-        Quantity(ANGLE_LABEL, "#9669c5", ".1f", "degrees"),
-        Quantity(SPAN_OVERLAP_LABEL, "#9669c5", ".1%"),
-        Quantity(SINGULAR_LABEL, "#14a085", ".3f"),
-        Quantity(ALIGNMENT_LABEL, "#b4557f", ".2f"),
-        Quantity(ENERGY_LABEL, "#e0730d", ".1%"),
-        Quantity(SPREAD_LABEL, "#14a085", ".2f", "subspaces"),
-        Quantity(SUPPORT_LABEL, "#e0730d", ".1%"),
-        Quantity(KURTOSIS_LABEL, "#2d87d2", ".3f"),
-        Quantity(DISTANCE_LABEL, "#2d87d2", ".1f"),
-        Quantity(DIVERGENCE_LABEL, "#c8502f", ",.3~g", "nats"),
-        Quantity(MASK_CHANGE_LABEL, "#7f8f22", ".1%"),
-        Quantity(CORLOC_LABEL, "#1e8a3c", ".1%"),
-        Quantity(BOX_OVERLAP_LABEL, "#14a085", ".3f"),
-        Quantity(BOX_KEPT_LABEL, "#14a085", ".3f"),
-        Quantity(ACCURACY_LABEL, "#2d87d2", ".1%"),
-        Quantity(APART_LABEL, "#e0730d", ".1%"),
-        Quantity(CONSTANCY_LABEL, "#9a7b4f", ".3f"),
-        Quantity(CKA_LABEL, "#14a085", ".3f"),
-        Quantity(ATTENTION_CHANGE_LABEL, "#c8502f", ".3f", "bits"),
-        Quantity(WEIGHT_CHANGE_LABEL, "#b4557f", ".3f"),
-        Quantity(ATOM_LABEL, "#2d87d2", ".3f"),
-        Quantity(LIFT_LABEL, "#1e8a3c", ".2f"),
-        Quantity(MASK_OVERLAP_LABEL, "#14a085", ".3f"),
-        Quantity(PRECISION_LABEL, "#9669c5", ".3f"),
-    )
-}
 
 # The order keeps neighbours far apart, also under simulated deuteranopia, protanopia and tritanopia.
 HEAD_COLORS = (
@@ -182,7 +48,7 @@ CODE_SCALE: Scale = [[0.0, "rgba(214,80,70,0)"], [0.25, "rgba(214,80,70,0.45)"],
 """Entries of codes: red above zero as in SIGNED_SCALE; zero is clear, so that no theme gets a glaring block."""
 
 
-def quantity(label: str) -> Quantity:
+def look_of(label: str) -> Quantity:
     """The look of a labelled quantity; an unknown label gets the first colour and the unit in its parentheses."""
     if label in QUANTITIES:
         return QUANTITIES[label]

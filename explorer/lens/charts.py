@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.figures import style
+from explorer.figures import quantities, style
 from explorer.lens.panels import Panel
 from explorer.trace import Array
 
@@ -26,7 +26,7 @@ def curve_panel(
     explanation: str = "",
 ) -> Panel:
     """A quantity at every layer, (L,), with the random-init control and, where knobs are turned, the trained ghost."""
-    color = style.quantity(label).color
+    color = style.look_of(label).color
     lines = [_series("trained" if ghost is None else "now", values, color, SOLID)]
     lines += [] if ghost is None else [_series(style.GHOST_NAME, ghost, color, DOTTED)]
     lines += [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
@@ -55,15 +55,15 @@ def bars_panel(
     """A quantity of every head of the lens's layer, (L,K), with the control. total: the symbol of the heads' sum."""
     bars = _series("trained", per_head, "", SOLID) | {"colors": list(style.HEAD_COLORS)}
     lines = [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
-    return _chart_panel("bars", title, label, [bars, *lines], (style.HEAD_LABEL, "head"), explanation, total)
+    return _chart_panel("bars", title, label, [bars, *lines], (quantities.HEAD_LABEL, "head"), explanation, total)
 
 
 def histogram_panel(title: str, source: str, names: tuple[str, str], explanation: str = "") -> Panel:
     """Entries before and after the threshold of the lens's layer. source: its measures.threshold_histogram."""
-    colors = (style.CONTROL_COLOR, style.quantity(style.NONZERO_LABEL).color)
+    colors = (style.CONTROL_COLOR, style.look_of(quantities.NONZERO_LABEL).color)
     series = [{"name": name, "color": color, "dash": SOLID} for name, color in zip(names, colors, strict=True)]
     series.append({"name": "threshold ηλ", "color": style.SELECTED_COLOR, "dash": DOTTED})
-    chart = {"kind": "histogram", "series": series, "xLabel": style.ENTRY_LABEL, "yLabel": "entries (count)"}
+    chart = {"kind": "histogram", "series": series, "xLabel": quantities.ENTRY_LABEL, "yLabel": "entries (count)"}
     return Panel("chart", title, source, explanation, chart=chart)
 
 
@@ -76,7 +76,7 @@ def _chart_panel(
     explanation: str,
     total: str = "",
 ) -> Panel:
-    look = style.quantity(label)
+    look = style.look_of(label)
     chart = {
         "kind": kind, "series": list(series), "xLabel": axis[0], "xName": axis[1], "yLabel": plain_signs(label),
         "unit": look.unit, "percent": look.number.endswith("%"), "sum": total,
@@ -103,7 +103,7 @@ def shots_panel(
     title: str, label: str, shots: Sequence[Array], control: Array | None = None, last: Array | None = None
 ) -> Panel:
     """A quantity at every layer, (L,), for each shot of a film; the control, and the end as a ghost, stay."""
-    color = style.quantity(label).color
+    color = style.look_of(label).color
     now = _series("now", shots[0], color, SOLID) | {"shots": [_numbers(values) for values in shots]}
     lines = [now]
     lines += [] if last is None else [_series("at the end", last, color, DOTTED)]

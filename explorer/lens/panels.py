@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer.figures import style
+from explorer.words import METHODS
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class Panel:
 PANELS = {
     "photo": Panel("photo", "Photo"),
     "attention": Panel("attention", "Attention"),
-    "objects": Panel("objects", "Objects (MaskCut)", "maskcut"),
-    "parts": Panel("colours", "Parts (PCA-RGB)", "pca", "components 1–3 of the foreground"),
-    "kept": Panel("kept", "Kept attention"),
-    "clusters": Panel("labels", "Clusters (k-means)", "kmeans", "six clusters of the projections"),
-    "strongest": Panel("labels", "Strongest subspace", "subspace", "relative to each subspace's mean energy"),
+    "objects": Panel("objects", METHODS["maskcut"], "maskcut"),
+    "parts": Panel("colours", METHODS["pca"], "pca", "components 1–3 of the foreground"),
+    "kept": Panel("kept", METHODS["attention"]),
+    "clusters": Panel("labels", METHODS["kmeans"], "kmeans", "six clusters of the projections"),
+    "strongest": Panel("labels", METHODS["subspace"], "subspace", "relative to each subspace's mean energy"),
 }
 
 

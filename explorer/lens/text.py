@@ -15,6 +15,7 @@ from explorer.lens.packing import pack_arrays
 from explorer.measures.rates import subspace_token_rates
 from explorer.measures.texts import Foretold
 from explorer.trace import Array, Trace
+from explorer.words import meaning
 
 LEVELS = 63
 MAX_HALVES = 8_000_000
@@ -64,7 +65,7 @@ def token_colours(trace: Trace, lens: Sequence[Foretold]) -> list[Colour]:
         ),
         Colour(
             "rate", np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
-            "What Rᶜ of this layer would lose without the token, exactly; ε² = 0.01, tokens as they are.",
+            f"{meaning('rate of a token')} Of this layer, ε² = 0.01, tokens as they are.",
         ),
         Colour(
             "non-zeros", np.array([(trace.codes(n) != 0).mean(axis=1) for n in layers]), "rate",

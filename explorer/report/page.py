@@ -21,7 +21,7 @@ from explorer.measures.patches import segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
 from explorer.trace import Array, Trace
-from explorer.words import GLOSSARY
+from explorer.words import COMPRESSION, GLOSSARY, SPARSITY
 
 MAX_BYTES = 10_000_000
 ROOM_FOR_TEXT = 400_000
@@ -189,10 +189,10 @@ def _curves(report: Report) -> list[go.Figure]:
     heads = np.stack([row.per_head_official for row in rows])
     return [
         figures.layer_curve(
-            rates, others, label=figures.RATE_LABEL, title="Compression: R<sup>c</sup> (official, input of MSSA)",
+            rates, others, label=figures.RATE_LABEL, title=f"{COMPRESSION} (official, input of MSSA)",
             bounds=rate_bounds(card.heads, card.head_dim),
         ),
-        figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title="Sparsity: share of non-zero entries"),
+        figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY),
         figures.stacked_heads(heads, title="R<sup>c</sup>, head by head"),
     ]  # fmt: skip
 

@@ -18,15 +18,10 @@ from explorer.errors import ExplorerError
 from explorer.measures.pairs import HeadEffect, head_effects, ranked
 from explorer.measures.patches import segment_trace
 from explorer.trace import Array, Knobs, Prepared, Trace
+from explorer.words import EFFECTS
 
 BATCH_S = 4.0
 """Seconds that one batch should take at most, so that a run can be stopped between two."""
-MEANINGS = {
-    "kl_nats": "KL(trained || without the head) of the predicted probabilities",
-    "top1_change": "change of the probability of the class that is the most probable as trained",
-    "mask_change": "1 - IoU of the patches that hold 60 % of the attention of CLS in the last layer",
-    "top1_without": "the most probable class without the head",
-}
 MASK_KEEP = 0.6
 """The mask that is compared: the patches that hold this share of the attention of CLS."""
 
@@ -64,7 +59,7 @@ def ablation(model: runtime.Model, prepared: Prepared, stride: int | None, layer
         "model": model.card.name,
         "input": prepared.label,
         "unit": "nats",
-        "measures": MEANINGS,
+        "measures": {key: f"{head}: {meaning}" for key, (head, meaning) in EFFECTS.items()},
         "heads": effect_rows(model.card, ranked(effects)),
     }
 

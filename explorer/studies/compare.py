@@ -72,11 +72,11 @@ class Difference:
 
     @property
     def name(self) -> str:
-        return (SCALES | TEXT_SCALES)[self.key][0]
+        return (SCALES | TEXT_SCALES)[self.key].name
 
     @property
     def scale(self) -> str:
-        return (SCALES | TEXT_SCALES)[self.key][1]
+        return (SCALES | TEXT_SCALES)[self.key].ends
 
     @property
     def text(self) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explorer import figures
-from explorer.figures import maps, style
+from explorer.figures import maps, quantities, style
 
 
 def test_head_bars_hold_values_colors_and_the_sum():
@@ -34,7 +34,7 @@ def contrast(color: str, background: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("color", [*style.HEAD_COLORS, *(q.color for q in style.QUANTITIES.values())])
+@pytest.mark.parametrize("color", [*style.HEAD_COLORS, *(q.color for q in quantities.QUANTITIES.values())])
 def test_colors_show_on_light_and_dark(color):
     assert contrast(color, "#ffffff") >= 1.7
     assert contrast(color, "#0e1117") >= 3

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer import figures
-from explorer.figures import style
+from explorer.figures import quantities, style
 
 VALUES = np.array([400.5, 341.2, 300.0])
 
@@ -22,7 +22,7 @@ def test_layer_curve_holds_the_values():
     np.testing.assert_array_equal(control.y, VALUES + 50)
     assert (trained.line.dash, control.line.dash) == ("solid", "dash")
     assert control.line.color == style.CONTROL_COLOR
-    assert trained.line.color == style.QUANTITIES[figures.RATE_LABEL].color
+    assert trained.line.color == quantities.QUANTITIES[figures.RATE_LABEL].color
     assert figure.layout.yaxis.title.text == figures.RATE_LABEL
     assert trained.hovertemplate.startswith("layer %{x}: %{y:,.1f} nats")
 
@@ -60,8 +60,8 @@ def test_shares_are_shown_in_per_cent():
 
 
 def test_unknown_label_takes_its_unit_from_the_parentheses():
-    assert style.quantity("energy (J)").unit == "J"
-    assert style.quantity("count").unit == ""
+    assert style.look_of("energy (J)").unit == "J"
+    assert style.look_of("count").unit == ""
 
 
 def test_background_and_text_are_left_to_the_theme():

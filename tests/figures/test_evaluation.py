@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explorer import figures
-from explorer.figures import Dots, Series, style
+from explorer.figures import Dots, Series, quantities
 
 TRAINED = Dots("trained", ["a", "b"], np.array([0.5, 0.25]), np.array([0.4, 0.2]), np.array([0.7, 0.3]), "#102030")
 OTHER = Dots("control", ["a", "c"], np.array([0.1, 0.2]), np.array([0.1, 0.1]), np.array([0.2, 0.2]), "#808080")
@@ -48,7 +48,7 @@ def test_epochs_go_from_one_end_of_the_scale_to_the_other():
 
 @pytest.mark.parametrize("label", [figures.CORLOC_LABEL, figures.BOX_OVERLAP_LABEL, figures.MASK_OVERLAP_LABEL])
 def test_measures_have_a_look_of_their_own(label):
-    assert label in style.QUANTITIES
+    assert label in quantities.QUANTITIES
 
 
 def test_what_cannot_be_drawn_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explorer import figures
-from explorer.figures import style
+from explorer.figures import quantities
 
 BOOKS = np.array([[1.0, 2.0, 3.0], [5.0, 4.0, 6.0]])
 EPS = np.array([0.01, 0.1, 1.0])
@@ -24,7 +24,7 @@ def test_the_ledger_draws_each_layer_by_itself_and_dots_between():
     between = named(figure, "trained, next")
     assert (between.x, between.y, between.line.dash) == ((2.0, 2.0, None), (3.0, 5.0, None), "dot")
     assert named(figure, figures.CONTROL_NAME).y[:3] == (2.0, 3.0, 4.0)
-    assert trained.line.color == style.QUANTITIES[figures.OBJECTIVE_LABEL].color
+    assert trained.line.color == quantities.QUANTITIES[figures.OBJECTIVE_LABEL].color
 
 
 def test_crosses_stand_at_the_end_of_the_half_steps_that_got_worse():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,13 +20,14 @@ from explorer.studies import compare
 from explorer.studies.compare import shared_framing
 from explorer.studies.many_photos import PHOTO_KEYS, Plan, photo_row
 from explorer.trace import Knobs
-from explorer.ui.jobs.many_photos import BatchJob, start_batch
+from explorer.ui.jobs.job import Job
 from explorer.ui.sections.compare import many_photos as batch
 from explorer.ui.sections.compare.film import Film, found_lines
 from explorer.ui.sections.compare.pictures import Look, compare_sections, curves_section
 from explorer.ui.sections.compare.sides import nearest_stride
 from explorer.ui.view.photo_lens import view_name
 from explorer.words import SCALES
+from tests.ui.jobs.test_job import wait
 
 
 def table(tested) -> dict[str, dict[str, str]]:
@@ -194,12 +194,7 @@ def test_many_photos_are_compared_one_by_one_and_can_be_opened(app, cards, monke
     monkeypatch.setattr(batch, "gallery", lambda: gallery()[:3])
     tested = app("compare", model="crate", b="crate_alpha", comparison="photos")
     tested.button(key="batch_start").click().run()
-    job = tested.session_state["batch_job"]
-    for _ in range(200):
-        if not job.running:
-            break
-        time.sleep(0.05)
-    assert job.error is None
+    assert wait(tested.session_state["batch_job"]).error is None
     tested.run()
     assert not tested.exception
     frame = tested.dataframe[0].value
@@ -214,29 +209,19 @@ def test_a_cancelled_batch_says_how_far_it_came_and_goes_on(app, monkeypatch):
     monkeypatch.setattr(batch, "gallery", lambda: gallery()[:3])
     tested = app("compare", model="crate", b="crate_alpha", comparison="photos")
     tested.button(key="batch_start").click().run()
-    whole = ended(tested.session_state["batch_job"])
-    stopped = BatchJob(whole.key, 3, whole.rows[:1], running=False)
+    whole = wait(tested.session_state["batch_job"])
+    stopped = Job(whole.key, 3, whole.results[:1], running=False)
     tested.session_state["batch_job"] = stopped
     tested.run()
     assert "Cancelled after 1 of 3 photos" in tested.info[0].value
     assert list(tested.dataframe[1].value.iloc[:, 0]) == ["mean of 1", "standard deviation"]
     tested.button(key="batch_on").click().run()
-    job = ended(tested.session_state["batch_job"])
-    assert job.rows[0] is whole.rows[0]
-    assert [row["photo"] for row in job.rows] == [row["photo"] for row in whole.rows]
+    job = wait(tested.session_state["batch_job"])
+    assert job.results[0] is whole.results[0]
+    assert [row["photo"] for row in job.results] == [row["photo"] for row in whole.results]
     tested.run()
     assert not tested.info
     assert not tested.exception
-
-
-def ended(job: BatchJob) -> BatchJob:
-    """The job when it has come to its end."""
-    for _ in range(200):
-        if not job.running:
-            break
-        time.sleep(0.05)
-    assert not job.running
-    return job
 
 
 def test_a_batch_belongs_to_the_way_in_which_layers_go_together(app, monkeypatch):
@@ -255,7 +240,7 @@ def test_a_batch_is_measured_at_the_layer_of_its_slider(app, cards, monkeypatch)
     tested = app("compare", model="crate", b="crate", b_runs="init", comparison="photos")
     tested.slider(key="layer").set_value(1).run()
     tested.button(key="batch_start").click().run()
-    (row,) = ended(tested.session_state["batch_job"]).rows
+    (row,) = wait(tested.session_state["batch_job"]).results
     card = cards["crate"]
     prepared = prepare_photo(sample(gallery()[0].name).data, card.preprocessing, card.patch)
     a, b = (compare.run(card, prepared, Knobs(stride=card.patch // 2), drawn) for drawn in (False, True))
@@ -327,19 +312,6 @@ def test_a_row_of_a_photo_is_what_compare_says(cards):
     a, b = (compare.run(card, prepared, Knobs(), is_drawn) for is_drawn in (False, True))
     expected = {one.key: one.value for one in compare.differences(a, b, 1, 1)}
     assert {key: row[f"A → B {key}"] for key in PHOTO_KEYS} == pytest.approx({key: expected[key] for key in PHOTO_KEYS})
-
-
-def test_a_batch_stops_where_it_is_cancelled(cards):
-    card = cards["crate"]
-    plan = Plan("A", runtime.open_model(card), zoo.layer_weights(card), Knobs(), None, "crop", False)
-    job = start_batch([sample("kangaroo")] * 500, [plan, plan], 1, True, "key")
-    job.cancel()
-    for _ in range(200):
-        if not job.running:
-            break
-        time.sleep(0.05)
-    assert not job.running
-    assert len(job.rows) < 500
 
 
 def test_the_band_is_of_networks_built_as_a_is():

@@ -10,7 +10,8 @@ from PIL import Image
 
 from explorer import zoo
 from explorer.inputs.gallery import gallery_photo
-from explorer.ui.sections.segment import METHOD_NAMES, prediction_caption
+from explorer.ui.sections.segment import prediction_caption
+from explorer.words import METHODS
 
 PAGES = (None, "segment", "layers", "knobs", "subspaces", "ledger", "experiment", "models")
 
@@ -141,7 +142,7 @@ def test_a_mask_is_compared_with_every_method(app):
     assert not tested.exception
     assert not tested.error
     table = tested.dataframe[0].value
-    assert list(table["method"]) == list(METHOD_NAMES.values())
+    assert list(table["method"]) == list(METHODS.values())
     assert table["its IoU"].between(0, 1).all()
 
 

@@ -1,7 +1,6 @@
 """The pages that read text, with a tiny language model: parts, files, knobs, unusual texts, and a continuation."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import zoo
 from explorer.ui.components.textbox import EXAMPLES
-from explorer.ui.jobs.generation import GenerateJob
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_every_page import texts
+from tests.ui.jobs.test_job import wait
 
 PARTS = [
     *(("text", {"read": part}) for part in ("tokens", "layers", "knobs", "ledger")),
@@ -150,15 +149,11 @@ def test_knobs_are_turned_and_said(reads):
 def test_a_continuation_is_drawn_and_read(reads):
     tested = reads("generate", text="the cat", tokens="20", temperature="0.0")
     next(button for button in tested.button if button.label == "Continue the text").click().run()
-    job: GenerateJob = tested.session_state["generate_job"]
-    limit = time.monotonic() + 30
-    while job.running:
-        assert time.monotonic() < limit
-        time.sleep(0.05)
+    job = wait(tested.session_state["generate_job"].job)
     tested.run()
     assert not tested.exception
     assert not tested.error
-    assert len(job.drawn) == 20
+    assert len(job.results) == 20
     assert "20 tokens" in texts(tested)
     assert "The last 16 tokens" in texts(tested)  # the tiny context
     assert "The strongest codes at" in texts(tested)
@@ -173,13 +168,9 @@ def test_a_continuation_is_drawn_and_read(reads):
 def test_a_continuation_can_be_stopped(reads, monkeypatch):
     tested = reads("generate", text="the cat", tokens="400")
     next(button for button in tested.button if button.label == "Continue the text").click().run()
-    job: GenerateJob = tested.session_state["generate_job"]
+    job = tested.session_state["generate_job"].job
     job.cancel()
-    limit = time.monotonic() + 30
-    while job.running:
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-    assert len(job.drawn) < 400
+    assert len(wait(job).results) < 400
 
 
 def test_examples_are_of_the_length_of_a_link():

@@ -29,7 +29,7 @@ def embedding_curves(card: ModelCard, result: Result) -> None:
     )
     method, on = names[chosen or first]
     rows = [row for row in result.rows if (row.method, row.on) == (method, on)]
-    own = figures.quantity(figures.LEFT_OVER_LABEL).color
+    own = figures.look_of(figures.LEFT_OVER_LABEL).color
     colors = [one for one in HEAD_COLORS[FIRST_OTHER:] if one != own]
     measures = [measure for measure in TITLES if any(row.measure == measure for row in rows)]
     for place, measure in zip(st.columns(2), measures, strict=False):

@@ -8,12 +8,12 @@ import streamlit as st
 
 from explorer.card import ModelCard
 from explorer.trace import Array
+from explorer.ui.jobs.progress import show_progress
 from explorer.ui.jobs.umap import CANCELLED, UmapJob, UmapOptions, UmapService
 from explorer.ui.state.settings import url_choice, url_setting
 
 LAYOUTS = {"pca": "PCA", "umap": "UMAP"}
 TRAINED, CONTROL = "trained", "control"
-POLL_S = 0.5
 UMAP_CAPTION = (
     "UMAP keeps neighbours together. Read which tokens lie together; the size of a group, the distance between groups "
     "and the axes mean little. Compare with PCA and with "
@@ -54,7 +54,7 @@ def umap_places(vectors_key: str, make: Callable[[], Array], options: UmapOption
     service, key = umap_service(), f"{vectors_key}|{options}"
     job = service.find(key) or service.submit(key, make(), options)
     if job.running:
-        _progress(service, job)
+        show_progress(job, lambda: _doing(job), lambda: service.cancel(job), "umap_cancel", beside=4)
     elif job.error is not None:
         text, again = st.columns([4, 1], vertical_alignment="center")
         show = text.info if job.error == CANCELLED else text.error
@@ -65,13 +65,6 @@ def umap_places(vectors_key: str, make: Callable[[], Array], options: UmapOption
     return job.coordinates
 
 
-@st.fragment(run_every=POLL_S)
-def _progress(service: UmapService, job: UmapJob) -> None:
-    if not job.running:
-        st.rerun()
-    bar, stop = st.columns([4, 1], vertical_alignment="center")
+def _doing(job: UmapJob) -> str:
     doing = f"UMAP: {job.share:.0%} of its epochs" if job.share else "UMAP is starting (the first time takes a minute)"
-    bar.progress(job.share, f"{doing}; PCA is shown until it is done…")
-    if stop.button("Cancel", key="umap_cancel", width="stretch"):
-        service.cancel(job)
-        st.rerun()
+    return f"{doing}; PCA is shown until it is done…"

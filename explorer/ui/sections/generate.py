@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
 from explorer import figures
-from explorer.errors import ExplorerError
 from explorer.inputs import pieces_of, words_of
-from explorer.studies.generate import Sampling
+from explorer.studies.generate import Drawn, Sampling, continuation
 from explorer.ui.components.coloured_text import coloured_text
 from explorer.ui.components.textbox import set_text
 from explorer.ui.frame.widgets import download, heading, plain, show_problem
-from explorer.ui.jobs.generation import GenerateJob, start_generation
+from explorer.ui.jobs.job import Job, start_job
+from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.text import TextView, make_text_view, prepared_again
@@ -22,6 +24,22 @@ JOB = "generate_job"
 LENGTHS = (20, 50, 100, 200, 400)
 LOOK_S = 0.25
 """Seconds between two looks at a text that grows."""
+
+
+@dataclass(frozen=True)
+class Growing:
+    """A text that grows, or has ended. start: the tokens that it goes on from; job: draws the others."""
+
+    start: tuple[int, ...]
+    job: Job[Drawn]
+
+    @property
+    def drawn(self) -> list[Drawn]:
+        return list(self.job.results)
+
+    @property
+    def tokens(self) -> list[int]:
+        return [*self.start, *(one.token for one in self.drawn)]
 
 
 def sampling_settings() -> tuple[Sampling, int]:
@@ -60,59 +78,54 @@ def sampling_settings() -> tuple[Sampling, int]:
 def generation(view: TextView, sampling: Sampling, wanted: int) -> TextView | None:
     """The button, and the text while it grows; returns the run of the whole text once it has ended."""
     key = f"{view.key}|{sampling}|{wanted}"
-    job: GenerateJob | None = st.session_state.get(JOB)
-    busy = bool(job and job.running)
+    text: Growing | None = st.session_state.get(JOB)
+    busy = bool(text and text.job.running)
     if st.button("Continue the text", type="primary", disabled=busy, icon=":material/edit_note:"):
-        model = caches.open_model(view.card)
-        st.session_state[JOB] = start_generation(model, view.tokens, sampling, view.knobs, wanted, key)
+        drawn = continuation(caches.open_model(view.card), view.tokens, sampling, view.knobs, wanted)
+        job = start_job(([one] for one in drawn), key, wanted)
+        st.session_state[JOB] = Growing(tuple(map(int, view.tokens)), job)
         st.rerun()
-    if not job:
+    if not text:
         return None
+    job = text.job
     if job.running:
-        _growing(view, job)
+        show_progress(
+            job, lambda: f"{len(job.results)} of {job.total} tokens", job.cancel, "generate_stop", label="Stop",
+            icon=":material/stop_circle:", every_s=LOOK_S, below=lambda: _shown(view, text),
+        )  # fmt: skip
         return None
     if job.error:
-        show_problem(ExplorerError(job.error))
-    _shown(view, job)
-    return _ended(view, job, key)
+        show_problem(job.error)
+    _shown(view, text)
+    return _ended(view, text, key)
 
 
-@st.fragment(run_every=LOOK_S)
-def _growing(view: TextView, job: GenerateJob) -> None:
-    if not job.running:
-        st.rerun()
-    st.progress(len(job.drawn) / job.wanted, f"{len(job.drawn)} of {job.wanted} tokens")
-    if st.button("Stop", key="generate_stop", icon=":material/stop_circle:"):
-        job.cancel()
-    _shown(view, job)
-
-
-def _shown(view: TextView, job: GenerateJob) -> None:
+def _shown(view: TextView, text: Growing) -> None:
     """The text: what was given in plain, what was drawn on a colour that tells its probability."""
-    start, drawn = words_of(view.card, job.start), list(job.drawn)
-    pieces = pieces_of(view.card, [*job.start, *(one.token for one in drawn)])[len(job.start) :]
+    start, drawn, seconds = words_of(view.card, text.start), text.drawn, text.job.seconds
+    pieces = pieces_of(view.card, [*text.start, *(one.token for one in drawn)])[len(text.start) :]
     shares = np.array([one.share for one in drawn])
     coloured_text(pieces, figures.share_colours(shares), [f"{share:.1%}" for share in shares], before=start)
-    if drawn and job.seconds:
+    if drawn and seconds:
         surprise = -np.log(np.maximum(shares, 1e-12)).mean()
         st.caption(
-            f"{len(drawn)} tokens, {len(drawn) / job.seconds:.0f} a second; mean surprise {surprise:.2f} nats. "
+            f"{len(drawn)} tokens, {len(drawn) / seconds:.0f} a second; mean surprise {surprise:.2f} nats. "
             "The stronger the colour, the more probable the model found the token; point at one to read it."
         )
 
 
-def _ended(view: TextView, job: GenerateJob, key: str) -> TextView | None:
-    if job.key != key:
+def _ended(view: TextView, text: Growing, key: str) -> TextView | None:
+    if text.job.key != key:
         st.caption(":material/info: Drawn with other settings or from another text: continue to draw anew.")
-    whole = words_of(view.card, job.tokens)
+    whole = words_of(view.card, text.tokens)
     with st.container(horizontal=True):
         if st.button("Go on from here", icon=":material/forward:", help="The text becomes the one in the box."):
             set_text(whole)
             st.session_state[JOB] = None
             st.rerun()
         download("The text", lambda: whole, f"{view.file_stem}.txt")
-    if not job.drawn:
+    if not text.drawn:
         return None
-    tokens = np.array([job.tokens[-view.card.context :]])
+    tokens = np.array([text.tokens[-view.card.context :]])
     heading("Inside the text", plain(f"The last {tokens.shape[1]} tokens as one run: the lens of the page Text."))
     return make_text_view(view.card, prepared_again(view.card, tokens, view.name), view.knobs)

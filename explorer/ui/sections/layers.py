@@ -14,15 +14,14 @@ from explorer.ui.panels.layers import POSITIONS, RatePosition, layer_maps, rate_
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens
+from explorer.words import meaning
 
 TOKENS_TEXT = (
     "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
     "sparsified. Blue is below zero, red above, pale is zero."
 )
 THRESHOLD_TEXT = "What the layer's ReLU sees left of the threshold ηλ becomes exactly zero"
-MAPS_TEXT = (
-    "What Rᶜ would lose without a patch, exactly, and how long its token is. Point at a patch to read its values."
-)
+MAPS_TEXT = f"{meaning('rate of a token')} Point at a patch to read its values."
 RATE_QUESTION = "Which $R^c$: official (tokens scaled to length 1) or plain; before (ℓ) or after compression (ℓ+½)"
 
 

@@ -18,16 +18,10 @@ from explorer.ui.frame.widgets import download, options_expander
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, enlarge_map, segments
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
+from explorer.words import METHODS, meaning
 
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
-METHOD_NAMES = {
-    "attention": "Kept attention",
-    "maskcut": "Objects (MaskCut)",
-    "pca": "Parts (PCA-RGB)",
-    "kmeans": "Clusters (k-means)",
-    "subspace": "Strongest subspace",
-}
 STRIP_TEXT = "The same attention, head by head, each on its own scale. Click a head to enlarge it; with Shift, several."
 RULE_NAMES = {"mass": "Attention", "entries": "Patches"}
 
@@ -131,8 +125,8 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
         left.image(figures.jpeg_bytes(drawn), caption="Your mask, framed as the photo")
         right.dataframe(rows, hide_index=True, width="stretch")
         right.caption(
-            "IoU: area of the overlap over area of the union, on the pixels that the model sees; 1 is a perfect match. "
-            "For methods with several segments, the one that overlaps best."
+            f"{meaning('IoU')} It is taken on the pixels that the model sees; of methods with several segments, of the "
+            "one that overlaps best."
         )
         with right:
             download("Overlaps (CSV)", lambda: csv_text(rows), f"{view.file_stem}_overlaps.csv")
@@ -152,7 +146,7 @@ def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[st
         whole = method in ("attention", "maskcut", "pca")
         rows.append(
             {
-                "method": METHOD_NAMES[method],
+                "method": METHODS[method],
                 "layer": found.layer,
                 "IoU of the foreground": round(measures.patches.iou(found.labels > 0, mask), 3) if whole else None,
                 "best segment": label,

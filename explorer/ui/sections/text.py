@@ -13,6 +13,7 @@ from explorer.ui.panels.layers import equations, layer_downloads
 from explorer.ui.state.knobs import knob_moves, knobs_now
 from explorer.ui.view.text import TextView
 from explorer.ui.view.text_lens import token_place
+from explorer.words import COMPRESSION, SPARSITY, meaning
 
 SHOWN = 8
 """Next tokens in the bars."""
@@ -25,8 +26,8 @@ def text_layers(view: TextView, layer: int) -> None:
     right, _ = st.columns(2)
     ghosts = view.trained.curves() if view.turned else (None, None)
     shown = (
-        (left, figures.RATE_LABEL, "Compression: R<sup>c</sup> in the subspaces"),
-        (middle, figures.NONZERO_LABEL, "Sparsity: share of non-zeros"),
+        (left, figures.RATE_LABEL, COMPRESSION),
+        (middle, figures.NONZERO_LABEL, SPARSITY),
     )
     for (place, label, title), own, control, ghost in zip(shown, view.curves(), view.curves(True), ghosts, strict=True):
         with place:
@@ -40,11 +41,10 @@ def text_layers(view: TextView, layer: int) -> None:
         else:
             st.info("A single token has no surprise: nothing foretells it.")
     st.caption(
-        "R<sup>c</sup> as the official code measures it: every token scaled to length 1 within each head, ε² = 0.01. "
-        "Surprise: what the text costs when the head reads the tokens that enter a layer at once; the last point is "
-        "the model's output. Early layers are not trained to be read out: they may cost more than chance. Grey: the "
-        "same network before training.", unsafe_allow_html=True,
-    )  # fmt: skip
+        f"{meaning('official Rᶜ')} Surprise: what the text costs when the head reads the tokens that enter a layer at "
+        "once; the last point is the model's output. Early layers are not trained to be read out: they may cost more "
+        "than chance. Grey: the same network before training."
+    )
     layer_downloads(view)
 
 

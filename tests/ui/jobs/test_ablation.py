@@ -1,24 +1,13 @@
-"""Ablations beside the app: progress, cancelling, errors, and what is kept."""
+"""Ablations beside the app: every head of every layer, and what is kept."""
 
 import threading
-import time
 
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.ui.jobs import ablation as ablation_job
-from explorer.ui.jobs.ablation import AblationJob, _kept, keep_effects, known_effects, start_ablation
+from explorer.ui.jobs import ablation
+from explorer.ui.jobs.ablation import _keeping, _kept, known_effects, start_ablation
 from tests.conftest import pixels, prepared
-
-PATIENCE_S = 30
-
-
-def wait(job: AblationJob) -> AblationJob:
-    end = time.monotonic() + PATIENCE_S
-    while job.running and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not job.running
-    return job
+from tests.ui.jobs.test_job import PATIENCE_S, wait
 
 
 @pytest.fixture(autouse=True)
@@ -26,26 +15,21 @@ def empty_store():
     _kept().clear()
 
 
-def test_a_job_finds_every_head_and_its_result_is_kept(opened):
+@pytest.mark.parametrize("batch_s", [4.0, 0.0])
+def test_a_job_finds_every_head_and_its_result_is_kept(opened, monkeypatch, batch_s):
+    """Also where the heads of a layer are several batches."""
+    monkeypatch.setattr("explorer.studies.ablate.BATCH_S", batch_s)
     job = wait(start_ablation(opened["crate"], prepared(pixels(1)), None, [1, 2], "key"))
     assert (job.share, job.error) == (1.0, None)
-    assert [(one.layer, one.head) for one in job.found[2]] == [(2, 1), (2, 2)]
-    assert known_effects("key", [1, 2]) == {}
-    keep_effects(job)
-    assert known_effects("key", [1, 2, 3]) == job.found
+    assert [(one.layer, one.head) for one in job.results] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert known_effects("key", [1, 2, 3]) == {1: job.results[:2], 2: job.results[2:]}
     assert known_effects("another", [1]) == {}
-
-
-def test_layers_in_several_batches_are_whole(opened, monkeypatch):
-    monkeypatch.setattr("explorer.studies.ablate.BATCH_S", 0.0)
-    job = wait(start_ablation(opened["crate"], prepared(pixels(1)), None, [1, 2], "key"))
-    assert {layer: [one.head for one in effects] for layer, effects in job.found.items()} == {1: [1, 2], 2: [1, 2]}
 
 
 @pytest.mark.parametrize(("batch_s", "whole", "share"), [(4.0, {1}, 0.5), (0.0, set(), 0.25)])
 def test_a_cancelled_job_stops_after_its_batch_and_keeps_whole_layers(opened, monkeypatch, batch_s, whole, share):
     monkeypatch.setattr("explorer.studies.ablate.BATCH_S", batch_s)
-    started, step, real = threading.Event(), threading.Event(), ablation_job.ablate
+    started, step, real = threading.Event(), threading.Event(), ablation.ablate
 
     def slow(*arguments):
         for effects in real(*arguments):
@@ -53,28 +37,20 @@ def test_a_cancelled_job_stops_after_its_batch_and_keeps_whole_layers(opened, mo
             step.wait(PATIENCE_S)
             yield effects
 
-    monkeypatch.setattr(ablation_job, "ablate", slow)
+    monkeypatch.setattr(ablation, "ablate", slow)
     job = start_ablation(opened["crate"], prepared(pixels(1)), None, [1, 2], "key")
     assert started.wait(PATIENCE_S)
     assert job.running
     job.cancel()
     step.set()
     wait(job)
-    assert (set(job.found), job.share, job.error) == (whole, share, None)
-
-
-def test_what_the_user_can_fix_ends_the_job_with_a_sentence(opened, monkeypatch):
-    def refuse(*arguments):
-        raise ExplorerError("too large")
-        yield
-
-    monkeypatch.setattr(ablation_job, "ablate", refuse)
-    assert wait(start_ablation(opened["crate"], prepared(pixels(1)), None, [1], "key")).error == "too large"
+    assert (set(known_effects("key", [1, 2])), job.share, job.error) == (whole, share, None)
 
 
 def test_the_oldest_leave(opened, monkeypatch):
-    monkeypatch.setattr(ablation_job, "MAX_KEPT", 2)
-    for key in ("a", "b", "c"):
-        keep_effects(AblationJob(key, (1,), found={1: []}))
+    monkeypatch.setattr(ablation, "MAX_KEPT", 2)
+    job = wait(start_ablation(opened["crate"], prepared(pixels(1)), None, [1], "a"))
+    for key in ("b", "c"):
+        list(_keeping(iter([job.results]), 2, key, _kept()))
     assert known_effects("a", [1]) == {}
-    assert known_effects("c", [1]) == {1: []}
+    assert known_effects("c", [1]) == {1: job.results}

@@ -23,11 +23,12 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import no_widget, url_setting
 from explorer.ui.view.photo import View, enlarge_map, make_view, model_and_photo
 from explorer.ui.view.photo_lens import SHOT, PhotoLens, draw_lens, lens_choice
+from explorer.words import COMPRESSION, METHODS, SPARSITY, meaning
 
 FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
-MULTIPLES = {"attention": "Attention of CLS", "pca": "Parts (PCA-RGB)", "maskcut": "Objects (MaskCut)"}
+MULTIPLES = {"attention": "Attention of CLS", "pca": METHODS["pca"], "maskcut": METHODS["maskcut"]}
 TILE_SIDE = 112
-METHODS = {"attention": "attention", "maskcut": "MaskCut"}
+FOUND_BY = {"attention": "attention", "maskcut": "MaskCut"}
 EMERGED = "small boxes"
 """The subset of the emergence suite that is told: where trivial boxes do not pay."""
 
@@ -76,7 +77,7 @@ def film_lens(film: Film) -> None:
     last, count = film.views[-1], len(film.views)
     shot = url_setting(no_widget, "Epoch", key=SHOT, default=count - 1, valid=range(count))
     choice = replace(lens_choice(last), shot=shot)
-    pictures = [PANELS["photo"], PANELS["attention"], PANELS["objects"], Panel("colours", "Parts (PCA-RGB)", "shared")]
+    pictures = [PANELS["photo"], PANELS["attention"], PANELS["objects"], Panel("colours", METHODS["pca"], "shared")]
     sections = [
         Section(pictures, "", FILM_TEXT),
         Section(title="Every head", strip=True),
@@ -94,7 +95,7 @@ def film_lens(film: Film) -> None:
 def _layer_charts(film: Film) -> list[Panel]:
     """Both published curves of the epoch in view, with the end and the control."""
     own, control = [view.curves() for view in film.views], film.views[-1].curves(control=True)
-    labels = (("Compression: Rᶜ", figures.RATE_LABEL), ("Sparsity: non-zero entries", figures.NONZERO_LABEL))
+    labels = ((COMPRESSION, figures.RATE_LABEL), (SPARSITY, figures.NONZERO_LABEL))
     return [
         shots_panel(title, label, [values[i] for values in own], control[i], own[-1][i])
         for i, (title, label) in enumerate(labels)
@@ -110,7 +111,7 @@ def _story(film: Film) -> list[Panel]:
     for i, (title, label) in enumerate(
         (("Rᶜ on this photo", figures.RATE_LABEL), ("Non-zeros on this photo", figures.NONZERO_LABEL))
     ):
-        color = figures.quantity(label).color
+        color = figures.look_of(label).color
         lines = [
             ("last layer", color, SOLID, np.array([values[i][-1] for values in own])),
             ("mean of the layers", CONTROL_COLOR, SOLID, np.array([values[i].mean() for values in own])),
@@ -128,7 +129,7 @@ def found_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str, str, Array]]
     """CorLoc of small boxes by attention and MaskCut, and dashed what the control reaches."""
     found = []
     for color, method in ((HEAD_COLORS[9], "attention"), (HEAD_COLORS[7], "maskcut")):
-        shown = METHODS[method]
+        shown = FOUND_BY[method]
         for who, dash in ((MODEL, SOLID), (CONTROL, DASHED)):
             values = evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
             if values is not None:
@@ -155,10 +156,7 @@ def _story_text(film: Film) -> str:
     """What the curves over the epochs were measured on."""
     cards = [view.card for view in film.views]
     classes = [len(card.classes) for card in cards]
-    said = (
-        "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced. CorLoc: on how large a "
-        "share of the photos the box around what was found and the true one have an IoU of at least ½."
-    )
+    said = "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced. " + meaning("CorLoc")
     if change := class_change(cards):
         between = " and ".join(film.epochs[change - 1 : change + 1])
         said += (

@@ -13,16 +13,16 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from explorer.errors import ExplorerError
 from explorer.inputs.decode import read_photo
 from explorer.inputs.gallery import gallery
 from explorer.inputs.photo import Photo, sample
 from explorer.studies.compare import notes
-from explorer.studies.many_photos import PHOTO_KEYS, Plan
+from explorer.studies.many_photos import PHOTO_KEYS, Plan, photo_row
 from explorer.tables import csv_text
 from explorer.ui.frame.sidebar import UPLOADS
-from explorer.ui.frame.widgets import download, plain, show_problem
-from explorer.ui.jobs.many_photos import BatchJob, start_batch
+from explorer.ui.frame.widgets import download, fragment, plain, show_problem
+from explorer.ui.jobs.job import Job, start_job
+from explorer.ui.jobs.progress import show_progress
 from explorer.ui.sections.compare.sides import DRAWN, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_setting
@@ -32,8 +32,8 @@ from explorer.words import SCALES
 JOB = "batch_job"
 """Session state: the running or ended batch."""
 SETS = {"gallery": "The gallery", "uploads": "Your uploads"}
-HEADS = {"kl_nats": "KL (nats)", "attention_js_bits": "attention JS (bits)", "mask_iou": "objects IoU", "cka": "CKA"}
-"""Short heads of the columns of PHOTO_KEYS."""
+Row = dict[str, Any]
+"""Of one photo: what photo_row tells."""
 THUMBNAIL = 56
 EVERY_S = 1.0
 """Seconds between two looks at a running batch."""
@@ -54,7 +54,7 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
     key = "|".join(
         [*(side.view.key for side in sides), chosen, *(photo.sha256 for photo in photos), str(layer), str(by_depth)]
     )
-    job: BatchJob | None = st.session_state.get(JOB)
+    job: Job[Row] | None = st.session_state.get(JOB)
     if job and job.key != key:
         job.cancel()
         job = None
@@ -64,9 +64,9 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
             on_click=_start, args=(photos, sides, layer, by_depth, key),
         )  # fmt: skip
         return
-    if not job.running and not job.error and len(job.rows) < job.total:
+    if not job.running and not job.error and len(job.results) < job.total:
         _cancelled(job, partial(_start, photos, sides, layer, by_depth, key))
-    _watch(photos)
+    _results(job, photos)
     st.caption(
         " ".join(
             [_table_caption(layer), *(plain(one) for s in sides[1:] for one in notes(sides[0].run, s.run, s.letter))]
@@ -76,7 +76,7 @@ def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
 
 def _table_caption(layer: int) -> str:
     """What the table's columns are, and of which layer."""
-    scales = "; ".join(f"{SCALES[key][0]}: {SCALES[key][1]}" for key in PHOTO_KEYS)
+    scales = "; ".join(f"{SCALES[key].name}: {SCALES[key].ends}" for key in PHOTO_KEYS)
     return (
         f"Click a column to sort, and the box before a row to open that photo side by side. Attention, objects and "
         f"tokens are compared at layer {layer} of A and its counterparts; Rᶜ (nats) and non-zeros are of each model's "
@@ -84,13 +84,13 @@ def _table_caption(layer: int) -> str:
     )
 
 
-def _cancelled(job: BatchJob, start: Callable[..., None]) -> None:
+def _cancelled(job: Job[Row], start: Callable[..., None]) -> None:
     """How far a batch came that was cancelled, and the ways on."""
-    done, left = len(job.rows), job.total - len(job.rows)
+    done, left = len(job.results), job.total - len(job.results)
     st.info(f"Cancelled after {done} of {job.total} photos: the means below are over these {done}." if done else
             "Cancelled before the first photo was done.")  # fmt: skip
     with st.container(horizontal=True):
-        st.button(f"Go on with the other {left}", key="batch_on", on_click=start, args=(job.rows,))
+        st.button(f"Go on with the other {left}", key="batch_on", on_click=start, args=(job.results,))
         st.button("Start again", key="batch_again", on_click=start)
 
 
@@ -100,7 +100,7 @@ def _start(
     layer: int,
     by_depth: bool,
     key: str,
-    done: Sequence[dict[str, Any]] = (),
+    done: Sequence[Row] = (),
 ) -> None:
     plans = [
         Plan(
@@ -109,38 +109,31 @@ def _start(
         )
         for side in sides
     ]  # fmt: skip
-    st.session_state[JOB] = start_batch(photos, plans, layer, by_depth, key, done)
+    rows = ([photo_row(photo, plans, layer, by_depth)] for photo in photos[len(done) :])
+    st.session_state[JOB] = start_job(rows, key, len(photos), done)
 
 
 def _uploads(kept: dict[str, bytes]) -> list[Photo]:
     return [Photo(name, data, hashlib.sha256(data).hexdigest()) for name, data in kept.items()]
 
 
-def _watch(photos: Sequence[Photo]) -> None:
-    """The table; while the batch runs it looks again every second."""
-    job: BatchJob = st.session_state[JOB]
-    st.fragment(lambda: _results(photos), run_every=EVERY_S if job.running else None)()
-
-
-def _results(photos: Sequence[Photo]) -> None:
-    job: BatchJob | None = st.session_state.get(JOB)
-    if job is None:
+def _results(job: Job[Row], photos: Sequence[Photo]) -> None:
+    """The table; while the batch runs it grows under the bar."""
+    if job.running:
+        show_progress(
+            job, lambda: f"{len(job.results)} of {job.total} photos", job.cancel, "batch_cancel", beside=8,
+            every_s=EVERY_S, below=lambda: _table(job, photos),
+        )  # fmt: skip
         return
-    running, rows = job.running, list(job.rows)
-    if running:
-        bar, stop = st.columns([8, 1], vertical_alignment="center")
-        bar.progress(len(rows) / job.total, f"{len(rows)} of {job.total} photos")
-        stop.button("Cancel", key="batch_cancel", on_click=job.cancel)
-    elif st.session_state.pop(f"{JOB}.ran", False):
-        st.rerun()
-    st.session_state[f"{JOB}.ran"] = running
     if job.error:
-        show_problem(ExplorerError(job.error))
-    if rows:
-        _table(rows, photos)
+        show_problem(job.error)
+    fragment(_table)(job, photos)
 
 
-def _table(rows: list[dict[str, Any]], photos: Sequence[Photo]) -> None:
+def _table(job: Job[Row], photos: Sequence[Photo]) -> None:
+    rows = list(job.results)
+    if not rows:
+        return
     by_name = {photo.name: photo for photo in photos}
     shown = [{"": _thumbnail(by_name[row["photo"]].data), **row} for row in rows]
     picked = st.dataframe(
@@ -158,13 +151,13 @@ def _table(rows: list[dict[str, Any]], photos: Sequence[Photo]) -> None:
         _open(by_name[rows[chosen[0]]["photo"]])
 
 
-def _columns(row: dict[str, Any]) -> dict[str, Any]:
+def _columns(row: Row) -> dict[str, Any]:
     """Heads in words; shares as per cent, other numbers with three digits."""
     number, found = st.column_config.NumberColumn, {}
     for name, value in row.items():
         said = name.replace("R^c", "Rᶜ (nats)")
-        for key, head in HEADS.items():
-            said = said.replace(key, head)
+        for key in PHOTO_KEYS:
+            said = said.replace(key, SCALES[key].head)
         if isinstance(value, float):
             share = name.endswith(("probability", "non-zeros"))
             found[name] = number(said, format="percent" if share else "%.1f" if "R^c" in name else "%.3f")
@@ -176,7 +169,7 @@ def _spread(values: list[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def _over(rows: list[dict[str, Any]], names: Sequence[str], of: Callable[[list[float]], Any]) -> dict[str, float]:
+def _over(rows: list[Row], names: Sequence[str], of: Callable[[list[float]], Any]) -> dict[str, float]:
     values = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
     return {name: float(of(found)) for name, found in values.items() if found}
 

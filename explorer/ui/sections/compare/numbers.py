@@ -32,10 +32,12 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
+from explorer.words import SCALES
 
+ATTENTION = SCALES["attention_js_bits"]
 PHOTO_TEXT = (
-    "How much each patch looks at other places than in A: Jensen–Shannon divergence of its attention, 0 = the same "
-    "places, 1 = no place shared. Heads count by their number, so choose one only for models of one run."
+    f"How much each patch looks at other places than in A: {ATTENTION.number} of its attention. {ATTENTION.ends}. "
+    "Heads count by their number, so choose one only for models of one run."
 )
 TABLE_CAPTION = (
     "At the layer of the slider, and where depths differ its counterpart. *By chance*: CKA of shuffled tokens; heads "
@@ -51,7 +53,7 @@ def difference_lens(sides: Sequence[Side], by_depth: bool) -> tuple[int, tuple[i
     """Where on the photo attention differs from A's; returns the layer and heads that are chosen in it."""
     a, choice = sides[0], lens_choice(sides[0].view)
     panels = [PANELS["photo"], PANELS["attention"]]
-    panels += [Panel("map", f"A → {s.title}", f"js_{s.letter}", scale="rate", unit="bits") for s in sides[1:]]
+    panels += [Panel("map", f"A → {s.title}", f"js_{s.letter}", scale="rate", unit=ATTENTION.unit) for s in sides[1:]]
     others = tuple((side.letter, side.view) for side in sides[1:])
     maps = partial(_attention_maps, of=a.view, others=others, heads=choice.heads, by_depth=by_depth)
     section = Section(panels, "Attention, A against the others", PHOTO_TEXT, columns=max(len(panels), 4))
@@ -176,9 +178,7 @@ def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
         figures.scale_curves(series, label=figures.ATOM_LABEL, across="pair, the most alike first", title=title),
         "atoms",
     )
-    st.caption(
-        "1: the same direction up to its sign. The dashed line: random atoms after the same matching, on average."
-    )
+    st.caption(f"{SCALES['atom_cosine'].ends}. The dashed line: random atoms after the same matching, on average.")
 
 
 def _role(card: ModelCard, name: str) -> str:

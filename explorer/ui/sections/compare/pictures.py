@@ -20,11 +20,12 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
+from explorer.words import COMPRESSION, METHODS, SPARSITY, meaning
 
 ROWS = {
     "attention": "Attention",
-    "objects": "Objects (MaskCut)",
-    "parts": "Parts (PCA-RGB)",
+    "objects": METHODS["maskcut"],
+    "parts": METHODS["pca"],
     "heads": "Every head",
     "rate": "Rate of each token",
     "tokens": "Tokens after the layer",
@@ -36,7 +37,7 @@ ROW_TEXTS = {
     "attention": "Move over a picture: all show the attention of the patch at that place of the photo.",
     "objects": "What MaskCut finds on the projections of each, the first object in orange.",
     "parts": "Three components of each one's foreground, turned onto A's: a colour means the same as far as it can.",
-    "rate": "What Rᶜ would lose without a patch.",
+    "rate": meaning("rate of a token"),
     "tokens": "A sample: evenly spaced tokens (rows) by the first dimensions (columns). Blue below zero, red above.",
 }
 BY_INDEX, BY_DEPTH = "number", "depth"
@@ -163,9 +164,7 @@ def curves_section(sides: Sequence[Side]) -> Section:
     controls = [side.view.curves(control=True) for side in alike]
     names = [(side.letter, side.color) for side in sides]
     charts = []
-    for i, (title, label) in enumerate(
-        (("Compression: Rᶜ", figures.RATE_LABEL), ("Sparsity: non-zero entries", figures.NONZERO_LABEL))
-    ):
+    for i, (title, label) in enumerate(((COMPRESSION, figures.RATE_LABEL), (SPARSITY, figures.NONZERO_LABEL))):
         lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
         charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
     return Section(charts, ROWS["curves"], curves_note(sides, alike), wide=True)

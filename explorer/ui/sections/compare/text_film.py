@@ -89,7 +89,7 @@ def _curves(views: Sequence[TextView], epochs: Sequence[str], costs: Sequence[Ar
     )
     places = [*st.columns(2), *st.columns(2)]
     for place, (label, title, name, values, level) in zip(places, charts, strict=False):
-        series = [figures.Series(name, x, np.array(values, float), figures.quantity(label).color)]
+        series = [figures.Series(name, x, np.array(values, float), figures.look_of(label).color)]
         if level is not None:
             series.append(figures.Series(CONTROL, x, np.full(len(x), float(level)), CONTROL_COLOR, dash="dash"))
         with place:

@@ -26,10 +26,12 @@ from explorer.ui.state import caches
 from explorer.ui.state.knobs import knobs_now
 from explorer.ui.view.text import TextView, make_text_view
 from explorer.ui.view.text_lens import token_place
+from explorer.words import COMPRESSION, SPARSITY, TEXT_SCALES
 
-TINTS = {"surprise": "179 68 108", "foretold": "45 125 210", "attention": "236 112 32"}
-LEAST = {"foretold": (0.5, "nats"), "attention": (0.1, "bits")}
-"""Differences that get the full colour at least, and their units."""
+FORETOLD, ATTENTION = "foretold_kl_nats", "token_attention_js_bits"
+TINTS = {"surprise": "179 68 108", FORETOLD: "45 125 210", ATTENTION: "236 112 32"}
+LEAST = {FORETOLD: 0.5, ATTENTION: 0.1}
+"""Differences that get the full colour at least."""
 SHOWN = 5
 """Next tokens of each that are listed."""
 
@@ -124,9 +126,7 @@ def _curves(sides: Sequence[TextSide]) -> None:
     heading("Curves", curves_note(sides, alike))
     control = sides[0].view.curves(control=True)
     places = st.columns(2)
-    for i, (label, title) in enumerate(
-        ((figures.RATE_LABEL, "Compression: R<sup>c</sup>"), (figures.NONZERO_LABEL, "Sparsity: share of non-zeros"))
-    ):
+    for i, (label, title) in enumerate(((figures.RATE_LABEL, COMPRESSION), (figures.NONZERO_LABEL, SPARSITY))):
         series = [_series(side.letter, side.view.curves()[i], side.color, "solid") for side in sides]
         series.append(_series(CONTROL_NAME, control[i], CONTROL_COLOR, "dash"))
         with places[i]:
@@ -153,20 +153,19 @@ def text_differences_of(sides: Sequence[TextSide], layer: int) -> None:
             f"{kl:.3f} nats. {a.letter}: {mine}. {b.letter}: {theirs}"
             for kl, (mine, theirs) in zip(change, said, strict=True)
         ]
-        _tinted(a.view, change, "foretold", hints)
+        _tinted(a.view, change, FORETOLD, hints)
     with right:
         st.markdown(f"**Attention** of each token, layer {layer} of {a.letter} and {other} of {b.letter}: JS")
         hints = [f"{value:.3f} bits" for value in attention]
-        _tinted(a.view, attention, "attention", hints)
+        _tinted(a.view, attention, ATTENTION, hints)
     difference_figures(a, b, layer, by_depth=True)
 
 
-def _tinted(view: TextView, values: Array, kind: str, hints: Sequence[str]) -> None:
+def _tinted(view: TextView, values: Array, key: str, hints: Sequence[str]) -> None:
     """The text in the colours of a difference; a difference that is next to nothing stays pale."""
-    least, unit = LEAST[kind]
-    most = max(float(values.max()), least)
-    tinted_text(view.pieces, values, most, TINTS[kind], hints)
-    st.caption(f"Full colour: {most:.3g} {unit}.")
+    most = max(float(values.max()), LEAST[key])
+    tinted_text(view.pieces, values, most, TINTS[key], hints)
+    st.caption(f"Full colour: {most:.3g} {TEXT_SCALES[key].unit}.")
 
 
 def run_on_text(view: TextView, cards: Sequence[ModelCard]) -> list[TextView]:

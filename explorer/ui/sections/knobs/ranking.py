@@ -6,16 +6,18 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures
-from explorer.errors import ExplorerError
 from explorer.knobs import Turn
 from explorer.measures.pairs import HeadEffect, ranked
 from explorer.studies.ablate import effect_rows
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import download, heading, plot, show_problem
-from explorer.ui.jobs.ablation import AblationJob, keep_effects, known_effects, start_ablation
+from explorer.ui.jobs.ablation import known_effects, start_ablation
+from explorer.ui.jobs.job import Job
+from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.knobs import turn
 from explorer.ui.view.photo import View
+from explorer.words import EFFECTS, meaning
 
 JOB = "ablation_job"
 """Session state: the running or ended ablations."""
@@ -23,16 +25,11 @@ BARS = 10
 COLUMNS = {
     "layer": st.column_config.NumberColumn("ℓ", width=40, help="Layer"),
     "head": st.column_config.NumberColumn("k", width=40, help="Head"),
-    "kl_nats": st.column_config.NumberColumn(
-        "KL (nats)", width=75, format="%.3f", help="KL divergence of the prediction, trained ‖ without the head"
-    ),
-    "top1_change": st.column_config.NumberColumn(
-        "Δ top-1", width=75, format="%+.1f pp", help="Change of the probability of the class that is first as trained"
-    ),
-    "mask_change": st.column_config.NumberColumn(
-        "1 − IoU", width=65, format="%.2f", help="Change of the kept attention of the last layer"
-    ),
-    "top1_without": st.column_config.TextColumn("says without it"),
+    **{
+        key: st.column_config.NumberColumn(EFFECTS[key][0], width=width, format=form, help=EFFECTS[key][1])
+        for key, width, form in (("kl_nats", 75, "%.3f"), ("top1_change", 75, "%+.1f pp"), ("mask_change", 65, "%.2f"))
+    },
+    "top1_without": st.column_config.TextColumn(EFFECTS["top1_without"][0]),
 }
 
 
@@ -46,21 +43,19 @@ def head_ranking(view: View, layer: int) -> None:
     trained = view.trained
     every = range(1, view.card.layers + 1)
     _start_buttons(trained, layer, every)
-    job: AblationJob | None = st.session_state.get(JOB)
-    if job:
-        keep_effects(job)
+    job: Job[HeadEffect] | None = st.session_state.get(JOB)
     if job and job.key == trained.key:
         if job.running:
-            _progress(job)
+            show_progress(job, lambda: f"Silencing one head at a time: {job.share:.0%}", job.cancel, "ablate_cancel")
         elif job.error:
-            show_problem(ExplorerError(job.error))
+            show_problem(job.error)
     known = known_effects(trained.key, every)
     if effects := [effect for layer_effects in known.values() for effect in layer_effects]:
         _results(trained, ranked(effects), len(known))
 
 
 def _start_buttons(trained: View, layer: int, every: range) -> None:
-    job: AblationJob | None = st.session_state.get(JOB)
+    job: Job[HeadEffect] | None = st.session_state.get(JOB)
     busy = bool(job and job.running and job.key == trained.key)
     missing = [one for one in every if not known_effects(trained.key, [one])]
     with st.container(horizontal=True):
@@ -72,20 +67,10 @@ def _start_buttons(trained: View, layer: int, every: range) -> None:
             if clicked:
                 if job:
                     job.cancel()  # of another photo or model; its whole layers are kept
-                    keep_effects(job)
                 model = caches.open_model(trained.card)
                 stride = trained.knobs.stride
                 st.session_state[JOB] = start_ablation(model, trained.prepared, stride, layers, trained.key)
                 st.rerun()
-
-
-@st.fragment(run_every=0.5)
-def _progress(job: AblationJob) -> None:
-    if not job.running:
-        st.rerun()
-    st.progress(job.share, f"Silencing one head at a time: {job.share:.0%}")
-    if st.button("Cancel", key="ablate_cancel"):
-        job.cancel()
 
 
 def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
@@ -111,9 +96,9 @@ def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
         )  # fmt: skip
         download("Effects (CSV)", lambda: csv_text(rows), f"{trained.file_stem}_heads.csv")
     st.caption(
-        "KL: how far the predicted probabilities move, in nats; 0 = the head makes no difference. Δ top-1: what the "
-        "class named as trained loses or gains. 1 − IoU: how much of the mask moves, the patches that hold 60 % of "
-        "CLS's attention in the last layer (quick, and read before that layer's own heads act, so it is 0 for them)."
+        f"{meaning('KL')} Δ top-1: what the class named as trained loses or gains. 1 − IoU: how much of the mask "
+        "moves, the patches that hold 60 % of CLS's attention in the last layer (quick, and read before that layer's "
+        "own heads act, so it is 0 for them)."
     )
 
 

@@ -21,6 +21,7 @@ from explorer.ui.frame.widgets import download
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.run import RunView
+from explorer.words import meaning
 
 LAMBDAS = (0.0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 DEFAULT_LAMBDA = 0.0003
@@ -53,8 +54,8 @@ TABLE_CAPTION = (
     "$\\max(X, 0)$, or at no code where the dictionary is overcomplete. “Control”: the same steps before training."
 )
 BOUNDS_CAPTION = (
-    "The official $R^c$: every token scaled to length 1 within each head, ε² = 0.01. At the ceiling the tokens fill "
-    "all directions of their subspaces evenly; at the floor each head holds one single direction."
+    f"{meaning('official Rᶜ')} At the ceiling the tokens fill all directions of their subspaces evenly; at the floor "
+    "each head holds one single direction."
 )
 
 

@@ -14,7 +14,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
-from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, quantity
+from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS, look_of
 from explorer.tables import csv_text
 from explorer.trace import Array
 from explorer.ui.frame import sidebar
@@ -189,7 +189,7 @@ def _scale(rows: Sequence[Row], across: str, title: str) -> go.Figure:
 def _color(who: str, whos: Sequence[str], label: str) -> str:
     """The model in its quantity's colour, control and baselines grey, other models one by one."""
     if who == MODEL:
-        return quantity(label).color
+        return look_of(label).color
     others = [one for one in whos if one not in (MODEL, CONTROL, BASELINES)]
     return OTHERS[others.index(who) % len(OTHERS)] if who in others else CONTROL_COLOR
 

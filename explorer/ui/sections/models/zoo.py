@@ -11,6 +11,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.ui.frame.widgets import plain, show_problem
 from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, start_import
+from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 
@@ -76,7 +77,7 @@ def import_form() -> None:
     """Upload, path or hub; the import runs beside the app and can be cancelled."""
     job: ImportJob | None = st.session_state.get(JOB)
     if job is not None and job.running:
-        _progress(job)
+        show_progress(job, lambda: f"{job.label}: {job.step}…", job.cancel, "import_cancel")
     elif job is not None:
         _outcome(job)
     busy = job is not None and job.running
@@ -144,16 +145,6 @@ def _hub() -> str | None:
 @st.cache_data(ttl=300, max_entries=16, show_spinner=False)
 def _hub_files(repository: str) -> list[hub.HubFile]:
     return hub.list_files(repository)
-
-
-@st.fragment(run_every=0.5)
-def _progress(job: ImportJob) -> None:
-    if not job.running:
-        st.rerun()
-    st.progress(job.share, f"{job.label}: {job.step}…")
-    if st.button("Cancel", key="import_cancel"):
-        job.cancel()
-        st.rerun()
 
 
 def _outcome(job: ImportJob) -> None:

@@ -27,13 +27,14 @@ from explorer.ui.state.settings import url_choice, url_setting
 from explorer.ui.view.layer import layer_slider
 from explorer.ui.view.photo import View
 from explorer.ui.view.tokens import TokenSet, gallery_tokens, photo_tokens
+from explorer.words import METHODS, meaning
 
 OF = {"photo": "This photo", "gallery": "The whole gallery"}
 COLOURS = {
     "position": "Place on the photo",
     "pixels": "Colour of the photo",
-    "clusters": "Clusters (k-means)",
-    "strongest": "Strongest subspace",
+    "clusters": METHODS["kmeans"],
+    "strongest": METHODS["subspace"],
     "rate": "Rate of the token",
     "source": "Which photo",
 }
@@ -52,8 +53,7 @@ COLOUR_CAPTIONS = {
     "Groups that lie apart in the cloud are truly different; groups that blend into each other are cut arbitrarily.",
     "strongest": "The head in which a token has most energy, relative to that head's mean. Blocks of one colour on the "
     "photo say that a head specialises.",
-    "rate": "What each token adds to $R^c$, exactly, in nats. High: the token points where few others do, so it costs "
-    "much to encode. Low: others resemble it. Look at differences between tokens: where tokens fill all directions far "
+    "rate": f"{meaning('rate of a token')} Look at differences between tokens: where tokens fill all directions far "
     "beyond ε, their mean is close to $Kp/2N$ nats ($p/2N$ in one head), in any network.",
     "source": "If photos mix, the subspace holds what they share; if they stay apart, what sets each photo apart.",
 }

@@ -27,18 +27,19 @@ from explorer.ui.panels.placing import (
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.text import TextView
+from explorer.words import METHODS, meaning
 
 COLOURS = {
     "place": "Place in the text",
     "surprise": "Surprise",
     "rate": "Rate of the token",
-    "strongest": "Strongest subspace",
+    "strongest": METHODS["subspace"],
 }
 COLOUR_CAPTIONS = {
     "place": "Colours from the start of the text to its end. If they change smoothly, the subspace keeps track "
     "of position.",
-    "surprise": "How little the model's output expected the token, in nats; the first one is not foretold.",
-    "rate": "What each token adds to $R^c$, exactly, in nats. High: it points where few others do.",
+    "surprise": f"{meaning('surprise')} Nothing foretells the first token.",
+    "rate": meaning("rate of a token"),
     "strongest": "The head in which a token has most energy, relative to that head's mean over the text.",
 }
 LEAST_TOKENS, LEAST_FOR_UMAP = 3, 20
