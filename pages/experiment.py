@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.ui.frame.page import title
 from explorer.ui.frame.widgets import heading, plot
 from explorer.ui.sections.experiment.controls import (
-    drawn,
+    cached_figure,
     experiment_presets,
     experiment_run,
     experiment_setting,
@@ -41,7 +41,7 @@ step = step_player(run)
 
 before, now = st.columns(2)
 for column, cloud, key in zip(
-    (before, now), drawn(token_clouds, run, step=step), ("cloud_before", "cloud_now"), strict=True
+    (before, now), cached_figure(token_clouds, run, step=step), ("cloud_before", "cloud_now"), strict=True
 ):
     with column:
         plot(cloud, key)
@@ -54,20 +54,20 @@ st.caption(
 kind = rate_kind()
 rate, share = st.columns(2)
 with rate:
-    plot(drawn(rate_steps, run, step=step, kind=kind), "x_rates")
+    plot(cached_figure(rate_steps, run, step=step, kind=kind), "x_rates")
     st.caption(
         "Nats that the tokens take in the data's subspaces ($R^c$), all together ($R$), or the difference. Shrinking "
         "every token lowers both, so compare with the grey control: the same steps, which know only wrong subspaces."
     )
 with share:
-    plot(drawn(own_share_steps, run, step=step), "x_share")
+    plot(cached_figure(own_share_steps, run, step=step), "x_share")
     st.caption(
         "Share of a token's energy that lies in the subspace it was drawn from, mean over the tokens; 100 % is exactly "
         "in it, whatever its length. Rising above the control means that noise was removed and the token was kept."
     )
 
 for column, figure, key in zip(
-    st.columns(3), drawn(sparse_steps, run, step=step), ("x_l0", "x_l1", "x_error"), strict=True
+    st.columns(3), cached_figure(sparse_steps, run, step=step), ("x_l0", "x_l1", "x_error"), strict=True
 ):
     with column:
         plot(figure, key)
@@ -82,7 +82,7 @@ heading(
 )
 left, right = st.columns(2)
 for column, codes, key in zip(
-    (left, right), drawn(code_maps, run, step=step), ("codes_before", "codes_now"), strict=True
+    (left, right), cached_figure(code_maps, run, step=step), ("codes_before", "codes_now"), strict=True
 ):
     with column:
         plot(codes, key)

@@ -11,7 +11,7 @@ from explorer.ui.view.text_lens import text_lens
 
 title("Generate")
 st.markdown(
-    "The model foretells the next token, one is **drawn**, and it begins again with a text that is one token longer."
+    "The model predicts the next token, one is **drawn**, and it begins again with a text that is one token longer."
 )
 view = current_text()
 sampling, wanted = sampling_settings()

@@ -1,4 +1,4 @@
-"""What does each layer make of a text, which tokens does each look at, and what is foretold?"""
+"""What does each layer make of a text, which tokens does each look at, and what is predicted?"""
 
 import streamlit as st
 
@@ -31,13 +31,13 @@ title("Text")
 if language_card().has_ista:
     what = (
         "A language model by the same derivation: every layer **compresses** the tokens of a text towards its "
-        "subspaces, each token looking only at those before it, then **sparsifies** them; the last layer foretells the "
+        "subspaces, each token looking only at those before it, then **sparsifies** them; the last layer predicts the "
         "next token."
     )
 else:
     what = (
         "A transformer of the usual kind, for comparison: every layer lets each token **attend** to those before it, "
-        "then **transforms** it by an MLP; the last layer foretells the next token."
+        "then **transforms** it by an MLP; the last layer predicts the next token."
     )
 st.markdown(f"{what} **Type something, then move over the tokens.**")
 view = current_text()

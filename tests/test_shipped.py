@@ -8,7 +8,7 @@ from explorer.inputs import gallery, gallery_photo, prepare_photo, prepare_words
 from explorer.measures.patches.methods import on_pixels, segment_trace
 from explorer.measures.patches.segmentation import iou
 from explorer.measures.rates.layers import measure_curves, measure_layers
-from explorer.measures.texts.language import foretold
+from explorer.measures.texts.language import next_tokens
 from explorer.studies.features import read_index
 from explorer.trace import Knobs
 
@@ -91,7 +91,7 @@ def test_language_models_expect_english_more_and_more(run):
         card = zoo.find_model(name)
         prepared = prepare_words(SENTENCE, card)
         logits = runtime.run(runtime.open_model(card), prepared).logits[0]
-        costs.append(foretold(logits, prepared.data[0]).cross_entropy)
+        costs.append(next_tokens(logits, prepared.data[0]).cross_entropy)
     assert costs[0] == pytest.approx(np.log(zoo.find_model(run[0]).vocabulary), abs=0.4)
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] < 3.8

@@ -20,7 +20,7 @@ from explorer.cli.output import console, print_json, write_file
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_input, prepare_words, token_name
 from explorer.studies import compare as comparing
-from explorer.studies.compare import Run, differences, notes
+from explorer.studies.compare import ComparedRun, differences, notes
 from explorer.studies.compare_text import text_differences
 from explorer.trace import Array, Knobs, layer_on
 from explorer.words import SCALES, TEXT_SCALES
@@ -63,7 +63,7 @@ def compare(
         path = Path(source) if not of_text or Path(source).suffix else Path("text")
         runs = [_text_run(card, source) if of_text else _run(card, path, size, stride, framing) for card in cards]
         if control:
-            runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), drawn=True))
+            runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), control=True))
         values = _values(path, runs, layer, tuple(head or ()), by_number)
         found.append(values)
         if output:
@@ -94,25 +94,27 @@ def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
     return cards, rest
 
 
-def _text_run(card: ModelCard, source: str) -> Run:
+def _text_run(card: ModelCard, source: str) -> ComparedRun:
     prepared = prepare_words(source, card)
     if len(prepared.data) != 1:
         raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} texts: compare takes one at a time.")
     return comparing.run(card, prepared, Knobs())
 
 
-def _run(card: ModelCard, path: Path, size: int | None, stride: int | None, framing: str) -> Run:
+def _run(card: ModelCard, path: Path, size: int | None, stride: int | None, framing: str) -> ComparedRun:
     prepared = prepare_input(path, card.preprocessing, card.patch, size, framing)
     if len(prepared.data) != 1:
         raise ExplorerError(f"{path.name} holds {len(prepared.data)} pictures: compare takes one at a time.")
     return comparing.run(card, prepared, Knobs(stride=stride))
 
 
-def _name(run: Run) -> str:
-    return f"{run.card.name}, {CONTROL_NAME}" if run.drawn else run.card.name
+def _name(run: ComparedRun) -> str:
+    return f"{run.card.name}, {CONTROL_NAME}" if run.control else run.card.name
 
 
-def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...], by_number: bool) -> dict[str, Any]:
+def _values(
+    path: Path, runs: Sequence[ComparedRun], layer: int, heads: tuple[int, ...], by_number: bool
+) -> dict[str, Any]:
     a, pairs = runs[0], []
     for letter, b in zip(_letters(len(runs))[1:], runs[1:], strict=True):
         other = layer_on(layer, a.card.layers, b.card.layers, not by_number)
@@ -126,7 +128,7 @@ def _values(path: Path, runs: Sequence[Run], layer: int, heads: tuple[int, ...],
     return {"input": path.name, "heads": list(heads) or "mean", "top": top, "pairs": pairs}
 
 
-def _top(run: Run) -> dict[str, float]:
+def _top(run: ComparedRun) -> dict[str, float]:
     """The most probable classes with their probabilities, or of a text the tokens that may follow it."""
     if not run.card.reads_text:
         classes, shares = measures.prediction.top_classes(run.trace)
@@ -153,7 +155,7 @@ def _print(values: dict[str, Any]) -> None:
         console.print(escape(note))
 
 
-def _write(folder: Path, path: Path, runs: Sequence[Run], values: dict[str, Any]) -> None:
+def _write(folder: Path, path: Path, runs: Sequence[ComparedRun], values: dict[str, Any]) -> None:
     """The numbers, and attention and objects of every run side by side where there is a picture."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"scales": _scales(runs[0].card), **values}, ensure_ascii=False, indent=1)
@@ -172,7 +174,7 @@ def _letters(count: int) -> list[str]:
     return [chr(ord("A") + i) for i in range(count)]
 
 
-def _columns(run: Run, layer: int, heads: tuple[int, ...] | None) -> list[Array]:
+def _columns(run: ComparedRun, layer: int, heads: tuple[int, ...] | None) -> list[Array]:
     """Photo, attention of CLS and objects of a run."""
     photo, trace = run.prepared.picture, run.trace
     assert photo is not None

@@ -37,20 +37,20 @@ def generate(
     prepared = prepare_words(text, card)
     if len(prepared.data) != 1:
         raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} texts: generate continues one.")
-    started, drawn, shown = time.perf_counter(), [], ""
+    started, sampled, shown = time.perf_counter(), [], ""
     for one in continuation(runtime.open_model(card), prepared.data[0], sampling, most=tokens):
-        drawn.append(one)
+        sampled.append(one)
         if not as_json:
-            whole = words_of(card, [one.token for one in drawn])
+            whole = words_of(card, [one.token for one in sampled])
             complete = whole.rstrip("\N{REPLACEMENT CHARACTER}")  # a character whose last bytes have not come yet
             print(complete[len(shown) :], end="", flush=True)
             shown = complete
     seconds = time.perf_counter() - started
     if as_json:
-        numbers = [one.token for one in drawn]
+        numbers = [one.token for one in sampled]
         print_json({
-            "model": card.name, "tokens": numbers, "shares": [one.share for one in drawn],
-            "text": words_of(card, numbers), "tokens_per_second": len(drawn) / seconds,
+            "model": card.name, "tokens": numbers, "shares": [one.share for one in sampled],
+            "text": words_of(card, numbers), "tokens_per_second": len(sampled) / seconds,
         })  # fmt: skip
     else:
         print()

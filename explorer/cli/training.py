@@ -11,7 +11,7 @@ import typer
 from explorer.cli.output import progress_bar
 
 if TYPE_CHECKING:
-    from explorer.training.checkpoints import Row
+    from explorer.training.checkpoints import CurveRow
 
 
 def prepare(
@@ -69,7 +69,7 @@ def train(
     with progress_bar() as progress:
         task = progress.add_task("Starting", total=1.0)
 
-        def show(row: Row) -> None:
+        def show(row: CurveRow) -> None:
             speed = f"{row.samples_per_second:.0f} {'windows' if of_text else 'images'}/s"
             text = f"stage {row.stage}, epoch {row.epoch:.2f}, loss {row.loss:.3f}, {speed}"
             progress.update(task, description=text, completed=row.progress)

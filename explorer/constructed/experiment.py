@@ -84,7 +84,7 @@ class StepMeasures:
 
 
 @dataclass(frozen=True)
-class Run:
+class ExperimentRun:
     """One run. tokens: float32 (2T+1,N,d), Z or decoded D A; codes: float32 (T+1,N,m), the first before any ISTA step.
 
     rows, control: StepMeasures of every step; the control is the same run with wrong subspaces of the same law.
@@ -99,7 +99,7 @@ class Run:
     control: tuple[StepMeasures, ...]
 
 
-def run_experiment(setting: Setting) -> Run:
+def run_experiment(setting: Setting) -> ExperimentRun:
     """Draw the data, run both halves with the setting's subspaces, and once more with wrong ones as the control.
 
     The codes start at ReLU(Dᵀz). Raises ValueError as draw_subspaces and draw_mixture do, or for an unknown operator.
@@ -113,7 +113,7 @@ def run_experiment(setting: Setting) -> Run:
     )  # fmt: skip
     control = _halves(mixture, draw_subspaces(*law, other), setting)
     dictionary, tokens, codes, rows = control if setting.wrong else _halves(mixture, mixture.subspaces, setting)
-    return Run(setting, mixture, dictionary, tokens, codes, rows, control[-1])
+    return ExperimentRun(setting, mixture, dictionary, tokens, codes, rows, control[-1])
 
 
 def _halves(

@@ -1,4 +1,4 @@
-"""How well a text is foretold: cross-entropy and perplexity per token and per byte, beside counting models; and R^c,
+"""How well a text is predicted: cross-entropy and perplexity per token and per byte, beside counting models; and R^c,
 non-zeros and the logit lens of every layer over many windows."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from explorer.evaluation.record import CONTROL, MODEL, Row
 from explorer.evaluation.subjects import Measured, Subject, Task, sample, step_progress
 from explorer.inputs import words_of
 from explorer.measures.rates import measure_curves
-from explorer.measures.texts import foretold, logit_lens
+from explorer.measures.texts import logit_lens, next_tokens
 from explorer.trace import Array, Prepared
 
 BATCH = 4
@@ -96,8 +96,8 @@ def _run(task: Task, subject: Subject, windows: Array, step: int) -> tuple[Array
 
 def _surprise(logits: Array, window: Array) -> Array:
     """−log P of every token of a window (context + 1,) after the first, from the scores at those before, in nats."""
-    ended = np.concatenate([logits, logits[-1:]])  # foretold() wants scores behind the last token, too
-    return foretold(ended, window, 1).surprise
+    ended = np.concatenate([logits, logits[-1:]])  # next_tokens() wants scores behind the last token, too
+    return next_tokens(ended, window, 1).surprise
 
 
 def _counted(training: TextPart, windows: Array, vocabulary: int, task: Task) -> dict[str, Array]:

@@ -18,7 +18,7 @@ from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
 from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
-from explorer.lens.text import Colour, TextChoice, text_feed, text_settings, token_colours
+from explorer.lens.text import Colour, TextLensChoice, text_feed, text_settings, token_colours
 from explorer.lens.web import SCRIPTS, TEXT_SCRIPTS, asset
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "LensLook",
     "Panel",
     "Section",
-    "TextChoice",
+    "TextLensChoice",
     "asset",
     "attention_feed",
     "bars_panel",

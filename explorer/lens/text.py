@@ -1,4 +1,4 @@
-"""What the lens on text gets: the projections of every layer, numbers of every token, and what is foretold."""
+"""What the lens on text gets: the projections of every layer, numbers of every token, and what is predicted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from explorer.figures.style import HEAD_COLORS
 from explorer.lens.feeds import HALF_MAX
 from explorer.lens.packing import pack_arrays
 from explorer.measures.rates import subspace_token_rates
-from explorer.measures.texts import Foretold
+from explorer.measures.texts import NextTokens
 from explorer.trace import Array, Trace
 from explorer.words import meaning
 
@@ -23,7 +23,7 @@ MAX_HALVES = 8_000_000
 
 
 @dataclass(frozen=True)
-class TextChoice:
+class TextLensChoice:
     """What the lens shows. heads: from 1, empty = all. token: pinned, from 1; 0 = the last. colour: one's name."""
 
     layer: int
@@ -46,10 +46,10 @@ class Colour:
     explanation: str = ""
 
 
-def token_colours(trace: Trace, lens: Sequence[Foretold]) -> list[Colour]:
-    """The numbers that tokens can be coloured by. lens: what Z¹ … Z^{L+1} foretell."""
+def token_colours(trace: Trace, lens: Sequence[NextTokens]) -> list[Colour]:
+    """The numbers that tokens can be coloured by. lens: what Z¹ … Z^{L+1} predict."""
     card, layers = trace.card, range(1, trace.card.layers + 1)
-    surprise = np.array([np.r_[np.nan, one.surprise] for one in lens])  # nothing foretells the first token
+    surprise = np.array([np.r_[np.nan, one.surprise] for one in lens])  # nothing predicts the first token
     return [
         Colour(
             "surprise of the model", np.repeat(surprise[-1:], len(layers), axis=0), unit="nats",
@@ -84,13 +84,13 @@ def text_feed(
     trace: Trace,
     text: Array,
     pieces: Sequence[str],
-    lens: Sequence[Foretold],
+    lens: Sequence[NextTokens],
     name: Callable[[int], str],
 ) -> bytes:
     """Everything that the lens draws from a text, as bytes.
 
-    text: its tokens (N,), pieces: the characters of each. lens: what Z¹ … Z^{L+1} foretell. name: how a token that is
-    foretold is written.
+    text: its tokens (N,), pieces: the characters of each. lens: what Z¹ … Z^{L+1} predict. name: how a token that is
+    predicted is written.
     """
     layers = range(1, trace.card.layers + 1)
     arrays: dict[str, Array] = {}
@@ -123,7 +123,7 @@ def _packed(name: str, array: Array, small: bool) -> dict[str, Array]:
 
 
 def text_settings(
-    view: str, card: ModelCard, choice: TextChoice, colours: Sequence[Colour], at: int, file: str
+    view: str, card: ModelCard, choice: TextLensChoice, colours: Sequence[Colour], at: int, file: str
 ) -> dict[str, Any]:
     """What web/text.js's update takes. at: number of the choice that this answers, as of the lens on photos."""
     return {

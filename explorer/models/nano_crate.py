@@ -74,7 +74,7 @@ class RotaryMSSA(nn.Module):
         return self.c_proj(attention(u, u, u, gain, causal=True)), u
 
 
-class ODL(nn.Module):
+class LearnedThresholds(nn.Module):
     """One thresholding step against the dictionary D_enc, read out by another, D_dec: ReLU(η(D_enc x − λθ))."""
 
     def __init__(self, size: NanoSize) -> None:
@@ -97,7 +97,7 @@ class NanoBlock(nn.Module):
     def __init__(self, size: NanoSize) -> None:
         super().__init__()
         self.mssa = RotaryMSSA(size)
-        self.odl = ODL(size)
+        self.odl = LearnedThresholds(size)
 
 
 class NanoCrate(nn.Module):

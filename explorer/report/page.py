@@ -47,7 +47,7 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject(Report):
+class PhotoReport(Report):
     """The report of a photo. picture: as shown, uint8 (H,W,3), scale times as large as what the model sees. top: the
     most probable classes and their probabilities."""
 
@@ -58,7 +58,7 @@ class Subject(Report):
     look: lens.LensLook
 
 
-def report_html(subject: Subject, segment: Callable[..., Any] | None = None) -> bytes:
+def report_html(subject: PhotoReport, segment: Callable[..., Any] | None = None) -> bytes:
     """The report of a photo as the bytes of an HTML file of at most 10 MB, where a few megabytes of photo and numbers
     allow it.
 
@@ -136,7 +136,7 @@ def _segment(trace: Trace) -> Callable[..., Any]:
 # ---- the lens ----
 
 
-def _settings(subject: Subject) -> dict[str, Any]:
+def _settings(subject: PhotoReport) -> dict[str, Any]:
     first, more = [lens.PANELS[name] for name in PANELS[:4]], [lens.PANELS[name] for name in PANELS[4:]]
     sections = [
         lens.Section(first),
@@ -150,7 +150,7 @@ def _settings(subject: Subject) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _feeds(subject: Subject, segment: Callable[..., Any], most: int) -> tuple[str, str]:
+def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tuple[str, str]:
     """Everything that the lens draws, as text of at most `most` characters, and how exact its projections are."""
     trace, layers = subject.trace, range(1, subject.trace.card.layers + 1)
     found = {}

@@ -11,7 +11,7 @@ from explorer.inputs.shown import shown_picture
 from explorer.measures.patches import default_layer
 from explorer.measures.prediction import top_classes
 from explorer.measures.rates import measure_layers
-from explorer.report.page import Subject
+from explorer.report.page import PhotoReport
 from explorer.trace import Knobs, Prepared
 
 
@@ -28,14 +28,16 @@ def about_run(card: ModelCard, name: str, prepared: Prepared, stride: int, frami
     }
 
 
-def run_report(data: bytes, name: str, card: ModelCard, size: int | None, stride: int | None, framing: str) -> Subject:
+def run_report(
+    data: bytes, name: str, card: ModelCard, size: int | None, stride: int | None, framing: str
+) -> PhotoReport:
     """The subject of a report on a picture's bytes. Raises ExplorerError as the runtime does."""
     prepared = prepare_photo(data, card.preprocessing, card.patch, size, framing, name)
     picture, scale = shown_picture(data, card, prepared, size, framing)
     knobs, drawn = Knobs(stride=stride), zoo.draw_control(card)
     trace = runtime.run(runtime.open_model(card), prepared, None, knobs)
     control = runtime.run(runtime.open_model(card, drawn), prepared, None, knobs)
-    return Subject(
+    return PhotoReport(
         title=f"{name} through {card.name}",
         file_stem=f"{name.rsplit('.', 1)[0]}_{card.name}",
         about=about_run(card, name, prepared, trace.stride, framing),

@@ -1,7 +1,7 @@
 // The lens of a report on a text.
 
 function showLens(settings, [feed]) {
-  const lens = create(document.querySelector(".reader"));
+  const lens = create(document.querySelector(".text-lens"));
   update(lens, settings, () => {});
   take(lens, readFeed(feed));
 }

@@ -12,33 +12,33 @@ import numpy as np
 from explorer import lens, runtime, zoo
 from explorer.card import ModelCard
 from explorer.inputs import token_name
-from explorer.lens import TextChoice
+from explorer.lens import TextLensChoice
 from explorer.measures.rates import measure_layers
-from explorer.measures.texts import Foretold, logit_lens
+from explorer.measures.texts import NextTokens, logit_lens
 from explorer.report.page import VIEW, Report, asset, feed_tags, page_html, script_bytes
 from explorer.trace import Knobs, Prepared
 
 TOP = 5
-"""Tokens of what is foretold."""
+"""Tokens of what is predicted."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextSubject(Report):
-    """The report of a text. prepared: its tokens and pieces. foretold: what Z¹ … Z^{L+1} foretell."""
+class TextReport(Report):
+    """The report of a text. prepared: its tokens and pieces. next_tokens: what Z¹ … Z^{L+1} predict."""
 
     prepared: Prepared
-    foretold: Sequence[Foretold]
-    choice: TextChoice
+    next_tokens: Sequence[NextTokens]
+    choice: TextLensChoice
 
 
-def text_report_html(subject: TextSubject) -> bytes:
+def text_report_html(subject: TextReport) -> bytes:
     """The report of a text as the bytes of an HTML file."""
     card, tokens = subject.trace.card, subject.prepared.data[0]
     pieces = subject.prepared.pieces or tuple(f"#{token}" for token in tokens)
     name = partial(token_name, card)
-    colours = lens.token_colours(subject.trace, subject.foretold)
-    feed = lens.text_feed(VIEW, subject.trace, tokens, pieces, subject.foretold, name)
-    last = subject.foretold[-1]
+    colours = lens.token_colours(subject.trace, subject.next_tokens)
+    feed = lens.text_feed(VIEW, subject.trace, tokens, pieces, subject.next_tokens, name)
+    last = subject.next_tokens[-1]
     return page_html(
         subject,
         look=asset("text.html"),
@@ -50,7 +50,7 @@ def text_report_html(subject: TextSubject) -> bytes:
     )
 
 
-def about_text(card: ModelCard, prepared: Prepared, foretold: Foretold) -> dict[str, str]:
+def about_text(card: ModelCard, prepared: Prepared, next_tokens: NextTokens) -> dict[str, str]:
     """What a report says of its run, label → text."""
     shape = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     said = {
@@ -59,18 +59,18 @@ def about_text(card: ModelCard, prepared: Prepared, foretold: Foretold) -> dict[
         "Text": f"{prepared.data.shape[1]} tokens",
         "Made on": date.today().isoformat(),
     }
-    if np.isfinite(foretold.cross_entropy):
-        said["Cross-entropy"] = f"{foretold.cross_entropy:.3f} nats per token"
+    if np.isfinite(next_tokens.cross_entropy):
+        said["Cross-entropy"] = f"{next_tokens.cross_entropy:.3f} nats per token"
     return said | ({"Cut": prepared.note} if prepared.note else {})
 
 
-def run_text_report(prepared: Prepared, card: ModelCard) -> TextSubject:
+def run_text_report(prepared: Prepared, card: ModelCard) -> TextReport:
     """The subject of a report on a text. Raises ExplorerError as the runtime does."""
     drawn = zoo.draw_control(card)
     trace = runtime.run(runtime.open_model(card), prepared, None, Knobs())
     control = runtime.run(runtime.open_model(card, drawn), prepared, None, Knobs())
     found = logit_lens(trace, zoo.load_readout(card), prepared.data[0], TOP)
-    return TextSubject(
+    return TextReport(
         title=f"“{prepared.label}” through {card.name}",
         file_stem=f"text_{card.name}",
         about=about_text(card, prepared, found[-1]),
@@ -78,6 +78,6 @@ def run_text_report(prepared: Prepared, card: ModelCard) -> TextSubject:
         rows=measure_layers(trace, zoo.layer_weights(card)),
         control=measure_layers(control, zoo.layer_weights(card, drawn)),
         prepared=prepared,
-        foretold=found,
-        choice=TextChoice(max(card.layers - 1, 1), (), 0, "none"),
+        next_tokens=found,
+        choice=TextLensChoice(max(card.layers - 1, 1), (), 0, "none"),
     )

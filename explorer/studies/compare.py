@@ -25,8 +25,8 @@ Once = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One model on one input. weights: of every layer, as they ran. drawn: they were drawn anew, as before training.
+class ComparedRun:
+    """One model on one input. weights: of every layer, as they ran. control: they were drawn anew, as before training.
 
     key: names the run where results are kept, else empty.
     """
@@ -35,23 +35,23 @@ class Run:
     prepared: Prepared
     trace: Trace
     weights: tuple[LayerWeights, ...]
-    drawn: bool = False
+    control: bool = False
     key: str = ""
 
     @property
     def weights_key(self) -> str:
-        return f"{self.card.sha256}|{self.drawn}"
+        return f"{self.card.sha256}|{self.control}"
 
     @property
     def patches(self) -> measures.patches.Patches:
         return measures.patches.patches_of(self.trace, self.prepared)
 
 
-def run(card: ModelCard, prepared: Prepared, knobs: Knobs, drawn: bool = False) -> Run:
+def run(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = False) -> ComparedRun:
     """Run a model, or the same network with its weights drawn anew. Raises ExplorerError as runtime.run does."""
-    weights = zoo.draw_control(card) if drawn else None
+    weights = zoo.draw_control(card) if control else None
     trace = runtime.run(runtime.open_model(card, weights), prepared, None, knobs)
-    return Run(card, prepared, trace, zoo.layer_weights(card, weights), drawn)
+    return ComparedRun(card, prepared, trace, zoo.layer_weights(card, weights), control)
 
 
 def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
@@ -96,7 +96,7 @@ def computed_now(key: str, function: Callable[..., Any], *arguments: Any, **opti
 
 
 def differences(
-    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
+    a: ComparedRun, b: ComparedRun, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
 ) -> list[Difference]:
     """Everything of SCALES from A to B, in its order. layer, other: layers of A and B. heads: from 1, empty = all.
 
@@ -112,7 +112,7 @@ def differences(
     ]
 
 
-def _prediction_differences(a: Run, b: Run) -> list[Difference]:
+def _prediction_differences(a: ComparedRun, b: ComparedRun) -> list[Difference]:
     """KL and rank over the classes of both; A's first class may be none of B's."""
     found, first = predictions(a, b), first_class(a)
     on = f"{found.shared} classes" if found.shared < most_classes(a, b) else ""
@@ -123,17 +123,17 @@ def _prediction_differences(a: Run, b: Run) -> list[Difference]:
     ]
 
 
-def first_class(run: Run) -> str:
+def first_class(run: ComparedRun) -> str:
     """The name of the most probable class."""
     return run.card.class_name(int(run.trace.logits[0].argmax()))
 
 
-def most_classes(a: Run, b: Run) -> int:
+def most_classes(a: ComparedRun, b: ComparedRun) -> int:
     """How many classes the one with more of them knows."""
     return max(run.trace.logits.shape[1] for run in (a, b))
 
 
-def alike(a: Run, b: Run, layer: int, other: int, once: Once) -> list[Difference]:
+def alike(a: ComparedRun, b: ComparedRun, layer: int, other: int, once: Once) -> list[Difference]:
     """The differences of tokens, subspaces, dictionaries and weights, which pictures and texts share."""
     known = cka(a, b, once)
     match, atoms = (find(a.weights[layer - 1], b.weights[other - 1]) for find in MATCHES)
@@ -152,46 +152,48 @@ def alike(a: Run, b: Run, layer: int, other: int, once: Once) -> list[Difference
 MATCHES = (measures.pairs.match_heads, measures.pairs.match_atoms)
 
 
-def predictions(a: Run, b: Run) -> measures.pairs.PredictionChange:
+def predictions(a: ComparedRun, b: ComparedRun) -> measures.pairs.PredictionChange:
     """KL, probabilities and ranks over the classes that both know, by name."""
     names_a, names_b = ([run.card.class_name(i) for i in range(run.trace.logits.shape[1])] for run in (a, b))
     return measures.pairs.compare_predictions(a.trace.logits[0], b.trace.logits[0], names_a, names_b)
 
 
 def attention_change(
-    a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
+    a: ComparedRun, b: ComparedRun, layer: int, other: int, heads: tuple[int, ...] = (), once: Once = computed_now
 ) -> measures.pairs.AttentionChange:
     """Jensen–Shannon divergence of what every patch and CLS attend to, on A's grid."""
     return once(f"{a.key}|{b.key}", _attention_change, a, b, layer=layer, other=other, heads=heads)
 
 
-def _attention_change(a: Run, b: Run, layer: int, other: int, heads: tuple[int, ...]) -> measures.pairs.AttentionChange:
+def _attention_change(
+    a: ComparedRun, b: ComparedRun, layer: int, other: int, heads: tuple[int, ...]
+) -> measures.pairs.AttentionChange:
     looks = a.trace.query_key(layer), b.trace.query_key(other)
     return measures.pairs.compare_attention(*looks, a.patches, b.patches, heads or None)
 
 
-def cka(a: Run, b: Run, once: Once = computed_now) -> measures.pairs.CkaMap:
+def cka(a: ComparedRun, b: ComparedRun, once: Once = computed_now) -> measures.pairs.CkaMap:
     """CKA of what every layer of A leaves with what every layer of B leaves."""
     return once(f"{a.key}|{b.key}", _cka, a, b)
 
 
-def _cka(a: Run, b: Run) -> measures.pairs.CkaMap:
+def _cka(a: ComparedRun, b: ComparedRun) -> measures.pairs.CkaMap:
     own = [a.trace.z(layer + 1) for layer in range(1, a.card.layers + 1)]
     return measures.pairs.cka_map(own, [carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
 
 
-def _procrustes(a: Run, b: Run, layer: int, other: int) -> float:
+def _procrustes(a: ComparedRun, b: ComparedRun, layer: int, other: int) -> float:
     return measures.pairs.procrustes_distance(a.trace.z(layer + 1), carried(a, b, other))
 
 
-def carried(a: Run, b: Run, layer: int) -> Array:
+def carried(a: ComparedRun, b: ComparedRun, layer: int) -> Array:
     """What a layer of B leaves, Z^{ℓ+1}, on A's grid of tokens; a text has one."""
     if a.card.reads_text:
         return b.trace.z(layer + 1)
     return measures.patches.carry_tokens(b.trace.z(layer + 1), b.patches, a.patches)
 
 
-def mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
+def mask_overlap(a: ComparedRun, b: ComparedRun, layer: int, other: int) -> float:
     """IoU of what MaskCut finds in a layer of A and of B, on A's pixels."""
     here, there = (_foreground(run, number) for run, number in ((a, layer), (b, other)))
     rows, columns = (
@@ -200,34 +202,34 @@ def mask_overlap(a: Run, b: Run, layer: int, other: int) -> float:
     return measures.patches.iou(here, there[rows[:, None], columns])
 
 
-def _foreground(run: Run, layer: int) -> Array:
+def _foreground(run: ComparedRun, layer: int) -> Array:
     """What MaskCut finds, bool on the pixels of the run's input."""
     found = measures.patches.segment_trace(run.trace, "maskcut", layer, objects=MASK_OBJECTS)
     return measures.patches.on_pixels(found, run.trace, run.prepared.height, run.prepared.width).labels > 0
 
 
 def by_chance(
-    a: Run, b: Run, level: Callable[..., measures.pairs.Chance | None], once: Once = computed_now
+    a: ComparedRun, b: ComparedRun, level: Callable[..., measures.pairs.Chance | None], once: Once = computed_now
 ) -> float | None:
     """A chance level of measures, which depends on the sizes of the two models alone; None where they do not fit."""
     found = once(f"{a.card.sha256}|{b.card.sha256}", level, a.weights[0], b.weights[0])
     return found.mean if found else None
 
 
-def weight_changes(a: Run, b: Run, once: Once = computed_now) -> measures.pairs.WeightChanges:
+def weight_changes(a: ComparedRun, b: ComparedRun, once: Once = computed_now) -> measures.pairs.WeightChanges:
     """Every tensor of A against the one of the same name in B."""
     return once(f"{a.weights_key}|{b.weights_key}", _weight_changes, a, b)
 
 
-def _weight_changes(a: Run, b: Run) -> measures.pairs.WeightChanges:
+def _weight_changes(a: ComparedRun, b: ComparedRun) -> measures.pairs.WeightChanges:
     return measures.pairs.weight_changes(_tensors(a), _tensors(b))
 
 
-def _tensors(run: Run) -> dict[str, Array]:
-    return zoo.draw_control(run.card) if run.drawn else zoo.load_weights(run.card, run.card.init)
+def _tensors(run: ComparedRun) -> dict[str, Array]:
+    return zoo.draw_control(run.card) if run.control else zoo.load_weights(run.card, run.card.init)
 
 
-def notes(a: Run, b: Run, letter: str = "B") -> list[str]:
+def notes(a: ComparedRun, b: ComparedRun, letter: str = "B") -> list[str]:
     """What cannot be compared between the two, and why, in sentences."""
     said = [] if a.card.reads_text else _class_notes(a, b, letter)
     if a.card.dim != b.card.dim:
@@ -235,7 +237,7 @@ def notes(a: Run, b: Run, letter: str = "B") -> list[str]:
     return said
 
 
-def _class_notes(a: Run, b: Run, letter: str) -> list[str]:
+def _class_notes(a: ComparedRun, b: ComparedRun, letter: str) -> list[str]:
     shared = predictions(a, b).shared
     if not shared:
         return [f"A and {letter} know no class in common, so their predictions cannot be compared."]

@@ -31,7 +31,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledToken:
     """A token that was drawn, and its probability by the model, before temperature and cuts."""
 
     token: int
@@ -40,8 +40,8 @@ class Drawn:
 
 def continuation(
     model: runtime.Model, tokens: Array, sampling: Sampling, knobs: Knobs | None = None, most: int | None = None
-) -> Iterator[Drawn]:
-    """Draw token after token, each from what the text so far foretells; most: how many, None for ever.
+) -> Iterator[SampledToken]:
+    """Draw token after token, each from what the text so far predicts; most: how many, None for ever.
 
     tokens: int64 (N,), the text to go on from. Once the text is longer than the model's context, its last tokens count.
     A token's draw depends on the seed and its place alone, so a text that is stopped and continued is the same text.
@@ -53,4 +53,4 @@ def continuation(
         shares = sampling_shares(logits, sampling.temperature, sampling.top_k, sampling.top_p)
         token = int(np.random.default_rng((sampling.seed, len(text))).choice(len(shares), p=shares))
         text.append(token)
-        yield Drawn(token, float(sampling_shares(logits)[token]))
+        yield SampledToken(token, float(sampling_shares(logits)[token]))

@@ -59,7 +59,7 @@ def layer_numbers(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bo
 
 
 def _text_values(card: ModelCard, prepared: Prepared, knobs: Knobs) -> dict[str, Any]:
-    """How well the text is foretold, in nats: by the model, and by each Z^l read out at once (logit lens), the mean
+    """How well the text is predicted, in nats: by the model, and by each Z^l read out at once (logit lens), the mean
     over the texts. Per byte: of all bytes but those of the first token, None for token numbers without a text."""
     trace, readout = runtime.run(runtime.open_model(card), prepared, None, knobs), zoo.load_readout(card)
     texts = range(len(prepared.data))

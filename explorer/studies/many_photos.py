@@ -13,7 +13,7 @@ from explorer.inputs.photo import Photo
 from explorer.measures.pairs import linear_cka
 from explorer.measures.prediction import top_classes
 from explorer.measures.rates import measure_curves
-from explorer.studies.compare import Run, attention_change, carried, mask_overlap, predictions
+from explorer.studies.compare import ComparedRun, attention_change, carried, mask_overlap, predictions
 from explorer.trace import Knobs, LayerWeights, layer_on
 
 PHOTO_KEYS = ("kl_nats", "attention_js_bits", "mask_iou", "cka")
@@ -21,7 +21,7 @@ PHOTO_KEYS = ("kl_nats", "attention_js_bits", "mask_iou", "cka")
 
 
 @dataclass(frozen=True)
-class Plan:
+class PhotoPlan:
     """How one of those that are compared runs on every photo."""
 
     letter: str
@@ -30,14 +30,14 @@ class Plan:
     knobs: Knobs
     size: int | None
     framing: str
-    drawn: bool
+    control: bool
 
     @property
     def card(self) -> ModelCard:
         return self.model.card
 
 
-def photo_row(photo: Photo, plans: Sequence[Plan], layer: int, by_depth: bool) -> dict[str, Any]:
+def photo_row(photo: Photo, plans: Sequence[PhotoPlan], layer: int, by_depth: bool) -> dict[str, Any]:
     """One photo: what each of the compared says and how it compresses, and how far each is from the first."""
     row: dict[str, Any] = {"photo": photo.name}
     runs = [_run(photo, plan) for plan in plans]
@@ -54,15 +54,15 @@ def photo_row(photo: Photo, plans: Sequence[Plan], layer: int, by_depth: bool) -
     return row
 
 
-def photo_differences(a: Run, b: Run, layer: int, other: int) -> tuple[float | None, ...]:
+def photo_differences(a: ComparedRun, b: ComparedRun, layer: int, other: int) -> tuple[float | None, ...]:
     """The values of PHOTO_KEYS, for the mean of the heads."""
     alike = linear_cka(a.trace.z(layer + 1), carried(a, b, other))
     attention = attention_change(a, b, layer, other)
     return predictions(a, b).divergence, attention.mean, mask_overlap(a, b, layer, other), alike
 
 
-def _run(photo: Photo, plan: Plan) -> Run:
+def _run(photo: Photo, plan: PhotoPlan) -> ComparedRun:
     card = plan.card
     prepared = prepare_photo(photo.data, card.preprocessing, card.patch, plan.size, plan.framing, photo.name)
     trace = runtime.run(plan.model, prepared, None, plan.knobs)
-    return Run(card, prepared, trace, plan.weights, plan.drawn)
+    return ComparedRun(card, prepared, trace, plan.weights, plan.control)

@@ -23,7 +23,7 @@ CURVE = "curve.csv"
 
 
 @dataclass(frozen=True)
-class Row:
+class CurveRow:
     """A line of the learning curve. loss and accuracy (top-1 on what was trained on, as augmented) are means since the
     row before. samples_per_second: pictures, or windows of text. validation: of the averaged weights, where they were
     run on what is held out: top-1 of pictures, nats per token of text."""
@@ -114,7 +114,7 @@ def read_last(folder: Path, fingerprint: str) -> dict[str, Any] | None:
 
 def cut_curve(folder: Path, step: int) -> None:
     """Start the curve's file, or drop its rows after a step, which will be run again."""
-    path, header = folder / CURVE, [field.name for field in fields(Row)]
+    path, header = folder / CURVE, [field.name for field in fields(CurveRow)]
     kept = []
     if path.exists():
         with path.open(newline="") as file:
@@ -129,7 +129,7 @@ def cut_curve(folder: Path, step: int) -> None:
     write_atomically(path, write)
 
 
-def append_row(folder: Path, row: Row) -> None:
+def append_row(folder: Path, row: CurveRow) -> None:
     """Add a row to the curve's file."""
     values = {name: f"{v:.6g}" if isinstance(v, float) else "" if v is None else v for name, v in asdict(row).items()}
     with (folder / CURVE).open("a", newline="") as file:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from explorer.errors import ExplorerError
 from explorer.training.checkpoints import (
-    Row,
+    CurveRow,
     append_row,
     cut_curve,
     read_last,
@@ -39,10 +39,10 @@ MARKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Shares of the run after which a checkpoint is kept, beside its start and its end."""
 CHECKS = 20
 """Quick checks of a run, beside those after each epoch."""
-Watch = Callable[[Row], None]
+Watch = Callable[[CurveRow], None]
 
 
-def _unwatched(row: Row) -> None:
+def _unwatched(row: CurveRow) -> None:
     """Rows that nobody watches."""
     del row
 
@@ -65,13 +65,13 @@ def train(
     """
     if minutes is not None and minutes <= 0:
         raise ExplorerError(f"--minutes {minutes:g} should be above 0.")
-    run = Run(recipe, data, out, minutes, pick_device(device), compile_network, watch, save_seconds)
+    run = TrainingRun(recipe, data, out, minutes, pick_device(device), compile_network, watch, save_seconds)
     while not run.finished():
         run.step()
     return run.finish()
 
 
-class Run:
+class TrainingRun:
     """A run that is open: the data of every stage, the plan, the state and the files."""
 
     def __init__(
@@ -220,7 +220,7 @@ class Run:
             raise ExplorerError(f"The loss is not a number at step {state.total}: lower lr in the recipe.")
         speed = state.counted * min(self.stage.batch, self.samples) / max(seconds - state.row_at, 1e-9)
         place = (state.total, state.stage + 1, self.epoch(), seconds, self.reached)
-        row = Row(*place, loss, right, state.rate, speed, validation)
+        row = CurveRow(*place, loss, right, state.rate, speed, validation)
         append_row(self.out, row)
         self.watch(row)
         state.sums, state.counted, state.row_at = torch.zeros_like(state.sums), 0, self.tick()

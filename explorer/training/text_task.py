@@ -61,7 +61,7 @@ class TextTask:
         return self.parts[0][0].tokenizer
 
     def loss_of(self, scores: Scores, number: int, step: int) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the next tokens of random windows in nats, and the share that is foretold."""
+        """Cross-entropy of the next tokens of random windows in nats, and the share that is predicted."""
         stage, training = self.recipe.stages[number], self.parts[number][0]
         draw = generator(self.recipe.seed, number, step, 1)
         starts = torch.randint(len(training.tokens) - self.recipe.context, (stage.batch,), generator=draw)
@@ -79,7 +79,7 @@ class TextTask:
         return sum(losses) / len(index)
 
     def _compare(self, scores: Scores, part: TextPart, starts: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss and the share foretold of windows that begin at these tokens."""
+        """The loss and the share predicted of windows that begin at these tokens."""
         places = starts.numpy()[:, None] + np.arange(self.recipe.context + 1)
         windows = torch.from_numpy(part.tokens[places].astype(np.int64)).to(self.device)
         found, wanted = scores(windows[:, :-1]).flatten(0, 1), windows[:, 1:].flatten()

@@ -32,7 +32,7 @@ def pressed(tab: Page) -> list[str]:
 
 
 def test_keys(tab: Page):
-    root = tab.locator(".lens, .reader")
+    root = tab.locator(".lens, .text-lens")
     for key, layer, heads in (("]", 3, []), ("[", 2, []), ("2", 2, [2]), ("1", 2, [1]), ("[", 1, [1]), ("0", 1, [])):
         root.press(key)
         told(tab, layer=layer, heads=heads)

@@ -75,10 +75,10 @@ def test_a_report_of_a_text_works(page: Page, word_card, tmp_path: Path):
     (tmp_path / "text.html").write_bytes(text_report_html(run_text_report(prepared, word_card)))
     page.context.set_offline(True)
     page.goto((tmp_path / "text.html").as_uri())
-    expect(page.locator(".reader")).to_have_attribute("data-layer", "1", timeout=60_000)
+    expect(page.locator(".text-lens")).to_have_attribute("data-layer", "1", timeout=60_000)
     assert "".join(page.locator(".token").all_text_contents()) == "the cat sat on the mat"
     page.locator(".token").nth(2).hover()
-    expect(page.locator(".reader")).to_have_attribute("data-token", "3")
+    expect(page.locator(".text-lens")).to_have_attribute("data-token", "3")
     expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=60_000)
     with page.expect_download() as saved:
         page.get_by_role("button", name="All numbers (CSV)").click()

@@ -12,9 +12,9 @@ from playwright.sync_api import Page, expect
 
 from explorer import lens, zoo
 from explorer.families.crate import CRATE
-from explorer.lens import Colour, TextChoice
+from explorer.lens import Colour, TextLensChoice
 from explorer.measures.patches.attention import attention_rows
-from explorer.measures.texts.language import foretold
+from explorer.measures.texts.language import next_tokens
 from explorer.trace import Trace
 from tests.browser.conftest import Serve
 from tests.browser.test_app import APP, PATIENCE_MS, console_errors, settle
@@ -42,7 +42,7 @@ def projections(layer: int) -> np.ndarray:
 
 def found() -> list:
     rng = np.random.default_rng(7)
-    return [foretold(rng.standard_normal((len(TOKENS), WORDS)), TOKENS, 3) for _ in range(LAYERS + 1)]
+    return [next_tokens(rng.standard_normal((len(TOKENS), WORDS)), TOKENS, 3) for _ in range(LAYERS + 1)]
 
 
 def feed() -> bytes:
@@ -59,20 +59,20 @@ def tab(page: Page) -> Page:
 
 def opened(page: Page) -> Page:
     """The lens with a text, at layer 2; `sent` holds what it reports."""
-    page.set_content('<div style="width:900px"><div class="reader"></div></div>')
+    page.set_content('<div style="width:900px"><div class="text-lens"></div></div>')
     page.add_style_tag(content=lens.asset("lens.css", "text.css"))
     page.add_script_tag(content=lens.asset(*lens.TEXT_SCRIPTS))
-    settings = lens.text_settings("v", Card(), TextChoice(2, (), 0, "none"), [COLOUR], 0, "file")  # pyright: ignore[reportArgumentType]
+    settings = lens.text_settings("v", Card(), TextLensChoice(2, (), 0, "none"), [COLOUR], 0, "file")  # pyright: ignore[reportArgumentType]
     page.evaluate(
         """([settings, text]) => {
         window.sent = [];
-        window.lens = create(document.querySelector('.reader'));
+        window.lens = create(document.querySelector('.text-lens'));
         update(lens, settings, (chosen) => sent.push(chosen));
         take(lens, readFeed(Uint8Array.from(atob(text), (c) => c.charCodeAt(0))));
     }""",
         [settings, base64.b64encode(feed()).decode()],
     )
-    page.wait_for_selector(".reader[data-view=v]")
+    page.wait_for_selector(".text-lens[data-view=v]")
     return page
 
 
@@ -85,9 +85,9 @@ def test_causal_attention_is_numpys(tab: Page):
             np.testing.assert_allclose(np.reshape(rows, expected.shape), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_foretold_is_what_was_sent(tab: Page):
+def test_what_is_predicted_is_what_was_sent(tab: Page):
     for layer, one in enumerate(found(), start=1):
-        got = tab.evaluate("l => lens.feed.pieces.map((_, t) => foretold(lens.feed, l, t))", layer)
+        got = tab.evaluate("l => lens.feed.pieces.map((_, t) => nextTokens(lens.feed, l, t))", layer)
         assert [[w["number"] for w in row] for row in got] == one.top.tolist()
         np.testing.assert_allclose([[w["share"] for w in row] for row in got], one.shares, rtol=1e-6)
         met = tab.evaluate("([l, n]) => lens.feed.pieces.map((_, t) => met(lens.feed, l, t))", [layer, 0])
@@ -105,7 +105,7 @@ def test_the_chips_are_the_text_and_nothing_is_markup(tab: Page):
 def test_pointing_shows_the_past_and_dims_the_future(tab: Page):
     chips = tab.locator(".token")
     chips.nth(4).hover()
-    expect(tab.locator(".reader")).to_have_attribute("data-token", "5")
+    expect(tab.locator(".text-lens")).to_have_attribute("data-token", "5")
     expect(chips.nth(5)).to_have_attribute("data-future", "")
     expect(chips.nth(4)).not_to_have_attribute("data-future", "")
     u = projections(2)
@@ -113,14 +113,14 @@ def test_pointing_shows_the_past_and_dims_the_future(tab: Page):
     caption = tab.locator(".scale + .caption")
     expect(caption).to_contain_text(f"({100 * mean.max():.0f} %; evenly spread, each would get 20 %)")
     tab.locator("h5").first.hover()
-    expect(tab.locator(".reader")).to_have_attribute("data-token", str(len(TOKENS)))
+    expect(tab.locator(".text-lens")).to_have_attribute("data-token", str(len(TOKENS)))
 
 
 def test_keys_and_clicks_choose_and_report(tab: Page):
     tab.locator(".token").nth(1).click()
-    tab.locator(".reader").press("]")
-    tab.locator(".reader").press("2")
-    tab.locator(".reader").press("ArrowRight")
+    tab.locator(".text-lens").press("]")
+    tab.locator(".text-lens").press("2")
+    tab.locator(".text-lens").press("ArrowRight")
     tab.wait_for_function("sent.length && sent.at(-1).token === 3")
     said = tab.evaluate("sent.at(-1)")
     assert (said["layer"], said["heads"], said["token"], said["colour"]) == (3, [2], 3, "none")
@@ -133,31 +133,31 @@ def test_keys_and_clicks_choose_and_report(tab: Page):
 
 
 def test_an_older_answer_does_not_undo_a_newer_choice(tab: Page):
-    tab.locator(".reader").press("]")
-    settings = json.dumps(lens.text_settings("v", Card(), TextChoice(1, (), 0, "none"), [COLOUR], 5, "file"))  # pyright: ignore[reportArgumentType]
+    tab.locator(".text-lens").press("]")
+    settings = json.dumps(lens.text_settings("v", Card(), TextLensChoice(1, (), 0, "none"), [COLOUR], 5, "file"))  # pyright: ignore[reportArgumentType]
     tab.evaluate("text => update(lens, JSON.parse(text), () => {})", settings)
     tab.wait_for_timeout(100)
-    expect(tab.locator(".reader")).to_have_attribute("data-layer", "3")
+    expect(tab.locator(".text-lens")).to_have_attribute("data-layer", "3")
 
 
 def test_frames_are_quick(tab: Page):
     took = []
     for token in [*range(len(TOKENS)), *range(len(TOKENS))]:
         tab.locator(".token").nth(token).dispatch_event("pointerenter")
-        expect(tab.locator(".reader")).to_have_attribute("data-token", str(token + 1))
-        took.append(float(tab.locator(".reader").get_attribute("data-frame-ms") or 99))
+        expect(tab.locator(".text-lens")).to_have_attribute("data-token", str(token + 1))
+        took.append(float(tab.locator(".text-lens").get_attribute("data-frame-ms") or 99))
     assert np.median(took) < 16
 
 
 def test_typing_in_the_app_changes_the_tokens(page: Page, serve: Serve, word_card):
     url = serve(APP, {zoo.MODELS_VARIABLE: str(word_card.path.parent)})
     page.goto(f"{url}/text?text=the+cat")
-    page.wait_for_selector(".reader[data-view]", timeout=PATIENCE_MS)
+    page.wait_for_selector(".text-lens[data-view]", timeout=PATIENCE_MS)
     expect(page.locator(".text .token")).not_to_have_count(0)
-    first = page.locator(".reader").get_attribute("data-view") or ""
+    first = page.locator(".text-lens").get_attribute("data-view") or ""
     box = page.get_by_label("Text", exact=True).and_(page.locator("textarea"))
     box.press_sequentially(" sat", delay=20)
-    expect(page.locator(".reader")).not_to_have_attribute("data-view", first, timeout=PATIENCE_MS)
+    expect(page.locator(".text-lens")).not_to_have_attribute("data-view", first, timeout=PATIENCE_MS)
     expect(page.locator(".text")).to_have_text("the cat sat")
     page.wait_for_url(re.compile(r"text=the(\+|%20)cat(\+|%20)sat"), timeout=PATIENCE_MS)
     page.get_by_role("button", name="Repetition").click()

@@ -18,7 +18,7 @@ from explorer.inputs.photo import sample
 from explorer.measures.pairs.weights import match_heads, weight_changes
 from explorer.studies import compare
 from explorer.studies.compare import shared_framing
-from explorer.studies.many_photos import PHOTO_KEYS, Plan, photo_row
+from explorer.studies.many_photos import PHOTO_KEYS, PhotoPlan, photo_row
 from explorer.trace import Knobs
 from explorer.ui.jobs.job import Job
 from explorer.ui.sections.compare import many_photos as batch
@@ -304,8 +304,8 @@ def test_a_row_of_a_photo_is_what_compare_says(cards):
     photo = sample("kangaroo")
     own, drawn = runtime.open_model(card), zoo.draw_control(card)
     plans = [
-        Plan("A", own, zoo.layer_weights(card), Knobs(), None, "crop", False),
-        Plan("B", runtime.open_model(card, drawn), zoo.layer_weights(card, drawn), Knobs(), None, "crop", True),
+        PhotoPlan("A", own, zoo.layer_weights(card), Knobs(), None, "crop", False),
+        PhotoPlan("B", runtime.open_model(card, drawn), zoo.layer_weights(card, drawn), Knobs(), None, "crop", True),
     ]
     row = photo_row(photo, plans, 1, True)
     prepared = prepare_photo(photo.data, card.preprocessing, card.patch)

@@ -119,7 +119,7 @@ def test_what_is_expected_is_what_the_scores_say(word_card):
     shares = np.exp(view.trace.logits[0].astype(float))
     shares /= shares.sum(axis=1, keepdims=True)
     own = -np.log(shares[np.arange(len(shares) - 1), view.tokens[1:]])
-    np.testing.assert_allclose(view.foretold().surprise, own, rtol=1e-4)
+    np.testing.assert_allclose(view.next_tokens().surprise, own, rtol=1e-4)
     said = expected_tokens(view, count=2)
     assert len(said) == len(view.tokens)
     for line, row in zip(said, shares, strict=True):

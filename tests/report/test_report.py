@@ -10,12 +10,12 @@ import pytest
 
 from explorer.inputs.gallery import gallery_photo
 from explorer.measures.patches.methods import Segments
-from explorer.report import MAX_BYTES, Subject, report_html, run_report
+from explorer.report import MAX_BYTES, PhotoReport, report_html, run_report
 from explorer.trace import Trace
 
 
 @pytest.fixture(scope="module")
-def subject(cards) -> Subject:
+def subject(cards) -> PhotoReport:
     photo = gallery_photo("kangaroo").path
     return run_report(photo.read_bytes(), photo.name, cards["crate"], 64, 4, "crop")
 
@@ -32,7 +32,7 @@ def test_nothing_is_fetched_from_anywhere(text: str):
     assert "$" not in ours  # no place of the template left empty
 
 
-def test_the_numbers_are_those_of_the_measures(subject: Subject, text: str):
+def test_the_numbers_are_those_of_the_measures(subject: PhotoReport, text: str):
     for row in subject.rows:
         assert f"<td>{row.subspace_coding_rate_official:,.3f}</td>" in text or (
             f"<td>{row.subspace_coding_rate_official:,.1f}</td>" in text
@@ -40,7 +40,7 @@ def test_the_numbers_are_those_of_the_measures(subject: Subject, text: str):
         assert f"<td>{row.nonzero_fraction:,.3f}</td>" in text
 
 
-def test_names_that_look_like_markup_stay_text(subject: Subject):
+def test_names_that_look_like_markup_stay_text(subject: PhotoReport):
     evil = "</script><script>alert(1)</script>"
     told = dataclasses.replace(subject, title=evil, about={evil: evil}, top=([evil], np.array([0.5])), file_stem=evil)
     text = report_html(told).decode()
@@ -48,7 +48,7 @@ def test_names_that_look_like_markup_stay_text(subject: Subject):
 
 
 @pytest.mark.parametrize(("heads", "width"), [(6, 96), (12, 64)], ids=["S/8", "B/8"])
-def test_a_224_pixel_patch_8_model_stays_under_ten_megabytes(subject: Subject, heads: int, width: int):
+def test_a_224_pixel_patch_8_model_stays_under_ten_megabytes(subject: PhotoReport, heads: int, width: int):
     """785 tokens, 12 layers of CRATE-S's and CRATE-B's width, on numbers that do not compress."""
     card = dataclasses.replace(subject.trace.card, layers=12, heads=heads, head_dim=width, dim=heads * width, patch=8)
     points = {}

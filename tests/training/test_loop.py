@@ -182,7 +182,7 @@ def test_a_time_limit_ends_the_schedule_and_visits_every_stage(prepared_data, tm
 
 def test_time_asleep_does_not_count(prepared_data, tmp_path, monkeypatch):
     """A run that is stopped for an hour has all of its time left but one longest step."""
-    run = loop.Run(tiny_recipe(), prepared_data, tmp_path, 10, CPU, False, lambda row: None, 60)
+    run = loop.TrainingRun(tiny_recipe(), prepared_data, tmp_path, 10, CPU, False, lambda row: None, 60)
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 3600)
     assert run.progress() == pytest.approx(loop.LONGEST_STEP / 600, abs=0.01)

@@ -1,4 +1,4 @@
-// The lens on text: tokens as chips, the attention of the token under the pointer, what is foretold in every layer.
+// The lens on text: tokens as chips, the attention of the token under the pointer, what is predicted in every layer.
 // Its state is that of choice.js and colour, of the tokens; token counts from 1, 0 is the last.
 
 const MANNERS = {

@@ -53,7 +53,7 @@ function layText(lens) {
   const rows = [];
   for (let layer = data.layers + 1; layer >= 1; layer--) {
     const cells = feed.pieces.map((_, token) => {
-      const [first] = foretold(feed, layer, token);
+      const [first] = nextTokens(feed, layer, token);
       const cell = element("td", { onclick: () => choose(lens, { token: token + 1, layer: Math.min(layer, data.layers) }), onpointerenter: () => point(lens, token), title: `${first.word}: ${percent(first.share)}` }, first.word);
       cell.style.setProperty("--share", first.share.toFixed(3));
       return cell;

@@ -1,4 +1,4 @@
-// Drawing a lens on text: the attention of the token under the pointer, and what is foretold after it.
+// Drawing a lens on text: the attention of the token under the pointer, and what is predicted after it.
 
 /** Colours that numbers tint the text with, so that it can be read on them in light and dark. */
 const TINTS = { heat: "236 112 32", rate: "45 125 210" };
@@ -58,7 +58,7 @@ function showNext(lens, token) {
   const { feed, data } = lens;
   const real = feed.pieces[token + 1];
   const column = (layer, title) => {
-    const rows = foretold(feed, layer, token).map(({ word, number, share }) => {
+    const rows = nextTokens(feed, layer, token).map(({ word, number, share }) => {
       const bar = element("i");
       bar.style.width = `${100 * share}%`;
       return element("li", { "data-real": number === feed.tokens[token + 1] }, element("span", { class: "word", title: word }, word), element("span", { class: "bar" }, bar), element("span", { class: "value" }, percent(share)));

@@ -32,14 +32,14 @@ function readFeed(bytes) {
   return { ...header, arrays, layer, count: header.pieces.length };
 }
 
-/** What is foretold after a token (from 0) by Z^ℓ, ℓ = 1 … L+1: [{word, number, share}], the most probable first. */
-function foretold({ arrays: { top, shares }, words, numbers }, layer, token) {
+/** What is predicted after a token (from 0) by Z^ℓ, ℓ = 1 … L+1: [{word, number, share}], the most probable first. */
+function nextTokens({ arrays: { top, shares }, words, numbers }, layer, token) {
   const [, tokens, count] = top.shape;
   const from = ((layer - 1) * tokens + token) * count;
   return Array.from({ length: count }, (_, i) => ({ word: words[top.data[from + i]], number: numbers[top.data[from + i]], share: shares.data[from + i] }));
 }
 
-/** How the token itself was foretold by Z^ℓ of the one before it: its rank and surprise; null for the first. */
+/** How the token itself was predicted by Z^ℓ of the one before it: its rank and surprise; null for the first. */
 function met({ arrays: { rank, surprise }, count }, layer, token) {
   if (!token) return null;
   const at = (layer - 1) * count + token;

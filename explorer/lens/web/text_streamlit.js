@@ -3,7 +3,7 @@
 const textLenses = new WeakMap(); // the root element → its lens, kept over reruns
 
 export default function ({ parentElement, data: [data], setStateValue }) {
-  const root = parentElement.querySelector(".reader");
+  const root = parentElement.querySelector(".text-lens");
   if (!textLenses.has(root)) textLenses.set(root, create(root));
   const lens = textLenses.get(root);
   lens.listener = (feed) => feed.view === lens.data.view && take(lens, feed);

@@ -4,7 +4,7 @@ from explorer.measures.pairs.ablation import HeadEffect, head_effects, ranked
 from explorer.measures.pairs.colours import shared_colours
 from explorer.measures.pairs.photos import AttentionChange, PredictionChange, compare_attention, compare_predictions
 from explorer.measures.pairs.similarity import CkaMap, cka_map, linear_cka, procrustes_distance
-from explorer.measures.pairs.texts import TextChange, compare_causal_attention, compare_foretold
+from explorer.measures.pairs.texts import TextChange, compare_causal_attention, compare_next_tokens
 from explorer.measures.pairs.weights import (
     Chance,
     WeightChanges,
@@ -27,7 +27,7 @@ __all__ = [
     "cka_map",
     "compare_attention",
     "compare_causal_attention",
-    "compare_foretold",
+    "compare_next_tokens",
     "compare_predictions",
     "head_effects",
     "heads_by_chance",

@@ -1,4 +1,4 @@
-"""Two runs on one text of the same tokens: what they foretell, and what their tokens attend to."""
+"""Two runs on one text of the same tokens: what they predict, and what their tokens attend to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from explorer.measures.patches.methods import Heads
 from explorer.measures.prediction import log_probabilities
-from explorer.measures.texts.language import foretold
+from explorer.measures.texts.language import next_tokens
 from explorer.trace import Array
 
 
@@ -25,7 +25,7 @@ class TextChange:
     surprise: Array
 
 
-def compare_foretold(logits_a: Array, logits_b: Array, tokens: Array) -> TextChange:
+def compare_next_tokens(logits_a: Array, logits_b: Array, tokens: Array) -> TextChange:
     """Compare scores (N,V) of the next tokens of a text, tokens (N,). Raises ValueError if the shapes differ."""
     if logits_a.shape != logits_b.shape:
         raise ValueError(f"scores of {logits_a.shape} and {logits_b.shape} have no tokens in common")
@@ -33,7 +33,7 @@ def compare_foretold(logits_a: Array, logits_b: Array, tokens: Array) -> TextCha
     return TextChange(
         divergence=np.maximum((np.exp(a) * (a - b)).sum(axis=1), 0.0),
         agrees=logits_a.argmax(axis=1) == logits_b.argmax(axis=1),
-        surprise=foretold(logits_b, tokens, 1).surprise - foretold(logits_a, tokens, 1).surprise,
+        surprise=next_tokens(logits_b, tokens, 1).surprise - next_tokens(logits_a, tokens, 1).surprise,
     )
 
 

@@ -12,18 +12,17 @@ from explorer.measures.texts.embedding import (
     row_weights,
 )
 from explorer.measures.texts.features import NOBODY, FeatureCounter, FeatureIndex, feature_index, logit_effect
-from explorer.measures.texts.language import Foretold, foretold, logit_lens, sampling_shares
+from explorer.measures.texts.language import NextTokens, logit_lens, next_tokens, sampling_shares
 
 __all__ = [
     "NOBODY",
     "FeatureCounter",
     "FeatureIndex",
-    "Foretold",
+    "NextTokens",
     "SparseCode",
     "alone_error",
     "centre_rows",
     "feature_index",
-    "foretold",
     "gaussian_rows",
     "label_agreement",
     "learn_dictionary",
@@ -31,6 +30,7 @@ __all__ = [
     "logit_lens",
     "matching_pursuit",
     "nearest_rows",
+    "next_tokens",
     "row_weights",
     "sampling_shares",
 ]

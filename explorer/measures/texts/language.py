@@ -1,4 +1,4 @@
-"""What a language model foretells: the next token at every place, and what each layer would say if it were the last."""
+"""What a language model predicts: the next token at every place, and what each layer would say if it were the last."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from explorer.trace import Array, Readout, Trace
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """What is foretold at every place n of a text of N tokens.
+class NextTokens:
+    """What is predicted at every place n of a text of N tokens.
 
     top: (N,T) the tokens of highest probability, shares: (N,T) their probabilities. entropy: (N,) of the whole
     distribution, in nats. surprise: (N−1,) −log of the probability of the token that really follows, in nats. rank:
@@ -34,14 +34,14 @@ class Foretold:
         return float(self.surprise.mean()) if len(self.surprise) else float("nan")
 
 
-def foretold(logits: Array, tokens: Array, count: int = 5, output: Array | None = None) -> Foretold:
-    """What scores (N,V) foretell of a text, tokens (N,). output: scores to compare with, by default themselves.
+def next_tokens(logits: Array, tokens: Array, count: int = 5, output: Array | None = None) -> NextTokens:
+    """What scores (N,V) predict of a text, tokens (N,). output: scores to compare with, by default themselves.
 
     Raises ValueError if the shapes do not fit.
     """
     if logits.ndim != 2 or tokens.shape != logits.shape[:1]:
         raise ValueError(f"expected scores (N,V) and tokens (N,), got {logits.shape} and {tokens.shape}")
-    return _foretold(logits, tokens, count, None if output is None else _spread(output))
+    return _predicted_next(logits, tokens, count, None if output is None else _spread(output))
 
 
 def _spread(logits: Array) -> tuple[Array, Array]:
@@ -51,8 +51,8 @@ def _spread(logits: Array) -> tuple[Array, Array]:
     return shares, -np.einsum("nv,nv->n", shares, logs)
 
 
-def _foretold(logits: Array, tokens: Array, count: int, output: tuple[Array, Array] | None) -> Foretold:
-    """foretold, with what the output is compared by computed once for all layers."""
+def _predicted_next(logits: Array, tokens: Array, count: int, output: tuple[Array, Array] | None) -> NextTokens:
+    """next_tokens, with what the output is compared by computed once for all layers."""
     logs = log_probabilities(logits)
     shares = np.exp(logs)
     top = _largest(logits, min(count, logits.shape[1]))
@@ -62,7 +62,7 @@ def _foretold(logits: Array, tokens: Array, count: int, output: tuple[Array, Arr
     equal &= np.arange(logits.shape[1]) < following[:, None]
     entropy = -np.einsum("nv,nv->n", shares, logs)
     true, spread = (shares, entropy) if output is None else output
-    return Foretold(
+    return NextTokens(
         top=top,
         shares=np.take_along_axis(shares, top, axis=1),
         entropy=entropy,
@@ -87,14 +87,14 @@ def read_out(z: Array, readout: Readout) -> Array:
     return readout.cap * np.tanh(scores / readout.cap) if readout.cap else scores
 
 
-def logit_lens(trace: Trace, readout: Readout, tokens: Array, count: int = 5, text: int = 0) -> list[Foretold]:
-    """What Z^ℓ foretells, ℓ = 1 … L+1, when the head reads it at once; the last is the model's output.
+def logit_lens(trace: Trace, readout: Readout, tokens: Array, count: int = 5, text: int = 0) -> list[NextTokens]:
+    """What Z^ℓ predicts, ℓ = 1 … L+1, when the head reads it at once; the last is the model's output.
 
     tokens: (N,), the text that was run. Each layer's divergence is to the output. Source: nostalgebraist, interpreting
     GPT: the logit lens, 2020.
     """
     layers, output = range(1, trace.card.layers + 2), _spread(trace.logits[text])
-    return [_foretold(read_out(trace.z(layer, text), readout), tokens, count, output) for layer in layers]
+    return [_predicted_next(read_out(trace.z(layer, text), readout), tokens, count, output) for layer in layers]
 
 
 def sampling_shares(logits: Array, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Array:

@@ -1,4 +1,4 @@
-"""The gains of a layer's heads as a mixing desk: a browser component that follows a fader while it moves.
+"""The gains of a layer's heads as faders: a browser component that follows a fader while it moves.
 
 Streamlit's own sliders, one for each head with its buttons, would be two dozen widgets to draw at every turn.
 """
@@ -19,7 +19,7 @@ from explorer.trace import Knobs
 from explorer.ui.components.web import sources
 from explorer.ui.state.knobs import turn
 
-KEY = "gain_desk"
+KEY = "faders"
 STEP = 0.05
 
 
@@ -37,7 +37,7 @@ def _turn(card: ModelCard) -> None:
 
 
 def turns_said(said: dict[str, Any], card: ModelCard) -> list[Turn]:
-    """What the browser sent as turns of all heads of its layer; none if it is not what a desk sends."""
+    """What the browser sent as turns of all heads of its layer; none if it is not what the faders sends."""
     layer, gains = said.get("layer"), said.get("gains")
     if type(layer) is not int or not 1 <= layer <= card.layers or not isinstance(gains, list):
         return []
@@ -63,5 +63,5 @@ def _number(value: object) -> int:
 @cache
 def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
-    html = '<div class="desk" role="group" aria-label="Head gains"></div>'
-    return component("crate_gain_desk", html=html, css=sources("faders.css"), js=asset("dom.js") + sources("faders.js"))
+    html = '<div class="faders" role="group" aria-label="Head gains"></div>'
+    return component("crate_faders", html=html, css=sources("faders.css"), js=asset("dom.js") + sources("faders.js"))

@@ -15,7 +15,7 @@ from explorer.inputs.text import MAX_CHARACTERS
 from explorer.lens import asset
 from explorer.ui.components.web import sources
 
-KEY = "typed_box"
+KEY = "text_box"
 TEXT = "typed"
 """Session state: the text that was typed or chosen last, kept when the page changes."""
 PARAMETER = "text"
@@ -69,5 +69,5 @@ def _said() -> dict[str, Any]:
 @cache
 def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
-    html = '<div class="typed"></div>'
-    return component("crate_typed", html=html, css=sources("textbox.css"), js=asset("dom.js") + sources("textbox.js"))
+    html = '<div class="textbox"></div>'
+    return component("crate_textbox", html=html, css=sources("textbox.css"), js=asset("dom.js") + sources("textbox.js"))

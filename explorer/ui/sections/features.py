@@ -13,7 +13,7 @@ from explorer import figures
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_text, token_name, words_of
-from explorer.lens import TextChoice
+from explorer.lens import TextLensChoice
 from explorer.measures.texts import NOBODY, FeatureIndex, logit_effect
 from explorer.studies.features import path_of, read_index
 from explorer.trace import Array
@@ -82,7 +82,7 @@ def token_codes(view: TextView, index: FeatureIndex | None, layer: int, place: i
         _pick(rows, "token_codes")
 
 
-def codes_in_lens(view: TextView, choice: TextChoice) -> None:
+def codes_in_lens(view: TextView, choice: TextLensChoice) -> None:
     """The strongest codes at the token and layer that the lens looks at."""
     try:
         index = _index(view.card)[0]

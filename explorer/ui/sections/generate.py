@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer import figures
 from explorer.inputs import pieces_of, words_of
-from explorer.studies.generate import Drawn, Sampling, continuation
+from explorer.studies.generate import SampledToken, Sampling, continuation
 from explorer.ui.components.coloured_text import coloured_text
 from explorer.ui.components.textbox import set_text
 from explorer.ui.frame.widgets import download, heading, plain, show_problem
@@ -31,15 +31,15 @@ class Growing:
     """A text that grows, or has ended. start: the tokens that it goes on from; job: draws the others."""
 
     start: tuple[int, ...]
-    job: Job[Drawn]
+    job: Job[SampledToken]
 
     @property
-    def drawn(self) -> list[Drawn]:
+    def sampled(self) -> list[SampledToken]:
         return list(self.job.results)
 
     @property
     def tokens(self) -> list[int]:
-        return [*self.start, *(one.token for one in self.drawn)]
+        return [*self.start, *(one.token for one in self.sampled)]
 
 
 def sampling_settings() -> tuple[Sampling, int]:
@@ -81,8 +81,8 @@ def generation(view: TextView, sampling: Sampling, wanted: int) -> TextView | No
     text: Growing | None = st.session_state.get(JOB)
     busy = bool(text and text.job.running)
     if st.button("Continue the text", type="primary", disabled=busy, icon=":material/edit_note:"):
-        drawn = continuation(caches.open_model(view.card), view.tokens, sampling, view.knobs, wanted)
-        job = start_job(([one] for one in drawn), key, wanted)
+        sampled = continuation(caches.open_model(view.card), view.tokens, sampling, view.knobs, wanted)
+        job = start_job(([one] for one in sampled), key, wanted)
         st.session_state[JOB] = Growing(tuple(map(int, view.tokens)), job)
         st.rerun()
     if not text:
@@ -102,14 +102,14 @@ def generation(view: TextView, sampling: Sampling, wanted: int) -> TextView | No
 
 def _shown(view: TextView, text: Growing) -> None:
     """The text: what was given in plain, what was drawn on a colour that tells its probability."""
-    start, drawn, seconds = words_of(view.card, text.start), text.drawn, text.job.seconds
-    pieces = pieces_of(view.card, [*text.start, *(one.token for one in drawn)])[len(text.start) :]
-    shares = np.array([one.share for one in drawn])
+    start, sampled, seconds = words_of(view.card, text.start), text.sampled, text.job.seconds
+    pieces = pieces_of(view.card, [*text.start, *(one.token for one in sampled)])[len(text.start) :]
+    shares = np.array([one.share for one in sampled])
     coloured_text(pieces, figures.share_colours(shares), [f"{share:.1%}" for share in shares], before=start)
-    if drawn and seconds:
+    if sampled and seconds:
         surprise = -np.log(np.maximum(shares, 1e-12)).mean()
         st.caption(
-            f"{len(drawn)} tokens, {len(drawn) / seconds:.0f} a second; mean surprise {surprise:.2f} nats. "
+            f"{len(sampled)} tokens, {len(sampled) / seconds:.0f} a second; mean surprise {surprise:.2f} nats. "
             "The stronger the colour, the more probable the model found the token; point at one to read it."
         )
 
@@ -124,7 +124,7 @@ def _ended(view: TextView, text: Growing, key: str) -> TextView | None:
             st.session_state[JOB] = None
             st.rerun()
         download("The text", lambda: whole, f"{view.file_stem}.txt")
-    if not text.drawn:
+    if not text.sampled:
         return None
     tokens = np.array([text.tokens[-view.card.context :]])
     heading("Inside the text", plain(f"The last {tokens.shape[1]} tokens as one run: the lens of the page Text."))

@@ -1,4 +1,4 @@
-"""Curves over the layers of a text's run, and what a turned knob changes in what it foretells."""
+"""Curves over the layers of a text's run, and what a turned knob changes in what it predicts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def text_layers(view: TextView, layer: int) -> None:
         if len(view.tokens) > 1:
             plot(_surprise_curve(view, layer), "text_surprise")
         else:
-            st.info("A single token has no surprise: nothing foretells it.")
+            st.info("A single token has no surprise: nothing predicts it.")
     st.caption(
         f"{meaning('official Rᶜ')} Surprise: what the text costs when the head reads the tokens that enter a layer at "
         "once; the last point is the model's output. Early layers are not trained to be read out: they may cost more "
@@ -87,7 +87,7 @@ def _next_change(view: TextView, place: int) -> None:
     deltas = now[shown] - before[shown] if view.turned else None
     plot(figures.prediction_bars(names, now[shown], deltas), "next_tokens")
     if len(view.tokens) > 1:
-        costs = [one.foretold().cross_entropy for one in (view, view.trained)]
+        costs = [one.next_tokens().cross_entropy for one in (view, view.trained)]
         change = f", {costs[0] - costs[1]:+.3f} against the network as trained".replace("-", "−") if view.turned else ""
         st.caption(f"Mean surprise of the text: {costs[0]:.3f} nats per token{change}.")
     st.caption("As trained. Turn a knob, and each token shows how far it moved." if not view.turned else

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer import lens
 from explorer.knobs import write_knobs
 from explorer.measures.patches import segment_trace
-from explorer.report import Subject, TextSubject, about_run, about_text, report_html, text_report_html
+from explorer.report import PhotoReport, TextReport, about_run, about_text, report_html, text_report_html
 from explorer.ui.frame.widgets import FORMAT, FORMATS, download
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
@@ -49,7 +49,7 @@ def _report(view: View) -> bytes:
         about["Turned knobs"] = write_knobs(view.knobs, view.card)
     if view.photo.credit:
         about["Credit"] = view.photo.credit
-    subject = Subject(
+    subject = PhotoReport(
         title=f"{view.photo.name} through {view.card.name}", file_stem=view.file_stem, about=about, trace=view.trace,
         picture=view.picture, scale=view.scale, rows=view.layer_measures(), control=view.layer_measures(control=True),
         top=view.top_classes(), choice=last_choice(view), look=lens.LensLook(),
@@ -62,9 +62,9 @@ def _text_report(view: TextView) -> bytes:
     if view.turned:
         about["Turned knobs"] = write_knobs(view.knobs, view.card)
     return text_report_html(
-        TextSubject(
+        TextReport(
             title=f"“{view.name}” through {view.card.name}", file_stem=view.file_stem, about=about, trace=view.trace,
             rows=view.layer_measures(), control=view.layer_measures(control=True), prepared=view.prepared,
-            foretold=view.lens(), choice=last_text_choice(view),
+            next_tokens=view.lens(), choice=last_text_choice(view),
         )
     )  # fmt: skip

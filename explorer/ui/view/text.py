@@ -12,7 +12,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import load_array
 from explorer.inputs.text import decode_text, pieces_of, prepare_text, prepare_tokens
-from explorer.measures.texts import Foretold, foretold, logit_lens
+from explorer.measures.texts import NextTokens, logit_lens, next_tokens
 from explorer.trace import Array, Knobs, Prepared, Readout
 from explorer.ui.components.textbox import text_box
 from explorer.ui.frame import sidebar
@@ -20,7 +20,7 @@ from explorer.ui.state import caches
 from explorer.ui.view.run import RunView
 
 TOP = 5
-"""Tokens that are shown of what is foretold."""
+"""Tokens that are shown of what is predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -40,12 +40,12 @@ class TextView(RunView):
     def readout(self, control: bool = False) -> Readout:
         return caches.readout(self.card, control)
 
-    def foretold(self) -> Foretold:
-        """What the run itself foretells, whatever its weights (measures.foretold)."""
-        return caches.once(self.key, foretold, self.trace.logits[0], self.tokens, count=TOP)
+    def next_tokens(self) -> NextTokens:
+        """What the run itself predicts, whatever its weights (measures.texts.next_tokens)."""
+        return caches.once(self.key, next_tokens, self.trace.logits[0], self.tokens, count=TOP)
 
-    def lens(self, control: bool = False) -> list[Foretold]:
-        """What Z¹ … Z^{L+1} foretell (measures.logit_lens)."""
+    def lens(self, control: bool = False) -> list[NextTokens]:
+        """What Z¹ … Z^{L+1} predict (measures.texts.logit_lens)."""
         trace = self.control_trace() if control else self.trace
         return caches.once(f"{self.key}|{control}", logit_lens, trace, self.readout(control), self.tokens, count=TOP)
 

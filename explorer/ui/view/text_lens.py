@@ -10,21 +10,21 @@ from streamlit.components.v2 import component
 
 from explorer import lens
 from explorer.inputs import token_name
-from explorer.lens import Colour, TextChoice
+from explorer.lens import Colour, TextLensChoice
 from explorer.ui.state import caches
 from explorer.ui.state.settings import no_widget, url_setting
 from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
 from explorer.ui.view.photo_lens import FEEDS
 from explorer.ui.view.text import TextView
 
-KEY = "reader"
+KEY = "text_lens"
 COLOUR, PLACE = "text_colour", "place"
 ATTENTION = "none"
 """The colour that is no number: the attention of the token that is looked at."""
 
 
-def text_lens(view: TextView) -> TextChoice:
-    """Tokens, attention, what is foretold in every layer; returns what is looked at."""
+def text_lens(view: TextView) -> TextLensChoice:
+    """Tokens, attention, what is predicted in every layer; returns what is looked at."""
     colours = caches.once(view.key, lens.token_colours, view.trace, view.lens())
     choice = _choice(view, colours)
     name = lens.view_id(view.key)
@@ -35,18 +35,18 @@ def text_lens(view: TextView) -> TextChoice:
     return choice
 
 
-def _choice(view: TextView, colours: list[Colour]) -> TextChoice:
+def _choice(view: TextView, colours: list[Colour]) -> TextLensChoice:
     names = [ATTENTION, *(colour.name for colour in colours)]
     layer, heads = layer_in_lens(view.card), heads_in_lens(view.card)
     token = url_setting(no_widget, "Token", key=PLACE, default=0, valid=range(len(view.tokens) + 1))
     colour = url_setting(no_widget, "Colour", key=COLOUR, default=ATTENTION, valid=names, formerly="colour")
-    return TextChoice(layer, heads, token, colour)
+    return TextLensChoice(layer, heads, token, colour)
 
 
-def last_text_choice(view: TextView) -> TextChoice:
+def last_text_choice(view: TextView) -> TextLensChoice:
     """What the lens was last set to; nothing of it is drawn or put into the URL."""
     token, colour = st.session_state.get(PLACE, 0), st.session_state.get(COLOUR, ATTENTION)
-    return TextChoice(*last_layer_and_heads(view.card), token if token <= len(view.tokens) else 0, colour)
+    return TextLensChoice(*last_layer_and_heads(view.card), token if token <= len(view.tokens) else 0, colour)
 
 
 def _packed(view: TextView, name: str) -> bytes:
@@ -77,10 +77,9 @@ def _keep() -> None:
 def _component() -> Any:
     """The registered component; Streamlit itself registers it again where a new runtime does not know it."""
     js = lens.asset(*lens.TEXT_SCRIPTS, "text_streamlit.js")
-    html = (
-        '<div class="reader" role="application" aria-label="Tokens of the text and what the model makes of them"></div>'
-    )
-    return component("crate_reader", html=html, css=lens.asset("lens.css", "text.css"), js=js)
+    label = "Tokens of the text and what the model makes of them"
+    html = f'<div class="text-lens" role="application" aria-label="{label}"></div>'
+    return component("crate_text_lens", html=html, css=lens.asset("lens.css", "text.css"), js=js)
 
 
 @cache

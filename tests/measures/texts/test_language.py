@@ -1,17 +1,17 @@
-"""What is foretold: by hand on three tokens, and the logit lens of a model against its output."""
+"""What is predicted: by hand on three tokens, and the logit lens of a model against its output."""
 
 import numpy as np
 import pytest
 
 from explorer.measures.patches.attention import attention_rows
-from explorer.measures.texts.language import foretold, logit_lens, read_out, sampling_shares
+from explorer.measures.texts.language import logit_lens, next_tokens, read_out, sampling_shares
 from explorer.trace import Readout
 
 THIRDS = np.log([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])
 
 
-def test_foretold_by_hand():
-    found = foretold(THIRDS, np.array([1, 2]), count=2)
+def test_predicted_by_hand():
+    found = next_tokens(THIRDS, np.array([1, 2]), count=2)
     np.testing.assert_array_equal(found.top, [[0, 1], [2, 1]])
     np.testing.assert_allclose(found.shares, [[0.5, 0.25], [0.7, 0.2]])
     np.testing.assert_allclose(found.surprise, [np.log(4)])
@@ -23,20 +23,20 @@ def test_foretold_by_hand():
 
 def test_divergence_is_to_the_output():
     output = np.log([[0.25, 0.5, 0.25], [0.1, 0.2, 0.7]])
-    found = foretold(THIRDS, np.array([0, 1]), output=output)
+    found = next_tokens(THIRDS, np.array([0, 1]), output=output)
     by_hand = 0.25 * np.log(0.25 / 0.5) + 0.5 * np.log(0.5 / 0.25)
     np.testing.assert_allclose(found.divergence, [by_hand, 0], atol=1e-12)
 
 
 def test_one_token_has_no_surprise():
-    found = foretold(THIRDS[:1], np.array([0]))
+    found = next_tokens(THIRDS[:1], np.array([0]))
     assert found.surprise.size == found.rank.size == 0
     assert np.isnan(found.cross_entropy)
 
 
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"\(2, 3\) and \(3,\)"):
-        foretold(THIRDS, np.array([0, 1, 2]))
+        next_tokens(THIRDS, np.array([0, 1, 2]))
 
 
 def test_reading_out_by_hand():
@@ -51,7 +51,7 @@ def test_the_lens_ends_at_the_output(text_traces, kind):
     trace, readout, tokens = text_traces[kind]
     lens = logit_lens(trace, readout, tokens, count=3)
     assert len(lens) == trace.card.layers + 1
-    last = foretold(trace.logits[0], tokens, count=3)
+    last = next_tokens(trace.logits[0], tokens, count=3)
     np.testing.assert_allclose(lens[-1].shares, last.shares, rtol=1e-4)
     np.testing.assert_allclose(lens[-1].surprise, last.surprise, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(lens[-1].rank, last.rank)

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from explorer.constructed.experiment import Run, Setting, run_experiment
+from explorer.constructed.experiment import ExperimentRun, Setting, run_experiment
 from explorer.ui.sections.experiment.controls import AT_RANDOM, OPTIONS, PRESETS, UP_FRONT
 from explorer.ui.sections.experiment.drawing import (
     RATES,
@@ -18,12 +18,12 @@ from explorer.ui.sections.experiment.drawing import (
 )
 
 
-def run_of(name: str, **changes) -> Run:
+def run_of(name: str, **changes) -> ExperimentRun:
     preset = next(preset for preset in PRESETS if preset.name == name)
     return run_experiment(Setting(**{**{f.name: getattr(preset.setting, f.name) for f in fields(Setting)}, **changes}))
 
 
-def ends(run: Run, field: str) -> tuple[float, float, float]:
+def ends(run: ExperimentRun, field: str) -> tuple[float, float, float]:
     """A number of the data, of the compressed tokens and of the last step."""
     half = run.setting.steps
     return tuple(getattr(run.rows[step], field) for step in (0, half, 2 * half))

@@ -51,7 +51,7 @@ function fit({ area }) {
 }
 
 export default function ({ parentElement, data: [data], setStateValue }) {
-  const root = parentElement.querySelector(".typed");
+  const root = parentElement.querySelector(".textbox");
   if (!boxes.has(root)) boxes.set(root, create(root));
   update(boxes.get(root), data, (said) => setStateValue("typed", said));
 }

@@ -17,13 +17,13 @@ from explorer.inputs.decode import read_photo
 from explorer.inputs.gallery import gallery
 from explorer.inputs.photo import Photo, sample
 from explorer.studies.compare import notes
-from explorer.studies.many_photos import PHOTO_KEYS, Plan, photo_row
+from explorer.studies.many_photos import PHOTO_KEYS, PhotoPlan, photo_row
 from explorer.tables import csv_text
 from explorer.ui.frame.sidebar import UPLOADS
 from explorer.ui.frame.widgets import download, fragment, plain, show_problem
 from explorer.ui.jobs.job import Job, start_job
 from explorer.ui.jobs.progress import show_progress
-from explorer.ui.sections.compare.sides import DRAWN, Side
+from explorer.ui.sections.compare.sides import CONTROL, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_setting
 from explorer.ui.view.layer import layer_slider
@@ -103,9 +103,9 @@ def _start(
     done: Sequence[Row] = (),
 ) -> None:
     plans = [
-        Plan(
-            side.letter, caches.open_model(side.view.card, side.slot.weights == DRAWN), side.run.weights,
-            side.view.knobs, side.size, side.view.framing, side.slot.weights == DRAWN,
+        PhotoPlan(
+            side.letter, caches.open_model(side.view.card, side.slot.weights == CONTROL), side.run.weights,
+            side.view.knobs, side.size, side.view.framing, side.slot.weights == CONTROL,
         )
         for side in sides
     ]  # fmt: skip

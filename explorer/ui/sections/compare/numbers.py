@@ -14,8 +14,8 @@ from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.studies.compare import (
+    ComparedRun,
     Difference,
-    Run,
     attention_change,
     by_chance,
     cka,
@@ -70,7 +70,7 @@ def _attention_maps(
     changes = {}
     for letter, other in others:
         counterpart = layer_on(layer, of.card.layers, other.card.layers, by_depth)
-        a, b = (Run(one.card, one.prepared, one.trace, (), key=one.key) for one in (of, other))
+        a, b = (ComparedRun(one.card, one.prepared, one.trace, (), key=one.key) for one in (of, other))
         changes[f"js_{letter}"] = attention_change(a, b, layer, counterpart, heads, caches.once).patches
     return changes
 

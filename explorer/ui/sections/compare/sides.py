@@ -11,7 +11,7 @@ from explorer.card import ModelCard, strides_of
 from explorer.card_runs import first_partner, name_and_epoch, run_of, twins_of
 from explorer.figures.style import HEAD_COLORS
 from explorer.inputs.photo import Photo
-from explorer.studies.compare import Run, shared_framing
+from explorer.studies.compare import ComparedRun, shared_framing
 from explorer.trace import Knobs
 from explorer.ui.frame import sidebar
 from explorer.ui.frame.widgets import plain
@@ -23,8 +23,8 @@ from explorer.ui.view.run import RunView
 
 LETTERS = "ABCD"
 COLORS = (HEAD_COLORS[0], HEAD_COLORS[9], HEAD_COLORS[7], HEAD_COLORS[2])
-TRAINED, TURNED, DRAWN = "trained", "turned", "init"
-WEIGHTS = {TRAINED: "of the file", TURNED: "with the knobs as turned", DRAWN: "random init"}
+TRAINED, TURNED, CONTROL = "trained", "turned", "init"
+WEIGHTS = {TRAINED: "of the file", TURNED: "with the knobs as turned", CONTROL: "random init"}
 """What runs: the file as it is, under the app's turned knobs, or with its weights drawn anew."""
 EMPTY = ""
 
@@ -54,9 +54,9 @@ class Compared:
     @property
     def name(self) -> str:
         """What the pages call it: the model with its epoch, and what is not as in its file."""
-        parts = [self.view.card.name if self.slot.weights == DRAWN else name_and_epoch(self.view.card)]
-        if self.slot.weights == DRAWN:
-            parts.append(WEIGHTS[DRAWN])
+        parts = [self.view.card.name if self.slot.weights == CONTROL else name_and_epoch(self.view.card)]
+        if self.slot.weights == CONTROL:
+            parts.append(WEIGHTS[CONTROL])
         if self.view.turned:
             parts.append("knobs turned")
         if self.slot.stride:
@@ -68,10 +68,10 @@ class Compared:
         return f"{self.letter} · {self.name}"
 
     @property
-    def run(self) -> Run:
+    def run(self) -> ComparedRun:
         """What explorer.compare compares: the trace, and the weights that ran, with η and λ as they are turned."""
-        view, drawn = self.view, self.slot.weights == DRAWN
-        return Run(view.card, view.prepared, view.trace, view.layer_weights(drawn), drawn, view.key)
+        view, control = self.view, self.slot.weights == CONTROL
+        return ComparedRun(view.card, view.prepared, view.trace, view.layer_weights(control), control, view.key)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def _view(slot: Slot, photo: Photo, choice: sidebar.Choice, framing: str, knobs:
     size = size_of(card, choice.size)
     stride = slot.stride or nearest_stride(card, choice.stride)
     view = make_view(card, photo, size, stride, framing, knobs)
-    if slot.weights != DRAWN:
+    if slot.weights != CONTROL:
         return view
-    return replace(view, trace=view.control_trace(), key=f"{view.key}|{DRAWN}")
+    return replace(view, trace=view.control_trace(), key=f"{view.key}|{CONTROL}")
 
 
 def size_of(card: ModelCard, size: int | None) -> int | None:
@@ -123,12 +123,12 @@ def chosen_slots(first: ModelCard) -> list[Slot]:
     cards = {card.name: card for card in caches.cards(first.modality)}
     turned = TURNED if knobs_now(first) != Knobs() else TRAINED
     offers = st.container(horizontal=True, vertical_alignment="center")
-    partner, drawn = first_partner(first, list(cards.values()))
+    partner, control = first_partner(first, list(cards.values()))
     found = [Slot(LETTERS[0], first, turned)]
     for place, letter in zip(st.columns(len(LETTERS) - 1), LETTERS[1:], strict=True):
         with place:
             default = partner if letter == LETTERS[1] else EMPTY
-            slot = _slot(letter, cards, default, DRAWN if drawn and letter == LETTERS[1] else TRAINED)
+            slot = _slot(letter, cards, default, CONTROL if control and letter == LETTERS[1] else TRAINED)
         found += [slot] if slot else []
     with offers:
         _presets(first, cards, [(slot.card.name, slot.weights, slot.stride or 0) for slot in found[1:]])
@@ -182,7 +182,7 @@ def _presets(card: ModelCard, cards: dict[str, ModelCard], chosen: list[tuple[st
 
 
 def _plain(partner: tuple[str, bool]) -> tuple[str, str]:
-    return partner[0], DRAWN if partner[1] else TRAINED
+    return partner[0], CONTROL if partner[1] else TRAINED
 
 
 def _fill(filled: list[tuple[str, str, int]]) -> None:

@@ -37,9 +37,9 @@ def text_film(view: TextView) -> None:
         views = run_on_text(view, run)
     epochs = [f"{epoch_of(card) or 0:.3g}" for card in run]
     shot = _player(epochs)
-    costs = [one.foretold().surprise for one in views]
+    costs = [one.next_tokens().surprise for one in views]
     if not costs[0].size:
-        st.info("A single token has no surprise: nothing foretells it. Type some more.")
+        st.info("A single token has no surprise: nothing predicts it. Type some more.")
         return
     most = max(float(cost.max()) for cost in costs)
     heading(

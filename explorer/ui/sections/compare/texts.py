@@ -15,22 +15,22 @@ from explorer.errors import ExplorerError
 from explorer.figures.style import CONTROL_COLOR, CONTROL_NAME
 from explorer.inputs import prepare_tokens, token_name
 from explorer.measures.prediction import probabilities
-from explorer.studies.compare_text import attention_change, foretold_change
+from explorer.studies.compare_text import attention_change, next_token_change
 from explorer.trace import Array, Knobs
 from explorer.ui.components.coloured_text import tinted_text
 from explorer.ui.frame.widgets import heading, plain, plot
 from explorer.ui.sections.compare.numbers import chosen_pair, counterpart, difference_figures, difference_table
 from explorer.ui.sections.compare.pictures import curves_note, probability_table, same_build
-from explorer.ui.sections.compare.sides import COLORS, DRAWN, TURNED, Compared, Slot, chosen_slots
+from explorer.ui.sections.compare.sides import COLORS, CONTROL, TURNED, Compared, Slot, chosen_slots
 from explorer.ui.state import caches
 from explorer.ui.state.knobs import knobs_now
 from explorer.ui.view.text import TextView, make_text_view
 from explorer.ui.view.text_lens import token_place
 from explorer.words import COMPRESSION, SPARSITY, TEXT_SCALES
 
-FORETOLD, ATTENTION = "foretold_kl_nats", "token_attention_js_bits"
-TINTS = {"surprise": "179 68 108", FORETOLD: "45 125 210", ATTENTION: "236 112 32"}
-LEAST = {FORETOLD: 0.5, ATTENTION: 0.1}
+NEXT_TOKENS, ATTENTION = "foretold_kl_nats", "token_attention_js_bits"
+TINTS = {"surprise": "179 68 108", NEXT_TOKENS: "45 125 210", ATTENTION: "236 112 32"}
+LEAST = {NEXT_TOKENS: 0.5, ATTENTION: 0.1}
 """Differences that get the full colour at least."""
 SHOWN = 5
 """Next tokens of each that are listed."""
@@ -63,14 +63,14 @@ def _other(view: TextView, slot: Slot, knobs: Knobs) -> TextView:
         raise ExplorerError(f"{card.name} reads other tokens than {view.card.name}: only models of one tokenizer fit.")
     prepared = replace(prepare_tokens(view.prepared.data, card.vocabulary, card.context, view.name), pieces=view.pieces)
     other = make_text_view(card, prepared, knobs)
-    if slot.weights != DRAWN:
+    if slot.weights != CONTROL:
         return other
-    return replace(other, trace=other.control_trace(), key=f"{other.key}|{DRAWN}")
+    return replace(other, trace=other.control_trace(), key=f"{other.key}|{CONTROL}")
 
 
 def text_side_by_side(sides: Sequence[TextSide]) -> None:
     """The text under every model in the colours of its surprise, what each expects next, and the curves of all."""
-    costs = [side.view.foretold().surprise for side in sides]
+    costs = [side.view.next_tokens().surprise for side in sides]
     heading("Surprise", "The stronger the colour, the less the model expected the token; one scale for all. Point at a "
             "token to read what was expected in its place.")  # fmt: skip
     most = max((float(cost.max()) for cost in costs if cost.size), default=0.0)
@@ -80,7 +80,7 @@ def text_side_by_side(sides: Sequence[TextSide]) -> None:
                 mean = f": {cost.mean():.2f} nats per token" if cost.size else ""
                 st.markdown(f"**{plain(side.title)}**{mean}")
                 surprised_text(side.view, cost, most)
-    st.caption(f"Full colour: {most:.3g} nats. The first token is not foretold by anything.")
+    st.caption(f"Full colour: {most:.3g} nats. The first token is not predicted by anything.")
     _next_tokens(sides)
     _curves(sides)
 
@@ -94,7 +94,7 @@ def surprised_text(view: TextView, cost: Array, most: float) -> None:
 
 def expected_tokens(view: TextView, count: int = 3) -> list[str]:
     """What the model says may follow each token: the most probable ones with their probabilities, as words."""
-    found = view.foretold()
+    found = view.next_tokens()
     return [
         ", ".join(
             f"{token_name(view.card, int(token))} {_percent(share)}"
@@ -143,7 +143,7 @@ def text_differences_of(sides: Sequence[TextSide], layer: int) -> None:
     a, b = sides[0], chosen_pair(sides)
     other = counterpart(a, b, layer, by_depth=True)
     attention = attention_change(a.run, b.run, layer, other, (), caches.once)
-    change = foretold_change(a.run, b.run, caches.once).divergence
+    change = next_token_change(a.run, b.run, caches.once).divergence
     heading("Where they differ", "The stronger the colour, the further apart. Point at a token to read the numbers.")
     left, right = st.columns(2, gap="large")
     with left:
@@ -153,7 +153,7 @@ def text_differences_of(sides: Sequence[TextSide], layer: int) -> None:
             f"{kl:.3f} nats. {a.letter}: {mine}. {b.letter}: {theirs}"
             for kl, (mine, theirs) in zip(change, said, strict=True)
         ]
-        _tinted(a.view, change, FORETOLD, hints)
+        _tinted(a.view, change, NEXT_TOKENS, hints)
     with right:
         st.markdown(f"**Attention** of each token, layer {layer} of {a.letter} and {other} of {b.letter}: JS")
         hints = [f"{value:.3f} bits" for value in attention]

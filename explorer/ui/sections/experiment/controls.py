@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.constructed.experiment import Run, Setting, run_experiment
+from explorer.constructed.experiment import ExperimentRun, Setting, run_experiment
 from explorer.constructed.synthetic import subspaces_fit
 from explorer.errors import ExplorerError
 from explorer.ui.frame.widgets import options_expander, tick
@@ -184,18 +184,18 @@ def _misfit(asked: Setting) -> str:
     )
 
 
-def experiment_run(chosen: Setting) -> Run:
+def experiment_run(chosen: Setting) -> ExperimentRun:
     """The run of a setting, computed once while it is kept."""
     return _run(repr(chosen), chosen)
 
 
-def drawn(function: Callable[..., Any], run: Run, **options: Any) -> Any:
+def cached_figure(function: Callable[..., Any], run: ExperimentRun, **options: Any) -> Any:
     """function(run, **options), drawn once for this run's setting and these options."""
     return caches.once(f"experiment|{run.setting!r}", function, run, **options)
 
 
 @st.cache_resource(max_entries=MAX_RUNS, show_spinner=False)
-def _run(key: str, _setting: Setting) -> Run:
+def _run(key: str, _setting: Setting) -> ExperimentRun:
     del key
     return run_experiment(_setting)
 
@@ -213,7 +213,7 @@ def what_to_look_for(chosen: Setting) -> None:
         st.markdown(f":material/visibility: **What to look for.** {hint}")
 
 
-def step_player(run: Run) -> int:
+def step_player(run: ExperimentRun) -> int:
     """The slider over all steps of both halves, and a button that plays through them. Step 0 is the data."""
     last = 2 * run.setting.steps
     slider, button = st.columns([6, 1], vertical_alignment="bottom")

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import figures
-from explorer.constructed.experiment import Run, StepMeasures
+from explorer.constructed.experiment import ExperimentRun, StepMeasures
 from explorer.constructed.synthetic import largest_ista_step, view_axes
 from explorer.tables import csv_text
 from explorer.trace import Array
@@ -22,7 +22,7 @@ TOKENS_SHOWN = 48
 CONTROL = "control"
 
 
-def step_name(run: Run, step: int) -> str:
+def step_name(run: ExperimentRun, step: int) -> str:
     """What a step shows, in words."""
     half = run.setting.steps
     if step == 0:
@@ -30,7 +30,7 @@ def step_name(run: Run, step: int) -> str:
     return f"compressed, step {step}" if step <= half else f"sparsified and decoded, step {step}"
 
 
-def experiment_formulas(run: Run) -> None:
+def experiment_formulas(run: ExperimentRun) -> None:
     """The two steps of this run as formulas."""
     kappa, eta, lam = (f"{value:g}" for value in (run.setting.kappa, run.setting.eta, run.setting.lam))
     compress = (
@@ -66,18 +66,18 @@ def rate_kind() -> str:
     )  # fmt: skip
 
 
-def rate_steps(run: Run, step: int, kind: str) -> go.Figure:
+def rate_steps(run: ExperimentRun, step: int, kind: str) -> go.Figure:
     """One of the three rates against the step, beside the control."""
     label, field, title = RATES[kind]
     return _whole(run, step, field, label, title)
 
 
-def own_share_steps(run: Run, step: int) -> go.Figure:
+def own_share_steps(run: ExperimentRun, step: int) -> go.Figure:
     """The energy of the tokens within their own subspaces against the step, beside the control."""
     return _whole(run, step, "own_share", figures.OWN_SHARE_LABEL, "Distance: how much of a token is in its subspace")
 
 
-def _whole(run: Run, step: int, field: str, label: str, title: str) -> go.Figure:
+def _whole(run: ExperimentRun, step: int, field: str, label: str, title: str) -> go.Figure:
     ours, control = (_values(rows, field) for rows in (run.rows, run.control))
     figure = figures.layer_curve(
         ours, control, label=label, title=title, selected=step, name=_name(run), control_name=CONTROL,
@@ -95,7 +95,7 @@ SPARSE = (
 )
 
 
-def sparse_steps(run: Run, step: int) -> list[go.Figure]:
+def sparse_steps(run: ExperimentRun, step: int) -> list[go.Figure]:
     """Non-zeros, ℓ1 and error against the steps of the sparsifying half, beside the control."""
     first = run.setting.steps + 1
     return [
@@ -112,11 +112,11 @@ def _values(rows: Sequence[StepMeasures], field: str) -> Array:
     return np.array([getattr(row, field) for row in rows])
 
 
-def _name(run: Run) -> str:
+def _name(run: ExperimentRun) -> str:
     return "wrong U" if run.setting.wrong else "right U"
 
 
-def token_clouds(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
+def token_clouds(run: ExperimentRun, step: int) -> tuple[go.Figure, go.Figure]:
     """The tokens at step 0 and at a step among the data's subspaces, seen along the same three directions."""
     subspaces = run.mixture.subspaces
     axes = view_axes(subspaces)
@@ -134,7 +134,7 @@ def token_clouds(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
     return before, now
 
 
-def code_maps(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
+def code_maps(run: ExperimentRun, step: int) -> tuple[go.Figure, go.Figure]:
     """Codes of a sample of tokens, sorted by subspace: of the data and at a step, before ISTA ReLU(Dᵀz)."""
     labels = run.mixture.labels
     order = np.argsort(labels, kind="stable")
@@ -149,7 +149,7 @@ def code_maps(run: Run, step: int) -> tuple[go.Figure, go.Figure]:
     return left, right
 
 
-def code_note(run: Run) -> str:
+def code_note(run: ExperimentRun) -> str:
     """What clean codes look like with this dictionary."""
     if _in_blocks(run):
         return (
@@ -159,22 +159,22 @@ def code_note(run: Run) -> str:
     return "No entry of this dictionary belongs to one of the data's subspaces, so look for empty columns, not blocks."
 
 
-def _in_blocks(run: Run) -> bool:
+def _in_blocks(run: ExperimentRun) -> bool:
     return run.setting.dictionary == "bases" and not run.setting.wrong
 
 
-def _code_name(run: Run, step: int) -> str:
+def _code_name(run: ExperimentRun, step: int) -> str:
     if step > run.setting.steps:
         return f"after step {step}"
     return "of the data, not thresholded" if step == 0 else f"of step {step}, not thresholded"
 
 
-def _codes_at(run: Run, step: int) -> Array:
+def _codes_at(run: ExperimentRun, step: int) -> Array:
     half = run.setting.steps
     return run.codes[step - half] if step > half else np.maximum(run.tokens[step] @ run.dictionary, 0)
 
 
-def experiment_readings(run: Run) -> None:
+def experiment_readings(run: ExperimentRun) -> None:
     """The three ways to fail, each with its number before and after."""
     half = run.setting.steps
     data, compressed, first, last = (run.rows[step] for step in (0, half, half + 1, 2 * half))
@@ -193,7 +193,7 @@ def experiment_readings(run: Run) -> None:
         column.metric(label, value, before, delta_color="off", delta_arrow="off", help=explanation, border=True)
 
 
-def overshoot_note(run: Run) -> str:
+def overshoot_note(run: ExperimentRun) -> str:
     """A sentence where η is above 1/‖D‖², else nothing."""
     largest = largest_ista_step(run.dictionary)
     if run.setting.eta <= largest * (1 + 1e-9):
@@ -201,7 +201,7 @@ def overshoot_note(run: Run) -> str:
     return f" Here η = {run.setting.eta:g} is above 1/‖D‖² = {largest:.2f}: steps may overshoot instead of settling."
 
 
-def experiment_download(run: Run) -> None:
+def experiment_download(run: ExperimentRun) -> None:
     """Every number of every step, run and control, as CSV."""
     download("All steps (CSV)", lambda: csv_rows(run), "experiment.csv")
 
@@ -212,7 +212,7 @@ CSV_FIELDS = (
 )  # fmt: skip
 
 
-def csv_rows(run: Run) -> str:
+def csv_rows(run: ExperimentRun) -> str:
     """One line for each step, run and control side by side; no error before there are codes."""
     return csv_text([_row(*pair) for pair in zip(run.rows, run.control, strict=True)])
 

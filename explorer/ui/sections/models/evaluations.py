@@ -11,6 +11,7 @@ import streamlit as st
 
 from explorer import figures
 from explorer.card import ModelCard
+from explorer.card_runs import epoch_of, run_of
 from explorer.errors import ExplorerError
 from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
@@ -236,20 +237,16 @@ def _spread(rows: list[Row]) -> Array | None:
 def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
     """The same curve of every model of this training run that was evaluated on the same images in the same way, by
     epoch; None where there is only one."""
-    run, own = card.provenance.get("run"), _conditions(card)
-    relatives = sorted(
-        ((epoch, one) for one in caches.cards()
-        if run and one.provenance.get("run") == run and (epoch := _epoch(one)) is not None and _conditions(one) == own),
-        key=lambda pair: pair[0],
-    )  # fmt: skip
+    own = _conditions(card)
+    relatives = [one for one in run_of(card, caches.cards()) if _conditions(one) == own]
     if len(relatives) < 2:
         return None
     series = [
         _series(
-            f"epoch {epoch:g}", _of(results_of(one)["curves"].rows, measure, part, MODEL),
+            f"epoch {epoch_of(one):g}", _of(results_of(one)["curves"].rows, measure, part, MODEL),
             figures.epoch_color(i, len(relatives)),
         )
-        for i, (epoch, one) in enumerate(relatives)
+        for i, one in enumerate(relatives)
     ]  # fmt: skip
     label = LABELS.get(measure, measure)
     return figures.scale_curves(series, label=label, across="layer", title="By epoch of this training run")
@@ -259,11 +256,6 @@ def _conditions(card: ModelCard) -> object:
     """What must agree for two models' curves to be compared: the images, the size, the stride and the seed."""
     result = results_of(card).get("curves")
     return result and (dict(result.data), [result.settings.get(name) for name in ("size", "stride", "seed")])
-
-
-def _epoch(card: ModelCard) -> float | None:
-    epoch = card.provenance.get("epoch")
-    return float(epoch) if isinstance(epoch, (int, float)) else None
 
 
 def _dots(

@@ -38,7 +38,7 @@ COLOURS = {
 COLOUR_CAPTIONS = {
     "place": "Colours from the start of the text to its end. If they change smoothly, the subspace keeps track "
     "of position.",
-    "surprise": f"{meaning('surprise')} Nothing foretells the first token.",
+    "surprise": f"{meaning('surprise')} Nothing predicts the first token.",
     "rate": meaning("rate of a token"),
     "strongest": "The head in which a token has most energy, relative to that head's mean over the text.",
 }
@@ -139,7 +139,7 @@ def _groups(view: TextView, settings: TextCloud, projections: Array, places: Arr
         return [points(f"head {k + 1}", np.flatnonzero(strongest == k), color=figures.head_color(k)) for k in heads]
     if settings.colour == "surprise":
         surprise = view.lens(settings.control)[-1].surprise
-        first = points("not foretold", numbers[:1])
+        first = points("not predicted", numbers[:1])
         return [first, points("tokens", numbers[1:], values=surprise, label=figures.SURPRISE_LABEL)]
     if settings.colour == "rate":
         values, label = _rates(view, settings, projections), figures.TOKEN_RATE_LABEL
