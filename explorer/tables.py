@@ -14,10 +14,11 @@ from PIL import Image
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.figures.style import OBJECT_COLORS, colors_array
-from explorer.measures.patches import Segments
+from explorer.measures.patches import Segments, best_overlap, iou, on_pixels
 from explorer.measures.rates import COMPRESS, HalfStep, LayerMeasures
 from explorer.studies.layers import POSITIONS
-from explorer.trace import Array, Prepared
+from explorer.trace import Array, Prepared, Trace
+from explorer.words import METHODS
 
 CHANGES = ("coding_rate", "subspace_coding_rate", "rate_reduction", "l0", "l1", "lasso", "objective")
 """What a half step of the ledger changes, in the order in which it is shown."""
@@ -129,6 +130,26 @@ def token_rows(
         place = {axis: float(value) for axis, value in zip(axes, places[token], strict=True)}
         rate = {"rate_nats": float(rates[token])}
         rows.append({**about, "photo": names[photo], "token": within, "row": row, "column": col, **rate, **place})
+    return rows
+
+
+def overlap_rows(found: Sequence[Segments], trace: Trace, size: tuple[int, int], mask: Array) -> list[dict[str, Any]]:
+    """One row for each segmentation of a trace: IoU with a mask (H,W) bool of the whole foreground and of the best
+    single segment. found: on the patch grid; size: height and width of the model's input."""
+    rows = []
+    for segments in found:
+        labels = on_pixels(segments, trace, *size).labels
+        best, label = best_overlap(labels, mask)
+        whole = segments.method in ("attention", "maskcut", "pca")
+        rows.append(
+            {
+                "method": METHODS[segments.method],
+                "layer": segments.layer,
+                "IoU of the foreground": round(iou(labels > 0, mask), 3) if whole else None,
+                "best segment": label,
+                "its IoU": round(best, 3),
+            }
+        )
     return rows
 
 

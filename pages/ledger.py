@@ -6,16 +6,11 @@ from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.widgets import fragment, heading, page_part, plot
 from explorer.ui.sections.ledger.accounts import (
     BOUNDS_CAPTION,
-    LEDGER_CAPTION,
-    TABLE_CAPTION,
     bounds_figure,
     distortion,
     heads_figure,
-    ledger_figure,
+    ledger_accounts,
     ledger_note,
-    ledger_settings,
-    ledger_table,
-    verdict,
 )
 from explorer.ui.sections.ledger.on_photo import ledger_lens
 from explorer.ui.sections.ledger.whiteness import distortion_curves, whiteness_curves
@@ -44,12 +39,7 @@ part = page_part("books", PARTS)
 
 def accounts() -> None:
     """Every half step: as a curve, as a table, and head by head."""
-    settings = ledger_settings()
-    plot(ledger_figure(view, settings), "ledger_curve")
-    st.caption(LEDGER_CAPTION)
-    verdict(view, settings)
-    ledger_table(view, settings)
-    st.caption(TABLE_CAPTION)
+    settings = ledger_accounts(view)
     heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice spends much.")
     heads, bounds = st.columns(2)
     with heads:

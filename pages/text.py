@@ -4,16 +4,8 @@ import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.sidebar import language_card
-from explorer.ui.frame.widgets import fragment, page_part, plot
-from explorer.ui.sections.ledger.accounts import (
-    LEDGER_CAPTION,
-    TABLE_CAPTION,
-    ledger_figure,
-    ledger_note,
-    ledger_settings,
-    ledger_table,
-    verdict,
-)
+from explorer.ui.frame.widgets import fragment, page_part
+from explorer.ui.sections.ledger.accounts import ledger_accounts, ledger_note
 from explorer.ui.sections.text import text_knobs, text_layers
 from explorer.ui.view.layer import layer_slider
 from explorer.ui.view.take_away import take_away
@@ -65,12 +57,7 @@ def knobs() -> None:
 def ledger() -> None:
     """The objective, half step by half step."""
     ledger_note(view.card)
-    settings = ledger_settings()
-    plot(ledger_figure(view, settings), "ledger_curve")
-    st.caption(LEDGER_CAPTION)
-    verdict(view, settings)
-    ledger_table(view, settings)
-    st.caption(TABLE_CAPTION)
+    ledger_accounts(view)
 
 
 draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger}

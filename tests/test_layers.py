@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figures": {"trace"},
     "words": set(),
     "studies": {*LOW, "words"},
-    "tables": {"figures", "inputs", "measures", "studies", "trace", "card"},
+    "tables": {"words", "figures", "inputs", "measures", "studies", "trace", "card"},
     "lens": {"trace", "card", "measures", "figures", "words"},
     "report": {"lens", "figures", "inputs", "measures", "runtime", "tables", "trace", "card", "words", "zoo"},
     "bench": {"families", "lens", "trace", "card", "errors"},

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.trace import Array
 
 MODEL, CONTROL = "trained", "random-init control"
 """Who a row is about: the model itself, its control; anything else is a baseline or another model by its name."""
@@ -100,3 +103,18 @@ def _finite(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError(f"{value!r} is not a number")
     return value
+
+
+def evaluated_numbers(
+    cards: Sequence[ModelCard], suite: str, measure: str, who: str = MODEL, method: str = "", on: str = ""
+) -> Array | None:
+    """One number of every card's evaluation (cards,), None unless all have it."""
+    values = []
+    for card in cards:
+        result = results_of(card).get(suite)
+        wanted, rows = (measure, who, method, on, ""), result.rows if result else ()
+        row = next((r for r in rows if (r.measure, r.who, r.method, r.on, r.minus) == wanted), None)
+        if row is None:
+            return None
+        values.append(row.value)
+    return np.array(values)

@@ -10,7 +10,7 @@ import streamlit as st
 from explorer import zoo
 from explorer.evaluation.embedding import ALONE, GAUSSIAN, LEFT, LEFT_ALIKE
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
-from explorer.ui.sections.embeddings.rows import KINDS, kind_of
+from explorer.measures.texts import TOKEN_KINDS, token_kind
 from tests.pages.conftest import ROOT
 from tests.pages.test_every_page import texts
 from tests.pages.test_texts import start
@@ -164,5 +164,5 @@ def test_kinds_of_tokens():
         "  ": 4,
         "\ufffd": 4,
     }
-    assert {text: kind_of(text) for text in kinds} == kinds
-    assert len(KINDS) == 5
+    assert {text: token_kind(text) for text in kinds} == kinds
+    assert len(TOKEN_KINDS) == 5

@@ -1,6 +1,7 @@
 """What a language model expects, what its codes stand for, and what is in its embedding matrix."""
 
 from explorer.measures.texts.embedding import (
+    TOKEN_KINDS,
     SparseCode,
     alone_error,
     centre_rows,
@@ -10,18 +11,28 @@ from explorer.measures.texts.embedding import (
     matching_pursuit,
     nearest_rows,
     row_weights,
+    token_kind,
 )
-from explorer.measures.texts.features import NOBODY, FeatureCounter, FeatureIndex, feature_index, logit_effect
+from explorer.measures.texts.features import (
+    NOBODY,
+    FeatureCounter,
+    FeatureIndex,
+    codes_of_words,
+    feature_index,
+    logit_effect,
+)
 from explorer.measures.texts.language import NextTokens, logit_lens, next_tokens, sampling_shares
 
 __all__ = [
     "NOBODY",
+    "TOKEN_KINDS",
     "FeatureCounter",
     "FeatureIndex",
     "NextTokens",
     "SparseCode",
     "alone_error",
     "centre_rows",
+    "codes_of_words",
     "feature_index",
     "gaussian_rows",
     "label_agreement",
@@ -33,4 +44,5 @@ __all__ = [
     "next_tokens",
     "row_weights",
     "sampling_shares",
+    "token_kind",
 ]

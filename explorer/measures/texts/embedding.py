@@ -20,6 +20,7 @@ ALIKE = 0.99
 """|cos| above which two atoms count as one while a dictionary is learned."""
 SAMPLE_NOISE = 1e-10
 """Variance below this share of the largest one is rounding."""
+TOKEN_KINDS = ("word with its blank", "piece of a word", "digits", "punctuation", "blanks and bytes")
 
 
 @dataclass(frozen=True)
@@ -233,3 +234,13 @@ def _replace_idle(atoms: Array, energy: Array, rest: Array) -> None:
         if held[atom] >= left[row]:
             break
         atoms[atom] = rest[row] / np.sqrt(left[row])
+
+
+def token_kind(text: str) -> int:
+    """What a token is by its text, a place in TOKEN_KINDS."""
+    bare = text.strip()
+    if not bare or "\N{REPLACEMENT CHARACTER}" in bare:
+        return 4
+    if bare.isdigit():
+        return 2
+    return (0 if text[0].isspace() else 1) if any(letter.isalpha() for letter in bare) else 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,3 +111,11 @@ def logit_effect(direction: Array, readout: Readout) -> Array:
         written = written * readout.norm[0]
     effect = readout.embedding @ written
     return effect - effect.mean()
+
+
+def codes_of_words(index: FeatureIndex, tokens: Collection[int], count: int) -> list[tuple[int, int, float]]:
+    """The codes of whose sum these tokens hold most, at most `count` of all layers: (layer from 1, code, share)."""
+    shares = np.where(np.isin(index.words, list(tokens)), index.word_shares, 0).sum(axis=-1, dtype=np.float64)
+    best = [place for place in np.argsort(-shares, axis=None, kind="stable")[:count] if shares.flat[place] > 0]
+    places = [tuple(int(i) for i in np.unravel_index(place, shares.shape)) for place in best]
+    return [(layer + 1, code, float(shares[layer, code])) for layer, code in places]

@@ -14,7 +14,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_text, token_name, words_of
 from explorer.lens import TextLensChoice
-from explorer.measures.texts import NOBODY, FeatureIndex, logit_effect
+from explorer.measures.texts import NOBODY, FeatureIndex, codes_of_words, logit_effect
 from explorer.studies.features import path_of, read_index
 from explorer.trace import Array
 from explorer.ui.frame.widgets import heading, plain, plot, sentence, word_box
@@ -250,14 +250,10 @@ def _searched(card: ModelCard, word: str) -> set[int]:
 
 
 def _found(card: ModelCard, index: FeatureIndex, tokens: set[int]) -> list[dict[str, Any]]:
-    shares = np.where(np.isin(index.words, list(tokens)), index.word_shares, 0).sum(axis=-1, dtype=np.float64)
-    best = [place for place in np.argsort(-shares, axis=None, kind="stable")[:FOUND] if shares.flat[place] > 0]
-    found = []
-    for place in best:
-        layer, code = (int(i) for i in np.unravel_index(place, shares.shape))
-        row = {"layer": layer + 1, "code": code, "share": float(shares[layer, code])}
-        found.append(row | _of_code(card, index, layer + 1, code))
-    return found
+    return [
+        {"layer": layer, "code": code, "share": share} | _of_code(card, index, layer, code)
+        for layer, code, share in codes_of_words(index, tokens, FOUND)
+    ]
 
 
 def feature_overview(card: ModelCard, index: FeatureIndex, layer: int) -> None:

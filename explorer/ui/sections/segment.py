@@ -11,14 +11,14 @@ from explorer.inputs.decode import read_photo
 from explorer.inputs.image import prepare_mask
 from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
-from explorer.measures.patches import Segments
-from explorer.tables import csv_text, label_png, segment_rows
+from explorer.measures.patches import Segments, segment_trace
+from explorer.tables import csv_text, label_png, overlap_rows, segment_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download, options_expander
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, enlarge_map, segments
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
-from explorer.words import METHODS, meaning
+from explorer.words import meaning
 
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
@@ -133,27 +133,13 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
 
 
 def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
-    """IoU with the mask for every method: of the whole foreground and of the best single segment."""
-    rows = []
+    """IoU with the mask for every method, as rows: of the whole foreground and of the best single segment."""
+    found = []
     for method in measures.patches.METHODS:
         options = settings.attention if method == "attention" else settings.look.options(method)
         head = settings.head if method == "attention" else None
-        found = view.measured(
-            measures.patches.segment_trace, method=method, layer=settings.choice.layer, head=head, **options
-        )
-        found = measures.patches.on_pixels(found, view.trace, view.prepared.height, view.prepared.width)
-        best, label = measures.patches.best_overlap(found.labels, mask)
-        whole = method in ("attention", "maskcut", "pca")
-        rows.append(
-            {
-                "method": METHODS[method],
-                "layer": found.layer,
-                "IoU of the foreground": round(measures.patches.iou(found.labels > 0, mask), 3) if whole else None,
-                "best segment": label,
-                "its IoU": round(best, 3),
-            }
-        )
-    return rows
+        found.append(view.measured(segment_trace, method=method, layer=settings.choice.layer, head=head, **options))
+    return overlap_rows(found, view.trace, (view.prepared.height, view.prepared.width), mask)
 
 
 def segment_downloads(view: View, settings: SegmentSettings) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from explorer.measures.texts.features import NOBODY, FeatureCounter, feature_index, logit_effect
+from explorer.measures.texts.features import NOBODY, FeatureCounter, codes_of_words, feature_index, logit_effect
 from explorer.trace import Readout
 
 
@@ -69,3 +69,12 @@ def test_logit_effect_by_hand():
     np.testing.assert_allclose(logit_effect(np.array([3.0, 1.0]), readout), scored - scored.mean())
     plain = logit_effect(np.array([3.0, 1.0]), Readout(embedding, None, 0.0))
     np.testing.assert_allclose(plain, np.array([1, -1, 0]))
+
+
+def test_the_codes_of_words_by_hand():
+    index = feature_index([counted()], [counted()])
+    (first, second) = codes_of_words(index, {5}, 10)
+    assert (first, second[:2]) == ((1, 1, 1.0), (1, 0))
+    np.testing.assert_allclose(second[2], 6 / 7)
+    assert codes_of_words(index, {5}, 1) == [first]
+    assert codes_of_words(index, {0}, 10) == []

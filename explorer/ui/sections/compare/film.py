@@ -13,7 +13,7 @@ import streamlit as st
 from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.card_runs import class_change, epoch_of, run_of
-from explorer.evaluation.record import CONTROL, MODEL, results_of
+from explorer.evaluation.record import CONTROL, MODEL, evaluated_numbers
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
 from explorer.lens import DASHED, PANELS, SOLID, LensLook, Panel, Section, film_panel, shots_panel
 from explorer.trace import Array, Knobs
@@ -119,7 +119,7 @@ def _story(film: Film) -> list[Panel]:
         panels.append(panel(title, label, lines))
     if lines := found_lines(cards):
         panels.append(panel("Small objects found", figures.CORLOC_LABEL, lines))
-    if (accuracy := evaluated(cards, "accuracy", "top-1")) is not None:
+    if (accuracy := evaluated_numbers(cards, "accuracy", "top-1")) is not None:
         lines = [("top-1", HEAD_COLORS[0], SOLID, accuracy)]
         panels.append(panel("Accuracy", figures.ACCURACY_LABEL, lines))
     return panels
@@ -131,25 +131,10 @@ def found_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str, str, Array]]
     for color, method in ((HEAD_COLORS[9], "attention"), (HEAD_COLORS[7], "maskcut")):
         shown = FOUND_BY[method]
         for who, dash in ((MODEL, SOLID), (CONTROL, DASHED)):
-            values = evaluated(cards, "emergence", "CorLoc", who, method, EMERGED)
+            values = evaluated_numbers(cards, "emergence", "CorLoc", who, method, EMERGED)
             if values is not None:
                 found.append((shown if who == MODEL else f"{shown}, control", color, dash, values))
     return found
-
-
-def evaluated(
-    cards: Sequence[ModelCard], suite: str, measure: str, who: str = MODEL, method: str = "", on: str = ""
-) -> Array | None:
-    """A number of every card's evaluation, None unless all have it."""
-    values = []
-    for card in cards:
-        result = results_of(card).get(suite)
-        wanted, rows = (measure, who, method, on, ""), result.rows if result else ()
-        row = next((r for r in rows if (r.measure, r.who, r.method, r.on, r.minus) == wanted), None)
-        if row is None:
-            return None
-        values.append(row.value)
-    return np.array(values)
 
 
 def _story_text(film: Film) -> str:

@@ -10,11 +10,11 @@ import streamlit as st
 from explorer import figures
 from explorer.card_runs import epoch_of, run_of
 from explorer.evaluation.language import BIGRAM, TRIGRAM, UNIGRAM
-from explorer.evaluation.record import CONTROL
+from explorer.evaluation.record import CONTROL, evaluated_numbers
 from explorer.figures.style import CONTROL_COLOR, HEAD_COLORS
 from explorer.trace import Array
 from explorer.ui.frame.widgets import heading, plain, plot, tick
-from explorer.ui.sections.compare.film import evaluated, no_film
+from explorer.ui.sections.compare.film import no_film
 from explorer.ui.sections.compare.texts import expected_tokens, run_on_text, surprised_text
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
@@ -95,12 +95,12 @@ def _curves(views: Sequence[TextView], epochs: Sequence[str], costs: Sequence[Ar
         with place:
             figure = figures.scale_curves(series, label=label, across="epoch", title=title)
             plot(figure.update_xaxes(**ticks), f"film_{label}")
-    held = evaluated(cards, "language", "cross-entropy", on="token")
+    held = evaluated_numbers(cards, "language", "cross-entropy", on="token")
     if held is None:
         return
     series = [figures.Series("held-out books", x, held, HEAD_COLORS[0])]
     for who, dash in {CONTROL: "longdash", **COUNTED}.items():
-        counted = evaluated(cards[-1:], "language", "cross-entropy", who, on="token")
+        counted = evaluated_numbers(cards[-1:], "language", "cross-entropy", who, on="token")
         if counted is not None:
             series.append(figures.Series(who, x, np.full(len(x), counted[0]), CONTROL_COLOR, dash=dash))
     with places[3]:

@@ -13,7 +13,7 @@ from explorer.trace import Array
 from explorer.ui.frame.widgets import plot
 from explorer.ui.jobs.umap import UmapOptions
 from explorer.ui.panels.placing import UMAP_CAPTION, layout_choice, of_control, umap_places, umap_service
-from explorer.ui.sections.embeddings.rows import CONTROL, KINDS, TRAINED, Rows, dictionary, dictionary_settings
+from explorer.ui.sections.embeddings.rows import CONTROL, TRAINED, Rows, dictionary, dictionary_settings
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_choice, url_setting
 
@@ -83,7 +83,7 @@ def _tokens(rows: Rows, shown: Array, places: Array, colour: str) -> list[figure
     kinds = rows.kinds[shown]
     return [
         figures.Points(kind, places[kinds == k], [names[i] for i in np.flatnonzero(kinds == k)], figures.head_color(k))
-        for k, kind in enumerate(KINDS)
+        for k, kind in enumerate(measures.texts.TOKEN_KINDS)
         if (kinds == k).any()
     ]
 

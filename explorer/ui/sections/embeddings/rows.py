@@ -34,7 +34,6 @@ MOST_ATOMS = 60
 """Rows of the table of atoms."""
 TRAINED, CONTROL = "trained", figures.CONTROL_NAME
 COUNTING = {"alike": "All alike", "often": "As often as they occur"}
-KINDS = ("word with its blank", "piece of a word", "digits", "punctuation", "blanks and bytes")
 COLUMNS = {
     "atom": st.column_config.NumberColumn("atom", width=60),
     "value": st.column_config.NumberColumn("of it", width=70, format="%.3f", help="How much of the atom"),
@@ -66,8 +65,8 @@ class Rows:
 
     @cached_property
     def kinds(self) -> Array:
-        """(V,), places in KINDS."""
-        return np.array([kind_of(words_of(self.card, [token])) for token in range(len(self.weights))])
+        """(V,), places in TOKEN_KINDS."""
+        return np.array([measures.texts.token_kind(words_of(self.card, [token])) for token in range(len(self.weights))])
 
 
 def counted_rows(card: ModelCard) -> Rows:
@@ -102,16 +101,6 @@ def _counts(card: ModelCard) -> Array | None:
     result = results_of(card).get("embedding")
     counts = np.array(result.settings.get("counts", []) if result else [], np.float64)
     return counts if counts.shape == (card.vocabulary,) and counts.sum() > 0 else None
-
-
-def kind_of(text: str) -> int:
-    """What a token is by its text, a place in KINDS."""
-    bare = text.strip()
-    if not bare or "\N{REPLACEMENT CHARACTER}" in bare:
-        return 4
-    if bare.isdigit():
-        return 2
-    return (0 if text[0].isspace() else 1) if any(letter.isalpha() for letter in bare) else 3
 
 
 def _token(rows: Rows) -> int:
@@ -248,7 +237,9 @@ def _beside(rows: Rows, codes: dict[str, SparseCode]) -> None:
     st.caption(
         "Structure beyond superposition would show as three things: the code of the trained rows leaves well under "
         "what it leaves of Gaussian rows of the same covariance; atoms lie near several tokens of one kind (of the 8 "
-        "nearest, the share of the most common kind: " + ", ".join(KINDS) + "); and both grow in training. A code "
+        "nearest, the share of the most common kind: "
+        + ", ".join(measures.texts.TOKEN_KINDS)
+        + "); and both grow in training. A code "
         "exists for any rows: **compare with the grey ones**, the Gaussian and the random-init control."
     )
 

@@ -17,7 +17,7 @@ from explorer.figures.style import WORSE_COLOR, rgba
 from explorer.measures.rates import COMPRESS, Balance, HalfStep, LayerLedger
 from explorer.tables import csv_text, ledger_rows
 from explorer.trace import Array
-from explorer.ui.frame.widgets import download
+from explorer.ui.frame.widgets import download, plot
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.run import RunView
@@ -123,6 +123,17 @@ def distortion() -> float:
         default=measures.rates.OFFICIAL_EPS_SQUARED, valid=EPS_SQUARED, format_func=lambda value: f"{value:g}",
         help="How coarsely tokens are coded: the larger ε², the fewer nats. 0.01 as in the published curves.",
     )  # fmt: skip
+
+
+def ledger_accounts(view: RunView) -> LedgerSettings:
+    """Every half step, as a curve, in words and as a table; returns what the controls say."""
+    settings = ledger_settings()
+    plot(ledger_figure(view, settings), "ledger_curve")
+    st.caption(LEDGER_CAPTION)
+    verdict(view, settings)
+    ledger_table(view, settings)
+    st.caption(TABLE_CAPTION)
+    return settings
 
 
 def ledger_note(card: ModelCard) -> None:
