@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib.util
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
+import tempfile
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -27,6 +30,33 @@ DIED = "The UMAP process ended before it was done (it may have run out of memory
 MAX_JOBS = 96
 """Jobs whose results are kept; the oldest leave."""
 ROOT = Path(__file__).parents[3]
+EXCEPTION = re.compile(r"[\w.]*(Error|Exception)\b")
+"""How the last line of a traceback begins."""
+CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+KEPT_LINES, MOST_SAID = 20, 200
+"""Lines that are kept of what the child last wrote to its standard error, and characters that are shown of one."""
+
+
+def compiler_cache() -> dict[str, str]:
+    """Where Numba keeps what it compiled, as environment variables: where it would by itself if it can write there,
+    else the first folder of ours that it can, so that UMAP runs in an installation that is read-only."""
+    spec = importlib.util.find_spec("umap")
+    own = list(spec.submodule_search_locations or ()) if spec else []
+    if CACHE_VARIABLE in os.environ or all(os.access(folder, os.W_OK) for folder in own):
+        return {}
+    for parent in (Path.home() / ".cache", Path(tempfile.gettempdir())):
+        folder = parent / "crate-explorer-numba"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return {CACHE_VARIABLE: str(folder)}
+    return {}
+
+
+def _keep_lines(stream: IO[bytes], kept: deque[str]) -> None:
+    """Read a stream to its end, and keep its last lines."""
+    for line in stream:
+        kept.append(line.decode(errors="replace"))
 
 
 @dataclass(frozen=True)
@@ -66,6 +96,8 @@ class UmapService:
     _jobs: OrderedDict[str, UmapJob] = field(default_factory=OrderedDict)
     _waiting: queue.Queue[UmapJob] = field(default_factory=queue.Queue)
     _process: subprocess.Popen[bytes] | None = None
+    _listener: threading.Thread | None = None
+    _errors: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _thread: threading.Thread | None = None
     _number: int = 0
@@ -122,11 +154,13 @@ class UmapService:
 
     def _launch(self) -> None:
         one = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        self.ready = False
+        self.ready, self._errors = False, deque(maxlen=KEPT_LINES)
         self._process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT,
-            env={**os.environ, **one, "PYTHONWARNINGS": "ignore"},
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+            env={**os.environ, **one, "PYTHONWARNINGS": "ignore", **compiler_cache()},
         )  # fmt: skip
+        self._listener = threading.Thread(target=_keep_lines, args=(self._process.stderr, self._errors), daemon=True)
+        self._listener.start()
 
     def _work(self) -> None:
         while True:
@@ -137,8 +171,15 @@ class UmapService:
                 try:
                     self._run(job)
                 except (BrokenPipeError, EOFError):
-                    job.error = job.error or DIED
+                    job.error = job.error or self._last_words()
             job.vectors = None
+
+    def _last_words(self) -> str:
+        """Why the child has ended, as far as it said so."""
+        if self._listener is not None:
+            self._listener.join(timeout=1)
+        said = [line.strip() for line in self._errors if EXCEPTION.match(line)]
+        return f"{DIED} It said: {said[-1][:MOST_SAID]}" if said else DIED
 
     def _run(self, job: UmapJob) -> None:
         assert job.vectors is not None

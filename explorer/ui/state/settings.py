@@ -42,7 +42,7 @@ def url_setting(
     if not fits(state[key]) or (state[key] == followed != default):
         state[key] = default  # a setting that was left alone follows its default to another model
     state[f"default.{key}"] = default
-    value = widget(label, *arguments, key=key, **options)
+    value = widget(label, *arguments, key=key, **options, **_first_value(widget, arguments, state[key]))
     state[kept] = (value, page)
     if formerly:
         st.query_params.pop(formerly, None)
@@ -51,6 +51,24 @@ def url_setting(
     elif st.query_params.get(key) != str(value):
         st.query_params[key] = str(value)
     return value
+
+
+def _first_value(widget: Callable[..., Any], arguments: Sequence[Any], value: Any) -> dict[str, Any]:
+    """The widget's own first value, as what the session says.
+
+    A widget that was away for a run is told its value in one message. If that run is overtaken by the next, as while
+    somebody types, the browser never gets it and builds the widget from its first value, which without this would be
+    the least one, and send that back.
+    """
+    match getattr(widget, "__name__", ""):
+        case "selectbox":
+            return {"index": list(arguments[0]).index(value)}
+        case "segmented_control":
+            return {"default": value}
+        case "slider" | "select_slider" | "number_input" | "toggle" | "text_input":
+            return {"value": value}
+        case _:
+            return {}
 
 
 def set_next(key: str, value: Any) -> None:

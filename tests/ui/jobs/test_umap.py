@@ -1,5 +1,6 @@
 """UMAP in its side process: results, progress, cancelling, crashes. One process serves all tests of this file."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from explorer.ui.jobs.umap import CANCELLED, DIED, MAX_JOBS, UmapJob, UmapOptions, UmapService
+from explorer.ui.jobs.umap import CANCELLED, DIED, MAX_JOBS, UmapJob, UmapOptions, UmapService, compiler_cache
 
 PATIENCE_S = 240
 """Numba's first compilation, on a busy machine."""
@@ -127,3 +128,27 @@ def test_a_process_that_dies_is_a_sentence_and_is_started_again(tmp_path):
     assert again.error is None
     np.testing.assert_array_equal(again.coordinates, vectors)
     fragile.stop()
+
+
+def test_a_process_that_fails_says_why():
+    code = "import sys; sys.stdin.buffer.readline(); print('noise', file=sys.stderr); raise RuntimeError('no locator')"
+    failing = UmapService(command=(sys.executable, "-c", code))
+    said = wait(failing.submit("first", groups(), UmapOptions())).error
+    assert said == f"{DIED} It said: RuntimeError: no locator"
+    failing.stop()
+
+
+def test_a_read_only_installation_gets_a_folder_for_what_is_compiled(monkeypatch, tmp_path):
+    real = os.access
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    assert compiler_cache() == {}  # Numba's own place can be written
+    monkeypatch.setattr(os, "access", lambda path, mode: "site-packages" not in str(path) and real(path, mode))
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    assert compiler_cache() == {"NUMBA_CACHE_DIR": str(tmp_path / ".cache" / "crate-explorer-numba")}
+    assert (tmp_path / ".cache" / "crate-explorer-numba").is_dir()
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path / "file" / "no folder")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    assert compiler_cache() == {"NUMBA_CACHE_DIR": str(tmp_path / "crate-explorer-numba")}
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
+    assert compiler_cache() == {}
