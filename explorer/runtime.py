@@ -19,6 +19,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # pyright:
 
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.processors import usable_processors
 from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only, trace_points
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -104,6 +105,8 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
     options.enable_cpu_mem_arena = False  # same speed, and the memory of a large run goes back
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to the browser
+    if (usable := usable_processors()) < (os.cpu_count() or 1):
+        options.intra_op_num_threads = usable  # pinned, or in a container: ONNX Runtime would take the whole machine's
     providers = [CPU] if wanted == CPU else [wanted, CPU]
     try:
         source = _with_weights(card, weights) if weights else card.path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from explorer.evaluation.record import Row
 from explorer.evaluation.subjects import Measured, Subject, Task, sample, step_progress, traces
 from explorer.evaluation.voc import nearest, stretched
 from explorer.measures.patches import default_layer, maskcut, upsample
+from explorer.processors import usable_processors
 from explorer.trace import Array, Trace
 
 OBJECTS = 3
@@ -97,7 +97,7 @@ def _detections(
         return np.stack([stretched(photos / truth.imgs[n]["file_name"], subject.size) for n in chosen.tolist()])
 
     found: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(usable_processors()) as threads:
         for chosen, trace in traces(subject, numbers, read, points(subject, ("maskcut",)), report):
             of_images = threads.map(lambda i, t=trace: pixel_masks(t, i, subject.size), range(len(chosen)))
             for number, masks in zip(chosen.tolist(), of_images, strict=True):

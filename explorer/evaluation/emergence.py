@@ -5,7 +5,6 @@ CorLoc is the share of images whose found box has an IoU of at least 0.5 with th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +18,7 @@ from explorer.evaluation.boxes import NO_BOX, box_area, box_overlap, largest_par
 from explorer.evaluation.record import MODEL, Row
 from explorer.evaluation.subjects import Measured, Subject, Task, about_part, open_data, sample, step_progress, traces
 from explorer.measures.patches import attention_map, default_layer, maskcut, threshold_mass, upsample
+from explorer.processors import usable_processors
 from explorer.trace import Array, Trace
 
 METHODS = ("attention", "maskcut", "ncut")
@@ -81,7 +81,7 @@ def find_boxes(
 ) -> dict[str, Array]:  # fmt: skip
     """The box that each method finds in each picture: (n,4) as shares of the sides, zeros where it finds none."""
     boxes = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(usable_processors()) as threads:
         for chosen, trace in traces(subject, numbers, read, points(subject, methods), report):
             boxes += threads.map(lambda i, t=trace: _boxes_of(t, i, subject.size, methods), range(len(chosen)))
     return {method: np.array([of_image[method] for of_image in boxes]) for method in methods}

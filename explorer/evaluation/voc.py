@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from explorer.evaluation.record import Row
 from explorer.evaluation.subjects import Measured, Subject, Task, sample, step_progress, traces
 from explorer.inputs import read_photo
 from explorer.measures.patches import RULES, attention_map, upsample
+from explorer.processors import usable_processors
 from explorer.trace import Array, Trace
 
 BACKGROUND, VOID = 0, 255
@@ -59,7 +59,7 @@ def _overlaps(subject: Subject, names: list[str], folder: Path, report) -> Array
         return [coarse_overlap(head_masks(trace, image, rule, subject.size, labels), labels) for rule in RULES]
 
     rows: list[list[float]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(usable_processors()) as threads:
         want = points(subject, ("attention",))
         for chosen, trace in traces(subject, np.arange(len(names)), read, want, report):
             rows += threads.map(lambda i, t=trace, c=chosen: overlaps(t, i, names[c[i]]), range(len(chosen)))

@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from explorer.errors import ExplorerError
+from explorer.processors import usable_processors
 from explorer.training.sources import Item, Pictures, documents, is_text, open_pictures
 from explorer.training.texts import split_documents, write_texts
 
@@ -107,7 +108,7 @@ def _write_pictures(
     count = len(pictures.labels)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, size, size, 3))
     boxes = np.zeros((count, 4), np.int16)
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(usable_processors()) as threads:
         items, done = pictures.items(), 0
         while chunk := list(islice(items, CHUNK)):
             for image, box in threads.map(lambda item: squared(item, size), chunk):

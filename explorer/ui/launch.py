@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import pkgutil
 import sys
 import threading
@@ -39,7 +38,9 @@ def _leave_cores_to_the_browser() -> None:
     import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
     from threadpoolctl import threadpool_limits
 
-    if (os.cpu_count() or 1) <= FEW_CORES:
+    from explorer.processors import usable_processors
+
+    if usable_processors() <= FEW_CORES:
         threadpool_limits(1, "blas")
 
 

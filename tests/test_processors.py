@@ -1,0 +1,50 @@
+"""Processors that a process may use: its affinity, and a container's quota in either form."""
+
+import os
+
+import onnxruntime as ort
+import pytest
+
+from explorer import processors, runtime
+from explorer.processors import usable_processors
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine on which this process may use four processors, without a quota."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(processors, "LIMITS", tmp_path)
+    return tmp_path
+
+
+def test_without_a_quota_the_affinity_counts(machine):
+    assert usable_processors() == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "count"), [("150000 100000", 2), ("20000 100000", 1), ("max 100000", 4), ("900000 100000", 4), ("", 4)]
+)
+def test_the_quota_of_version_2(machine, said, count):
+    (machine / "cpu.max").write_text(said)
+    assert usable_processors() == count
+
+
+@pytest.mark.parametrize(("quota", "count"), [("300000", 3), ("-1", 4)])
+def test_the_quota_of_version_1(machine, quota, count):
+    (machine / "cpu").mkdir()
+    (machine / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (machine / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert usable_processors() == count
+
+
+def test_a_session_takes_no_more_threads(machine, monkeypatch, cards):
+    seen = []
+    real = ort.InferenceSession
+    monkeypatch.setattr(
+        ort, "InferenceSession", lambda *a, **k: seen.append(a[1].intra_op_num_threads) or real(*a, **k)
+    )
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    runtime.open_model(cards["crate"])
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    runtime.open_model(cards["crate"])
+    assert seen == [4, 0]  # 0: ONNX Runtime's own choice, one for each core
