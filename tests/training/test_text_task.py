@@ -10,6 +10,7 @@ import torch
 
 from explorer.dataset import open_text
 from explorer.errors import ExplorerError
+from explorer.models.crate_lm import TiedISTA
 from explorer.training.checkpoints import LAST
 from explorer.training.loop import train
 from explorer.training.prepare import prepare
@@ -119,6 +120,14 @@ def test_the_same_call_goes_on(texts, tmp_path):
     train(text_recipe(), texts, tmp_path / "cut")
     ends = [torch.load(tmp_path / name / LAST, weights_only=True)["trained"] for name in ("whole", "cut")]
     assert all(torch.equal(ends[1][name], tensor) for name, tensor in ends[0].items())
+
+
+def test_the_threshold_reaches_the_network_and_the_card(texts, tmp_path):
+    recipe = text_recipe(lam=1)
+    assert [part.lam for part in network(recipe, 280).modules() if isinstance(part, TiedISTA)] == [1.0, 1.0]
+    assert json.loads(train(recipe, texts, tmp_path).with_suffix(".json").read_text())["lambda"] == 1.0
+    with pytest.raises(ExplorerError, match="of no use to gpt"):
+        text_recipe("gpt", lam=1)
 
 
 def test_the_tied_matrix_stays_tied():
