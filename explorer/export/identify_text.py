@@ -26,8 +26,31 @@ def text_size(
 ) -> TextSize:
     """Sizes from the shapes; heads: what the card or the file's model_args say. Raises ExplorerError."""
     del said
-    vocabulary, dim = _shape(weights, family.shapes.classes)
     context, _ = _shape(weights, family.shapes.positions)
+    return _sizes(family, weights, heads, eta, lam, context)
+
+
+def rotary_size(
+    family: Family, weights: dict[str, Array], heads: int | None, eta: Steps, lam: Steps, said: Mapping[str, Any]
+) -> TextSize:
+    """As text_size where no positions are learned: the context is what model_args say, block_size. Raises
+    ExplorerError."""
+    context = said.get("block_size")
+    if type(context) is not int or context < 1:
+        raise ExplorerError(
+            f"The context of a {family.label} is in no tensor: its model_args, or the card file, should say block_size."
+        )
+    size = _sizes(family, weights, heads, eta, lam, context)
+    _check_pairs(size.dim, size.heads)
+    if family.has_threshold and not size.overcomplete:
+        raise ExplorerError(f"A {family.label} has more atoms than its width {size.dim}, but here they are as many.")
+    return size
+
+
+def _sizes(
+    family: Family, weights: dict[str, Array], heads: int | None, eta: Steps, lam: Steps, context: int
+) -> TextSize:
+    vocabulary, dim = _shape(weights, family.shapes.classes)
     atoms, _ = _shape(weights, family.shapes.atoms.format(l=0))
     return TextSize(
         dim,
@@ -62,11 +85,15 @@ def nano_size(
     if type(vocabulary) is not int or not 1 <= vocabulary <= rows:
         raise ExplorerError(f"Its vocab_size should be a number from 1 to {rows}, the rows of {EMBEDDING}.")
     heads = _heads(family, heads, dim)
-    if dim // heads % 2:
-        raise ExplorerError(f"{heads} heads of {dim // heads} cannot be rotated in pairs: give another --heads.")
+    _check_pairs(dim, heads)
     atoms, _ = _shape(weights, family.shapes.atoms.format(l=0))
     context = _uncut(length, str(said.get("window_pattern", "L")).upper(), layers)
     return NanoSize(dim, layers, heads, vocabulary, context, atoms, rows=rows)
+
+
+def _check_pairs(dim: int, heads: int) -> None:
+    if dim // heads % 2:
+        raise ExplorerError(f"{heads} heads of {dim // heads} cannot be rotated in pairs: give another --heads.")
 
 
 def _uncut(length: int, pattern: str, layers: int) -> int:

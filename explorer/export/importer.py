@@ -120,7 +120,7 @@ def check_graph(card: ModelCard) -> None:
     if not card.init:
         raise ExplorerError(f"{name} is refused: its card names no weights.")
     weights = zoo.load_weights(card, card.init)
-    beside = {"sequence_len": card.context, "vocab_size": card.vocabulary}
+    beside = {"sequence_len": card.context, "block_size": card.context, "vocab_size": card.vocabulary}
     identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1, beside)
     size = identity.size
     ours = build_graph(identity, weights, {}).graph

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from explorer.families.crate import CRATE
 from explorer.families.crate_alpha import CRATE_ALPHA
 from explorer.families.crate_lm import CRATE_LM
+from explorer.families.crate_lm_rotary import CRATE_LM_ROTARY
 from explorer.families.gpt import GPT
+from explorer.families.gpt_rotary import GPT_ROTARY
 from explorer.families.nanochat_crate import NANOCHAT_CRATE
 from explorer.families.record import Family, Formulas, Notes, Shapes, Training, Unsupported, fill, resolve
 from explorer.families.vit import VIT
@@ -35,17 +37,20 @@ __all__ = [
 KNOWN: tuple[Family | Unsupported, ...] = (
     Unsupported(label="CRATE-α CLIPA", signature=r"^visual\."),
     NANOCHAT_CRATE,
+    CRATE_LM_ROTARY,
     CRATE_LM,
     Unsupported(label="ToST language", signature=r"denom_bias$"),
     Unsupported(label="ToST vision", signature=r"^cls_attn_blocks\."),
     Unsupported(label="CRATE-MAE", signature=r"^decoder_blocks\..*qkv"),
     CRATE_ALPHA,
     Unsupported(label="CRATE-BERT", signature=r"encoder\.layer\..*\.self\.qkv"),
+    GPT_ROTARY,
     GPT,
     VIT,
     CRATE,
 )
-"""In this order: the first whose signature some tensor's name has is the family of a state dict."""
+"""In this order: the first whose signature some tensor's name has, and whose `lacks` none has, is the family of a state
+dict."""
 
 
 def supported() -> tuple[Family, ...]:
@@ -66,4 +71,9 @@ def labels() -> str:
 def recognised(names: Iterable[str]) -> Family | Unsupported | None:
     """The family of a state dict with tensors of these names, None where no signature is found."""
     names = list(names)
-    return next((one for one in KNOWN if any(re.search(one.signature, name) for name in names)), None)
+    return next((one for one in KNOWN if _fits(one, names)), None)
+
+
+def _fits(one: Family | Unsupported, names: list[str]) -> bool:
+    lacks = one.lacks if isinstance(one, Family) else ""
+    return lacks not in names and any(re.search(one.signature, name) for name in names)

@@ -38,6 +38,7 @@ CRATE = Family(
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^to_patch_embedding\.|^transformer\.layers\.\d+\.0\.fn\.qkv",
+    lacks="",
     released=HEADS,
     unused=("head.weight", "head.bias"),  # of the emergence notebook's demo model
     tied=False,

@@ -15,6 +15,7 @@ CRATE_ALPHA = Family(
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"\.fn\.D$",
+    lacks="",
     released=HEADS,
     unused=(),
     tied=False,

@@ -26,6 +26,7 @@ CRATE_LM = Family(
     atoms_in_rows=True,
     soft_cap=0.0,
     signature=r"\bista\.weight$",
+    lacks="",
     released=HEAD_WIDTH,
     unused=(),
     tied=True,

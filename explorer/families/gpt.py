@@ -16,6 +16,7 @@ GPT = Family(
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^transformer\.h\.\d+\.mlp\.c_fc\.weight$",
+    lacks="",
     released=HEAD_WIDTH,
     unused=(),
     tied=True,

@@ -27,6 +27,7 @@ NANOCHAT_CRATE = Family(
     atoms_in_rows=True,
     soft_cap=15.0,
     signature=r"\bodl\.",
+    lacks="",
     released=128,
     unused=(),
     tied=False,

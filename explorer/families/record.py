@@ -85,7 +85,8 @@ class Family:
     stored. soft_cap: scores s become cap·tanh(s/cap); 0 where they stay.
 
     signature: a regular expression; a state dict with a name that it finds is of this family, unless an earlier
-    record's is found. released: how many heads. unused: tensors that some files carry and the forward pass never
+    record's is found. lacks: a tensor that a state dict of this family never has, empty where names that it has tell
+    enough. released: how many heads. unused: tensors that some files carry and the forward pass never
     reads. tied: the head is the token embedding. biases: "all", or "optional" where files without them are read as if
     they were zero. reads_config: the config.json beside a file says what its sizes need. shapes: where sizes are read.
 
@@ -106,6 +107,7 @@ class Family:
     atoms_in_rows: bool
     soft_cap: float
     signature: str
+    lacks: str
     released: Released
     unused: tuple[str, ...]
     tied: bool

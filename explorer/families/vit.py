@@ -39,6 +39,7 @@ VIT = Family(
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^blocks\.\d+\.attn\.qkv\.weight$",
+    lacks="",
     released={192: 3, 384: 6, 768: 12, 1024: 16},
     unused=(),
     tied=False,

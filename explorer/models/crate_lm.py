@@ -93,22 +93,28 @@ class LMBlock(nn.Module):
 class CrateLM(nn.Module):
     """The CRATE language model. forward returns every trace point by its name in the ONNX contract."""
 
+    learned_positions = True
+
     def __init__(self, size: TextSize) -> None:
         super().__init__()
         self.size = size
-        parts: dict[str, nn.Module] = {
-            "wte": nn.Embedding(size.vocabulary, size.dim),
-            "wpe": nn.Embedding(size.context, size.dim),
-            "h": nn.ModuleList([LMBlock(size) for _ in range(size.layers)]),
-        }
+        parts: dict[str, nn.Module] = {"wte": nn.Embedding(size.vocabulary, size.dim)}
+        if self.learned_positions:
+            parts["wpe"] = nn.Embedding(size.context, size.dim)
+        parts["h"] = nn.ModuleList([self.build_block() for _ in range(size.layers)])
         if size.final_norm:
             parts["ln_f"] = nn.LayerNorm(size.dim, eps=size.norm_eps)
         self.transformer = nn.ModuleDict(parts)
         self.lm_head = nn.Linear(size.dim, size.vocabulary, bias=False)
         self.lm_head.weight = cast(nn.Embedding, self.transformer["wte"]).weight
 
+    def build_block(self) -> LMBlock:
+        return LMBlock(self.size)
+
     def embed(self, tokens: Tensor) -> Tensor:
-        """(B,N) → Z¹ (B,N,d): the embedding of each token and of its place."""
+        """(B,N) → Z¹ (B,N,d): the embedding of each token and, where places are learned, of its place."""
+        if not self.learned_positions:
+            return self.transformer["wte"](tokens)
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self.transformer["wte"](tokens) + self.transformer["wpe"](places)
 
@@ -132,9 +138,9 @@ class CrateLM(nn.Module):
             points[f"z.{i + 1}"] = z
             update, points[f"subspace.{i + 1}"] = block.attn(block.prenorm_1(z), gain)
             points[f"z_half.{i + 1}"] = z = z + update
-            z = block.ista(block.prenorm_2(z), eta, lam)
-            if self.size.overcomplete:
-                z, points[f"codes.{i + 1}"] = z
+            z, codes = self.sparsify(block, z, eta, lam)
+            if codes is not None:
+                points[f"codes.{i + 1}"] = codes
         points[f"z.{self.size.layers + 1}"] = z
         return {"logits": self.head(z), **points}
 
@@ -143,9 +149,15 @@ class CrateLM(nn.Module):
         z = self.embed(tokens)
         for i in range(self.size.layers):
             block = self.block(i)
-            z = block.ista(block.prenorm_2(z + block.attn(block.prenorm_1(z))[0]))
-            z = z[0] if self.size.overcomplete else z
+            z, _ = self.sparsify(block, z + block.attn(block.prenorm_1(z))[0])
         return self.head(z)
+
+    def sparsify(
+        self, block: LMBlock, z_half: Tensor, eta: Tensor | None = None, lam: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Z^{ℓ+½} → (Z^{ℓ+1}, codes (B,N,m), None where the dictionary is square and they are the tokens)."""
+        found = block.ista(block.prenorm_2(z_half), eta, lam)
+        return found if self.size.overcomplete else (found, None)
 
     def block(self, index: int) -> LMBlock:
         """A layer, counted from 0."""

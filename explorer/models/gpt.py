@@ -60,22 +60,27 @@ class GPTBlock(nn.Module):
 class GPT(nn.Module):
     """The GPT language model. forward returns every trace point by its name in the ONNX contract."""
 
+    learned_positions = True
+
     def __init__(self, size: TextSize) -> None:
         super().__init__()
         self.size = size
-        self.transformer = nn.ModuleDict(
-            {
-                "wte": nn.Embedding(size.vocabulary, size.dim),
-                "wpe": nn.Embedding(size.context, size.dim),
-                "h": nn.ModuleList([GPTBlock(size) for _ in range(size.layers)]),
-                "ln_f": nn.LayerNorm(size.dim, eps=size.norm_eps),
-            }
-        )
+        parts: dict[str, nn.Module] = {"wte": nn.Embedding(size.vocabulary, size.dim)}
+        if self.learned_positions:
+            parts["wpe"] = nn.Embedding(size.context, size.dim)
+        parts["h"] = nn.ModuleList([self.build_block() for _ in range(size.layers)])
+        parts["ln_f"] = nn.LayerNorm(size.dim, eps=size.norm_eps)
+        self.transformer = nn.ModuleDict(parts)
         self.lm_head = nn.Linear(size.dim, size.vocabulary, bias=False)
         self.lm_head.weight = cast(nn.Embedding, self.transformer["wte"]).weight
 
+    def build_block(self) -> GPTBlock:
+        return GPTBlock(self.size)
+
     def embed(self, tokens: Tensor) -> Tensor:
-        """(B,N) → Z¹ (B,N,d): the embedding of each token and of its place."""
+        """(B,N) → Z¹ (B,N,d): the embedding of each token and, where places are learned, of its place."""
+        if not self.learned_positions:
+            return self.transformer["wte"](tokens)
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self.transformer["wte"](tokens) + self.transformer["wpe"](places)
 

@@ -235,6 +235,7 @@ class TrainingRun:
         card = {
             "init": initial_laws(recipe), "epoch": round(self.epoch(), 3),
             "started_from": Path(recipe.start).name if recipe.start else None,
+            **({} if recipe.threshold is None else {"lambda": recipe.threshold}),
             **self.task.card(state.stage, state.validation),
         }  # fmt: skip
         return write_checkpoint(self.out, name, recipe, state, card)

@@ -19,6 +19,9 @@ PRECISIONS = ("auto", "bf16", "fp32")
 ATOMS = 4
 """Times the width: atoms of a language model's dictionary in the released code, and neurons of a GPT's layer."""
 
+RELEASED_LAMBDA = 0.1
+"""λ of every layer in the released code of the families that threshold and that recipes train."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -76,6 +79,7 @@ class Recipe:
     warmup: share of the run in which the learning rate rises. clip: largest norm of the gradient. ema: decay of the
     averaged weights, which are what checkpoints hold. precision: bf16, fp32, or auto, which is bf16 where the device
     computes it fast. start: path of an official checkpoint of the same network to start from, None = random weights.
+    lam: threshold λ of every layer's sparsification (ISTA), None = as the family's released code.
     """
 
     name: str
@@ -92,6 +96,13 @@ class Recipe:
     ema: float = 0.999
     precision: str = "auto"
     start: str | None = None
+    lam: float | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """λ of the network, None for families without one (ViT, GPT)."""
+        released = RELEASED_LAMBDA if self.kind.has_threshold else None
+        return released if self.lam is None else self.lam
 
     @property
     def kind(self) -> Family:
@@ -115,6 +126,10 @@ class Recipe:
                 f"precision {self.precision!r} should be one of {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
                 "warmup and ema should be from 0 to below 1": 0 <= self.warmup < 1 and 0 <= self.ema < 1,
                 "clip should be above 0": self.clip > 0,
+                f"lam {self.lam} should be 0 or more": self.lam is None or self.lam >= 0,
+                f"lam is of no use to {self.family}, which has no threshold": (
+                    self.lam is None or self.kind.has_threshold
+                ),
             }
         )
 
@@ -135,9 +150,10 @@ class PictureRecipe(Recipe):
     positions_std: float | None = None
 
     def size(self, classes: int) -> Size:
+        steps: dict[str, Any] = {} if self.threshold is None else {"lam": self.threshold}
         return Size(
             dim=self.dim, layers=self.layers, heads=self.heads, patch=self.patch, classes=classes,
-            image_size=self.image_size, norm_eps=self.kind.norm_eps,
+            image_size=self.image_size, norm_eps=self.kind.norm_eps, **steps,
         )  # fmt: skip
 
     def problem(self) -> str | None:
@@ -160,7 +176,8 @@ class TextRecipe(Recipe):
     context: int
 
     def size(self, vocabulary: int) -> TextSize:
-        return TextSize(self.dim, self.layers, self.heads, vocabulary, self.context, atoms=ATOMS * self.dim)
+        steps: dict[str, Any] = {} if self.threshold is None else {"lam": self.threshold}
+        return TextSize(self.dim, self.layers, self.heads, vocabulary, self.context, atoms=ATOMS * self.dim, **steps)
 
     def problem(self) -> str | None:
         return super().problem() or ("context should be above 1" if self.context < 2 else None)

@@ -29,7 +29,7 @@ def load_start(state: State, recipe: Recipe, path: Path) -> None:
     """
     checkpoint = read_checkpoint(path)
     card = read_card(beside if (beside := card_beside(path)).is_file() else None)
-    identity = identify(checkpoint.weights, recipe.heads, card.eta, card.lam)
+    identity = identify(checkpoint.weights, recipe.heads, card.eta, card.lam, checkpoint.facts | card.provenance)
     if problem := _problem(identity, card, recipe, state) or _other_tokens(path, recipe, state):
         raise ExplorerError(f"{path.name} cannot start {recipe.name}: it has {problem}.")
     weights = identity.weights(checkpoint.weights)

@@ -27,6 +27,7 @@ ATTENTION_ONLY = Family(
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^steps\.\d+\.u\.weight$",
+    lacks="",
     released={},
     unused=(),
     tied=False,

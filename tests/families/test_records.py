@@ -58,7 +58,7 @@ def test_a_record_is_true_to_its_network(family):
     if family.modality == "image":
         size = Size(dim=8, layers=1, heads=2, patch=4, classes=3, image_size=8)
     else:
-        size = families.resolve("explorer.models.nano_crate:NanoSize" if family.rotary else
+        size = families.resolve("explorer.models.nano_crate:NanoSize" if family.reads_config else
                                 "explorer.models.crate_lm:TextSize")(8, 1, 2, 11, 7, 32)  # fmt: skip
     names = list(dict(network(size).named_parameters()))
     known = families.recognised(names)

@@ -66,6 +66,20 @@ def test_a_run_learns_and_its_files_import(prepared_data, tmp_path, quick_reader
     torch.testing.assert_close(torch.tensor(logits), averaged.logits(image).detach(), rtol=0, atol=1e-4)
 
 
+def test_the_importer_learns_the_threshold_from_the_card(prepared_data, tmp_path, quick_reader):
+    recipe = tiny_recipe(lam=1.5)
+    path = train(recipe, prepared_data, tmp_path / "run")
+    card = import_file(path, name="tiny", card_path=tmp_path / "run" / "tiny.json", directory=tmp_path)
+    assert card.lam == (1.5, 1.5)
+    image = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    logits = runtime.run(runtime.open_model(card), prepared(image.numpy()), []).logits
+    averaged = fresh(recipe, card.classes, CPU).model
+    averaged.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
+    torch.testing.assert_close(torch.tensor(logits), averaged.logits(image).detach(), rtol=0, atol=1e-4)
+    plain = train(tiny_recipe("vit"), prepared_data, tmp_path / "vit").with_suffix(".json")
+    assert "lambda" not in json.loads(plain.read_text())
+
+
 def test_crate_files_have_the_official_wrapper(prepared_data, tmp_path):
     stages = [{"data": "colours", "size": 16, "epochs": 1, "batch": 6}]
     path = train(tiny_recipe(stages=stages), prepared_data, tmp_path)

@@ -3,9 +3,11 @@
 import pytest
 
 from explorer.errors import ExplorerError
+from explorer.models.crate import ISTA
 from explorer.training.picture_task import kept_patches
 from explorer.training.recipe import FOLDER, PictureRecipe, parse_recipe, read_recipe
 from explorer.training.schedule import LAST_LR, learning_rate, make_plan
+from explorer.training.state import network
 from tests.conftest import network_of
 from tests.training.conftest import tiny_recipe
 
@@ -37,6 +39,8 @@ def test_the_twins_share_data_stages_and_size_class():
         ({"image_size": 18}, "image_size 18"),
         ({"precision": "fp8"}, "'fp8'"),
         ({"betas": [0.9]}, "betas should be two numbers"),
+        ({"lam": -1}, "lam -1.0 should be 0 or more"),
+        ({"family": "vit", "lam": 1}, "lam is of no use to vit"),
         ({"stages": []}, "one or more"),
         ({"stages": [{"data": "x", "size": 16}]}, "stage 1 should set epochs"),
         ({"stages": [{"data": "x", "size": 10, "epochs": 1}]}, "stage 1's size 10 should"),
@@ -49,6 +53,19 @@ def test_mistakes_are_named(change, sentence):
     values["stages"] = [{"data": "x", "size": 16, "epochs": 1}]
     with pytest.raises(ExplorerError, match=sentence):
         parse_recipe(values | change, "mine", "mine.toml")
+
+
+def test_the_threshold_reaches_the_network():
+    """Without the key as released, with it in every layer of the network; a ViT and a GPT have none."""
+    assert [tiny_recipe().threshold, tiny_recipe("crate_alpha").threshold, tiny_recipe("vit").threshold] == [
+        0.1,
+        0.1,
+        None,
+    ]
+    assert tiny_recipe().size(3) == tiny_recipe(lam=0.1).size(3)
+    sparser = tiny_recipe(lam=2)
+    assert (sparser.threshold, sparser.size(3).lam) == (2.0, 2.0)
+    assert [part.lam for part in network(sparser, 3).modules() if isinstance(part, ISTA)] == [2.0, 2.0]
 
 
 def test_an_unknown_recipe_lists_ours(tmp_path):

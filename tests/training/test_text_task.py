@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from explorer import runtime
 from explorer.dataset import open_text
 from explorer.errors import ExplorerError
+from explorer.export.importer import import_file
+from explorer.families import supported
+from explorer.models.crate_lm import TiedISTA
+from explorer.trace import Prepared
 from explorer.training.checkpoints import LAST
 from explorer.training.loop import train
 from explorer.training.prepare import prepare
@@ -18,6 +23,7 @@ from explorer.training.state import fresh, network
 from explorer.training.text_task import TextTask
 
 CPU = torch.device("cpu")
+FAMILIES = [one.name for one in supported() if one.training and one.modality == "text"]
 LINE = "the cat sat on the mat and the dog sat on the log. "
 
 
@@ -81,7 +87,7 @@ def test_steps_draw_windows_of_their_own(texts):
     assert seen[0].shape == (8, 12)
 
 
-@pytest.mark.parametrize("family", ["crate_lm", "gpt"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_run_learns_and_writes_the_wrapper(texts, tmp_path, family):
     rows = []
     path = train(text_recipe(family), texts, tmp_path, watch=rows.append)
@@ -121,22 +127,45 @@ def test_the_same_call_goes_on(texts, tmp_path):
     assert all(torch.equal(ends[1][name], tensor) for name, tensor in ends[0].items())
 
 
+def test_the_threshold_reaches_the_network_and_the_card(texts, tmp_path):
+    recipe = text_recipe(lam=1)
+    assert [part.lam for part in network(recipe, 280).modules() if isinstance(part, TiedISTA)] == [1.0, 1.0]
+    assert json.loads(train(recipe, texts, tmp_path).with_suffix(".json").read_text())["lambda"] == 1.0
+    with pytest.raises(ExplorerError, match="of no use to gpt"):
+        text_recipe("gpt", lam=1)
+
+
 def test_the_tied_matrix_stays_tied():
     state = fresh(text_recipe(), tuple(map(str, range(280))), CPU)
     for model in (state.model, state.averaged):
         assert model.lm_head.weight is model.transformer["wte"].weight
 
 
-def test_a_run_starts_from_another(texts, tmp_path, quick_reader):
-    path = train(text_recipe(), texts, tmp_path / "first")
-    recipe = text_recipe(seed=5, start=str(path))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_run_starts_from_another(texts, tmp_path, quick_reader, family):
+    path = train(text_recipe(family), texts, tmp_path / "first")
+    recipe = text_recipe(family, seed=5, start=str(path))
     train(recipe, texts, tmp_path / "second")
     source, first = (
         torch.load(file, weights_only=True)["model"] for file in (path, tmp_path / "second" / "tiny_p0.pt")
     )
     assert all(torch.equal(first[name], tensor) for name, tensor in source.items())
     with pytest.raises(ExplorerError, match="context 12, the recipe 10"):
-        train(text_recipe(context=10, start=str(path)), texts, tmp_path / "third")
+        train(text_recipe(family, context=10, start=str(path)), texts, tmp_path / "third")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_runs_file_imports(texts, tmp_path, quick_reader, family):
+    path = train(text_recipe(family), texts, tmp_path / "run")
+    card = import_file(path, name="tiny", card_path=path.with_suffix(".json"), directory=tmp_path)
+    assert (card.family, card.context, card.heads) == (family, 12, 2)
+    trained = network(text_recipe(family), card.vocabulary)
+    trained.load_state_dict(torch.load(path, weights_only=True)["model"])
+    tokens = np.array([[3, 1, 4, 1, 5]])
+    logits = runtime.run(runtime.open_model(card), Prepared(tokens, None, ""), []).logits
+    torch.testing.assert_close(
+        torch.tensor(logits), trained.logits(torch.from_numpy(tokens)).detach(), rtol=0, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,8 +195,9 @@ def test_folders_that_do_not_fit_are_said(texts, tmp_path):
         TextTask(recipe, tmp_path, CPU)
 
 
-def test_the_twins_share_text_steps_and_size_class():
-    crate, gpt = (read_recipe(name) for name in ("crate-lm-novels", "gpt-novels"))
-    assert crate.stages == gpt.stages
+@pytest.mark.parametrize("form", ["", "-rotary"])
+def test_the_twins_share_text_steps_and_size_class(form):
+    crate, gpt = (read_recipe(f"{name}{form}-novels") for name in ("crate-lm", "gpt"))
+    assert crate.stages == gpt.stages == read_recipe("crate-lm-novels").stages
     counts = [sum(p.numel() for p in network(recipe, 4096).parameters()) for recipe in (crate, gpt)]
     assert max(counts) < 1.1 * min(counts)

@@ -41,6 +41,11 @@ def build(
     for layer in range(size.layers):
         settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
         z = layer_of(g, size, layer, z, settings)
+    return finish(g, size, z, metadata)
+
+
+def finish(g: Graph, size: TextSize, z: str, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The model whose last layer writes z: its trace point, and a tied head on it."""
     g.output(z, ["batch", "tokens", size.dim])
     last = g.norm(z, FINAL_NORM, size.norm_eps) if size.final_norm else z
     g.op("MatMul", last, g.op("Transpose", g.weight(EMBEDDING), perm=[1, 0]), to="logits")
@@ -72,14 +77,26 @@ def _crate_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> 
     update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
     z_half = g.op("Add", z, update, to=f"z_half.{number}")
     g.output(z_half, ["batch", "tokens", size.dim])
-    x = g.norm(z_half, f"{name}.prenorm_2", size.norm_eps)
-    step, threshold = (g.op("Unsqueeze", knobs[name], g.vector(1, 2)) for name in ("eta", "lam"))
-    threshold = g.op("Mul", step, threshold)
-    if not size.overcomplete:
-        return ista(g, x, f"{name}.ista.weight", step, threshold, f"z.{number + 1}")
-    codes = _codes(g, x, f"{name}.ista.weight", step, threshold, f"codes.{number}")
+    if size.overcomplete:
+        return read_out_codes(g, size, layer, z_half, knobs, to=f"z.{number + 1}")
+    x, step, threshold = _threshold_inputs(g, size, name, z_half, knobs)
+    return ista(g, x, f"{name}.ista.weight", step, threshold, f"z.{number + 1}")
+
+
+def read_out_codes(g: Graph, size: TextSize, layer: int, z_half: str, knobs: Knobs, to: str | None = None) -> str:
+    """Z^{ℓ+½} → WᵀA₂ (B,N,d) of an overcomplete dictionary; writes codes.ℓ."""
+    name = BLOCK.format(l=layer)
+    x, step, threshold = _threshold_inputs(g, size, name, z_half, knobs)
+    codes = _codes(g, x, f"{name}.ista.weight", step, threshold, f"codes.{layer + 1}")
     g.output(codes, ["batch", "tokens", size.atoms])
-    return g.op("MatMul", codes, g.weight(f"{name}.ista.weight"), to=f"z.{number + 1}")
+    return g.op("MatMul", codes, g.weight(f"{name}.ista.weight"), to=to)
+
+
+def _threshold_inputs(g: Graph, size: TextSize, name: str, z_half: str, knobs: Knobs) -> tuple[str, str, str]:
+    """LN(Z^{ℓ+½}), η and ηλ."""
+    x = g.norm(z_half, f"{name}.prenorm_2", size.norm_eps)
+    step, threshold = (g.op("Unsqueeze", knobs[knob], g.vector(1, 2)) for knob in ("eta", "lam"))
+    return x, step, g.op("Mul", step, threshold)
 
 
 def _codes(g: Graph, x: str, atoms: str, step: str, threshold: str, to: str) -> str:
@@ -102,7 +119,13 @@ def _gpt_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> st
     update = fused_attention(g, size.heads, d, (query, key, value), knobs["gain"], causal=True)
     update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
     z_half = g.op("Add", z, update, to=f"z_half.{number}")
-    g.output(z_half, ["batch", "tokens", d])
+    return add_mlp(g, size, layer, z_half)
+
+
+def add_mlp(g: Graph, size: TextSize, layer: int, z_half: str) -> str:
+    """Z^{ℓ+½} → Z^{ℓ+1} of a GPT; writes z_half.ℓ and codes.ℓ."""
+    name, number = BLOCK.format(l=layer), layer + 1
+    g.output(z_half, ["batch", "tokens", size.dim])
     x = g.norm(z_half, f"{name}.ln_2", size.norm_eps)
     active = g.op("Gelu", g.linear(x, f"{name}.mlp.c_fc.weight", f"{name}.mlp.c_fc.bias"), to=f"codes.{number}")
     g.output(active, ["batch", "tokens", size.atoms])
