@@ -60,6 +60,14 @@ METHODS = {
 """A way to segment a photo (measures.patches.METHODS) → what it shows."""
 COMPRESSION, SPARSITY = "Compression: Rᶜ", "Sparsity: non-zero entries"
 """The titles of the two published curves."""
+COMPRESSION_CAPTION = (
+    "Compression: nats that the tokens take in the subspaces of their layer; lower is more compressed. Early layers "
+    "may rise: look where the curve falls below the grey control, the same network before training."
+)
+SPARSITY_CAPTION = (
+    "Sparsity: the share of entries that are not zero. A network gets sparser in its first layers even untrained: only "
+    "what differs from the grey control was learned."
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.widgets import fragment
 from explorer.ui.panels.knobs import gain_panel, step_panel
-from explorer.ui.panels.layers import COMPRESSION_CAPTION, SPARSITY_CAPTION, ghost_note
+from explorer.ui.panels.layers import ghost_note
 from explorer.ui.sections.knobs.before_and_after import (
     before_and_after,
     knob_curves,
@@ -17,6 +17,7 @@ from explorer.ui.sections.knobs.ranking import head_ranking
 from explorer.ui.view.layer import layer_slider
 from explorer.ui.view.photo import current_view
 from explorer.ui.view.take_away import take_away
+from explorer.words import COMPRESSION_CAPTION, SPARSITY_CAPTION
 
 title("Knobs")
 st.caption(

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
-from explorer.ui.panels.layers import COMPRESSION_CAPTION, SPARSITY_CAPTION
 from explorer.ui.sections.start import choose_photo, first_lens, top_line
 from explorer.ui.view.photo import current_view
 from explorer.ui.view.take_away import take_away
+from explorer.words import COMPRESSION_CAPTION, SPARSITY_CAPTION
 
 title("Look inside a white-box transformer")
 st.markdown(

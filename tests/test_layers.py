@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui.frame": {*LOW, "ui.state", "words"},
     "ui.jobs": {*LOW, "ui.state", "studies", "hub"},
     "ui.view": {*LOW, "ui.state", "ui.components", "ui.frame", "ui.view", "knobs", "figures", "lens", "report"},
-    "ui.panels": {*VIEW, "families", "ui.view", "ui.jobs", "evaluation", "tables"},
+    "ui.panels": {*VIEW, "words", "families", "ui.view", "ui.jobs", "evaluation", "tables"},
     "ui.sections": {
         *VIEW,
         "ui.view",
@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tables",
         "words",
     },
-    "pages": {"ui.frame", "ui.view", "ui.panels", "ui.sections", "measures", "figures", "trace"},
+    "pages": {"words", "ui.frame", "ui.view", "ui.panels", "ui.sections", "measures", "figures", "trace"},
     "streamlit_app": {"ui.frame", "ui.state", "errors"},
     "models": {"families", "rotary"},
     "export": {"families", "models", "trace", "card", "errors", "rotary"},

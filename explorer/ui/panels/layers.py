@@ -18,15 +18,8 @@ from explorer.trace import Array, LayerWeights
 from explorer.ui.frame.widgets import download
 from explorer.ui.view.photo import View
 from explorer.ui.view.run import RunView
+from explorer.words import COMPRESSION, SPARSITY, meaning
 
-COMPRESSION_CAPTION = (
-    "Compression: nats that the tokens take in the subspaces of their layer; lower is more compressed. Early layers "
-    "may rise: look where the curve falls below the grey control, the same network before training."
-)
-SPARSITY_CAPTION = (
-    "Sparsity: the share of entries that are not zero. A network gets sparser in its first layers even untrained: only "
-    "what differs from the grey control was learned."
-)
 TOKENS_SHOWN, DIMENSIONS_SHOWN = 48, 96
 
 
@@ -45,7 +38,7 @@ class RatePosition:
         return np.array([self.per_head(row).sum() for row in rows])
 
 
-_SCALED = "Every token is scaled to length 1 within each head, as in the official code; ε² = 0.01."
+_SCALED = meaning("official Rᶜ")
 _PLAIN = "Tokens as they are, so longer tokens cost more; ε² = 0.01."
 _BEFORE = r"$R^c$ of $U_k^\top \mathrm{LN}(Z^\ell)$, the tokens that MSSA reads."
 _AFTER = r"$R^c$ of $U_k^\top \mathrm{LN}(Z^{\ell+1/2})$, the same subspaces after the compression step."
@@ -92,13 +85,12 @@ def rate_panel(view: View, position: RatePosition = POSITIONS[0]) -> Panel:
         official = position is POSITIONS[0]  # the usual one, and quick
         return one.curves(control)[0] if official else position.curve(one.layer_measures(control))
 
-    return _curve(view, rates, "Compression: Rᶜ of the tokens in the subspaces", figures.RATE_LABEL)
+    return _curve(view, rates, COMPRESSION, figures.RATE_LABEL)
 
 
 def sparsity_panel(view: View) -> Panel:
     """The share of non-zeros after each layer, beside the control, and as trained where knobs are turned."""
-    title = "Sparsity: share of non-zero entries"
-    return _curve(view, lambda one, control: one.curves(control)[1], title, figures.NONZERO_LABEL)
+    return _curve(view, lambda one, control: one.curves(control)[1], SPARSITY, figures.NONZERO_LABEL)
 
 
 def _curve(view: View, of: Callable[[View, bool], Array], title: str, label: str) -> Panel:
