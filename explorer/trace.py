@@ -102,7 +102,7 @@ class Trace:
 
     grid: rows and columns of patches; of a text one row, without a CLS token in front. stride: pixels between patches,
     1 for text. On a GPU, points copies an array from the device when it is first asked for.
-    Attention is never stored: it is a function of the projections (measures.attention).
+    Attention is never stored: it is a function of the projections (measures.patches.attention_rows).
     """
 
     card: ModelCard
@@ -145,7 +145,8 @@ class LayerWeights:
 
     subspaces: (K·p,d), rows kp…(k+1)p are U_kᵀ (of a ViT or a GPT the key matrix). bias: (K·p,) or None. norm: the one
     in front of them, eps its epsilon. rotary: whether projections are then rotated by their token's place and
-    normalised within each head. dictionary: D, (d,d), or (d,m) where it is overcomplete; None where the family has
+    normalised within each head; relative: whether what attention gathers is rotated
+    back. dictionary: D, (d,d), or (d,m) where it is overcomplete; None where the family has
     none. ista_norm: the norm in front of D. eta, lam: step size and threshold. thresholds: (m,) learned ones of the
     atoms, which λ then scales; some may be negative, so such a layer has no LASSO. None elsewhere.
     """
@@ -160,6 +161,7 @@ class LayerWeights:
     eta: float = 0.0
     lam: float = 0.0
     rotary: bool = False
+    relative: bool = False
     thresholds: Array | None = None
 
     @property

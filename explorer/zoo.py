@@ -269,7 +269,9 @@ def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> Lay
     weight, bias = found["subspaces"][0], None
     if not traits.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
         weight, bias = (array[card.dim : 2 * card.dim] for array in found["subspaces"])
-    common = LayerWeights(weight, bias, norm("norm"), card.norm_eps, card.heads, rotary=traits.rotary)
+    common = LayerWeights(
+        weight, bias, norm("norm"), card.norm_eps, card.heads, rotary=traits.rotary, relative=traits.relative
+    )
     if not traits.has_threshold:
         return common
     dictionary = found["dictionary"][0]

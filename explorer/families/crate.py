@@ -35,6 +35,7 @@ CRATE = Family(
     norm="layer",
     norm_eps=1e-5,
     rotary=False,
+    relative=False,
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^to_patch_embedding\.|^transformer\.layers\.\d+\.0\.fn\.qkv",

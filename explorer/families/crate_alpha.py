@@ -12,6 +12,7 @@ CRATE_ALPHA = Family(
     norm="layer",
     norm_eps=1e-6,
     rotary=False,
+    relative=False,
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"\.fn\.D$",

@@ -23,6 +23,7 @@ CRATE_LM = Family(
     norm="layer",
     norm_eps=1e-5,
     rotary=False,
+    relative=False,
     atoms_in_rows=True,
     soft_cap=0.0,
     signature=r"\bista\.weight$",

@@ -15,6 +15,7 @@ CRATE_LM_ROTARY = Family(
     norm="layer",
     norm_eps=1e-5,
     rotary=True,
+    relative=True,
     atoms_in_rows=True,
     soft_cap=0.0,
     signature=r"\bista\.weight$",

@@ -13,6 +13,7 @@ GPT = Family(
     norm="layer",
     norm_eps=1e-5,
     rotary=False,
+    relative=False,
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^transformer\.h\.\d+\.mlp\.c_fc\.weight$",

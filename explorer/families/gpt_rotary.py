@@ -13,6 +13,7 @@ GPT_ROTARY = Family(
     norm="layer",
     norm_eps=1e-5,
     rotary=True,
+    relative=False,
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^transformer\.h\.\d+\.mlp\.c_fc\.weight$",

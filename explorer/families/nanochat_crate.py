@@ -24,6 +24,7 @@ NANOCHAT_CRATE = Family(
     norm="rms",
     norm_eps=1e-5,
     rotary=True,
+    relative=False,
     atoms_in_rows=True,
     soft_cap=15.0,
     signature=r"\bodl\.",

@@ -81,8 +81,9 @@ class Family:
 
     name, label: in files, and on pages. modality: what it reads. attention, second_half: of every layer; norm: in
     front of both, with weights ("layer") or without ("rms"), norm_eps its epsilon in the released code. rotary:
-    projections are rotated by their token's place, then normalised. atoms_in_rows: how an overcomplete dictionary is
-    stored. soft_cap: scores s become cap·tanh(s/cap); 0 where they stay.
+    projections are rotated by their token's place, then normalised; relative: what attention gathers is rotated back.
+    atoms_in_rows: how an overcomplete dictionary is stored. soft_cap: scores s become cap·tanh(s/cap); 0 where they
+    stay.
 
     signature: a regular expression; a state dict with a name that it finds is of this family, unless an earlier
     record's is found. lacks: a tensor that a state dict of this family never has, empty where names that it has tell
@@ -104,6 +105,7 @@ class Family:
     norm: Literal["layer", "rms"]
     norm_eps: float
     rotary: bool
+    relative: bool
     atoms_in_rows: bool
     soft_cap: float
     signature: str

@@ -36,6 +36,7 @@ VIT = Family(
     norm="layer",
     norm_eps=1e-6,
     rotary=False,
+    relative=False,
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^blocks\.\d+\.attn\.qkv\.weight$",

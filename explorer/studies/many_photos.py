@@ -17,7 +17,7 @@ from explorer.studies.compare import ComparedRun, attention_change, carried, mas
 from explorer.trace import Knobs, LayerWeights, layer_on
 
 PHOTO_KEYS = ("kl_nats", "attention_js_bits", "mask_iou", "cka")
-"""The differences that are told for each photo (explorer.compare.SCALES)."""
+"""The differences that are told for each photo (words.SCALES)."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ ATTENTION_ONLY = Family(
     norm="layer",
     norm_eps=1e-5,
     rotary=False,
+    relative=False,
     atoms_in_rows=False,
     soft_cap=0.0,
     signature=r"^steps\.\d+\.u\.weight$",

@@ -77,7 +77,7 @@ def _compression(trace: Trace, layer: int, weights: LayerWeights, image: int, ep
     if not trace.card.has_subspaces:
         return CompressionFit(layer, gradient)
     rows = evenly_spaced(len(z), MAX_TOKENS)
-    operator = mssa_operator(project(z, weights), weights.subspaces, rows)
+    operator = mssa_operator(project(z, weights), weights.subspaces, rows, weights.relative)
     step = operator - layer_norm(z[rows], weights.norm, weights.eps)
     return CompressionFit(layer, gradient, cosine(update[rows], operator), cosine(step, descent[rows]))
 
@@ -134,10 +134,11 @@ def layer_rate_gradient(z: Array, weights: LayerWeights, eps_squared: float = OF
     return solved.transpose(1, 0, 2).reshape(len(z), -1) @ weights.subspaces
 
 
-def mssa_operator(subspace: Array, subspaces: Array, rows: Array | None = None) -> Array:
+def mssa_operator(subspace: Array, subspaces: Array, rows: Array | None = None, relative: bool = False) -> Array:
     """The paper's MSSA, Σ_k U_k SSA(X|U_k) with SSA = softmax over the tokens applied to U_kᵀX, up to its prefactor.
 
-    subspace: (K,N,p) = U_kᵀX. subspaces: (K·p,d), rows U_kᵀ. rows: tokens to compute, all by default. The softmax's
+    subspace: (K,N,p) = U_kᵀX. subspaces: (K·p,d), rows U_kᵀ. rows: tokens to compute, all by default.
+    relative: U_kᵀX are rotated by their places, and what is gathered is rotated back by the token's own. The softmax's
     logits are scaled by p^{−½} as in the released code, so that the two differ in the outer matrix alone, which the
     code learns (with a bias). Returns (len(rows),d). Source: arXiv 2306.01129, eq. 11 and 12.
     """
@@ -145,6 +146,10 @@ def mssa_operator(subspace: Array, subspaces: Array, rows: Array | None = None) 
     logits = asked @ np.swapaxes(subspace, -1, -2) * subspace.shape[-1] ** -0.5
     attention = np.exp(logits - logits.max(axis=-1, keepdims=True))
     attended = attention @ subspace / attention.sum(axis=-1, keepdims=True)
+    if relative:  # a token is turned by its own place, so it has to stand there
+        placed = np.zeros_like(subspace, attended.dtype)
+        placed[:, slice(None) if rows is None else rows] = attended
+        attended = rotate(placed, back=True)[:, slice(None) if rows is None else rows]
     return attended.transpose(1, 0, 2).reshape(asked.shape[1], -1) @ subspaces
 
 

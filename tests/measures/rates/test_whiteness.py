@@ -19,6 +19,7 @@ from explorer.measures.rates.whiteness import (
     mssa_operator,
     proximal_codes,
 )
+from explorer.rotary import rotate
 from explorer.trace import LayerWeights
 from tests.conftest import pixels, prepared
 
@@ -94,6 +95,24 @@ def test_some_tokens_of_the_operator_are_those_of_all():
     rng = np.random.default_rng(2)
     parts, U, rows = rng.standard_normal((2, 7, 3)), rng.standard_normal((6, 5)), np.array([0, 3, 6])
     np.testing.assert_allclose(mssa_operator(parts, U, rows), mssa_operator(parts, U)[rows], rtol=1e-12)
+
+
+def test_relative_values_do_not_notice_where_a_text_begins():
+    """Rotated back by the token's own place, what is gathered depends on distances alone."""
+    rng = np.random.default_rng(4)
+    plain, U = rng.standard_normal((2, 3, 4)), rng.standard_normal((8, 6))
+    padded = np.concatenate([np.zeros((2, 5, 4)), plain], axis=1)
+    first, later = rotate(plain), rotate(padded)
+    far = np.where(np.arange(8) < 5, -1e9, 0.0)  # the padding is not looked at
+    logits = np.einsum("kip,kjp->kij", later[:, 5:], later) / 2 + far
+    attention = np.exp(logits - logits.max(-1, keepdims=True))
+    gathered = np.zeros_like(later)
+    gathered[:, 5:] = attention / attention.sum(-1, keepdims=True) @ later
+    expected = rotate(gathered, back=True)[:, 5:].transpose(1, 0, 2).reshape(3, -1) @ U
+    found = mssa_operator(first, U, relative=True)
+    np.testing.assert_allclose(found, expected, atol=0.05)  # the tables are rounded to bfloat16
+    np.testing.assert_allclose(mssa_operator(first, U, np.array([0, 2]), relative=True), found[[0, 2]], rtol=1e-9)
+    assert np.abs(mssa_operator(first, U) - expected).max() > 0.3
 
 
 @pytest.mark.parametrize(("width", "atoms"), [(8, 8), (6, 24), (12, 5)])

@@ -69,7 +69,7 @@ class Compared:
 
     @property
     def run(self) -> ComparedRun:
-        """What explorer.compare compares: the trace, and the weights that ran, with η and λ as they are turned."""
+        """What studies.compare compares: the trace, and the weights that ran, with η and λ as they are turned."""
         view, control = self.view, self.slot.weights == CONTROL
         return ComparedRun(view.card, view.prepared, view.trace, view.layer_weights(control), control, view.key)
 
