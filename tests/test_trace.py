@@ -75,6 +75,20 @@ def test_broken_card(values):
 
 
 @pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"eta": [], "lam": []}, "eta"),  # a CRATE thresholds
+        ({"family": "vit"}, "eta"),  # a ViT does not
+        ({"family": "gpt", "eta": [], "lam": []}, "modality"),
+        ({"family": "unheard-of"}, "family='unheard-of'"),
+    ],
+)
+def test_a_card_that_its_family_contradicts(changes, named):
+    with pytest.raises(ExplorerError, match=f"impossible values: .*{named}"):
+        read(metadata(**changes))
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"eta": [0.1]}, {"lam": [0.1] * 3}, {"eta": "ab"}, {"eta": [0.1, "x"]}, {"lam": [None, None]},

@@ -79,6 +79,7 @@ def test_the_measures_read_what_the_network_read(tmp_path, quick_reader, kind):
     trace, layers = runtime.run(runtime.open_model(card), TEXT), zoo.layer_weights(card)
     for layer, weights in enumerate(layers, start=1):
         assert weights.rotary
+        assert weights.relative == (kind == "crate_lm_rotary")
         np.testing.assert_allclose(project(trace.z(layer), weights), trace.projections(layer), rtol=1e-4, atol=2e-5)
         if weights.dictionary is None:
             assert kind == "gpt_rotary"

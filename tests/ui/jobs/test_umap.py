@@ -152,3 +152,11 @@ def test_a_read_only_installation_gets_a_folder_for_what_is_compiled(monkeypatch
     assert compiler_cache() == {"NUMBA_CACHE_DIR": str(tmp_path / "crate-explorer-numba")}
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
     assert compiler_cache() == {}
+
+
+def test_the_process_is_told_that_folder(monkeypatch):
+    code = "import os, sys; sys.stdin.buffer.readline(); raise RuntimeError(os.environ['NUMBA_CACHE_DIR'])"
+    monkeypatch.setattr("explorer.ui.jobs.umap.compiler_cache", lambda: {"NUMBA_CACHE_DIR": "/a/folder"})
+    told = UmapService(command=(sys.executable, "-c", code))
+    assert "RuntimeError: /a/folder" in (wait(told.submit("first", groups(), UmapOptions())).error or "")
+    told.stop()
