@@ -10,8 +10,8 @@ from explorer.ui.frame.widgets import show_problem
 from explorer.ui.state.caches import warm_up
 
 st.set_page_config(page_title="CRATE Explorer", page_icon=ICON, layout="wide")
-page = navigation()
 style()
+page = navigation()
 try:
     draw_sidebar()
     page.run()

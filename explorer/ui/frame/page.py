@@ -19,14 +19,17 @@ _STYLE = """
 .block-container { padding-top: 3.2rem; padding-bottom: 3rem; max-width: 1720px; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stMain"] h1 { padding-top: 0; }
-[class*="st-key-lens_feeds"] { display: none; }
+[class*="st-key-lens_feeds"], .st-key-history { display: none; }
 </style>
 """
+_HISTORY = f"<script>{Path(__file__).with_name('history.js').read_text(encoding='utf-8')}</script>"
 
 
 def style() -> None:
-    """Tighter margins than Streamlit's, on every page."""
+    """On every page: tighter margins than Streamlit's, and a history of pages, not of settings (history.js)."""
     st.html(_STYLE)
+    with st.container(key="history"):
+        st.html(_HISTORY, unsafe_allow_javascript=True)
 
 
 def title(text: str) -> None:
