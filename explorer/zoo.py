@@ -169,10 +169,15 @@ def _carries_more(attribute) -> bool:
     return attribute.type not in PLAIN_ATTRIBUTES or bool(hidden)
 
 
-def install(data: bytes, name: str, directory: Path | None = None) -> ModelCard:
-    """Put a checked model into the zoo under a name, in one atomic step; one of the same name is replaced."""
+def install(data: bytes, name: str, directory: Path | None = None, replace: bool = True) -> ModelCard:
+    """Put a checked model into the zoo under a name, in one atomic step.
+
+    One of the same name is replaced, or with replace=False an ExplorerError is raised.
+    """
     directory = directory or models_directory()
     target = directory / f"{check_name(name)}.onnx"
+    if target.exists() and not replace:
+        raise ExplorerError(f"The zoo has a model {name} already: choose another name.")
     _check_size(target, len(data))
     inspect(data, target)
     directory.mkdir(parents=True, exist_ok=True)

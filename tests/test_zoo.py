@@ -87,6 +87,8 @@ def test_install_list_find_remove(good, cards, tmp_path):
     assert card == zoo.find_model("second", folder) == zoo.find_model(str(folder / "second.onnx"))
     assert (card.sha256, card.size_bytes) == (cards["crate"].sha256, len(good))
     assert card.path.read_bytes() == good
+    with pytest.raises(ExplorerError, match="has a model first already"):
+        zoo.install(good, "first", folder, replace=False)
     zoo.remove("first", folder)
     assert [p.name for p in folder.iterdir()] == ["second.onnx"]
     with pytest.raises(ExplorerError, match="no model first"):

@@ -50,6 +50,7 @@ def import_model(
         Path | None, typer.Option(help="Of a language model: tokenizer.json, or a folder; else those beside it.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to install into; by default the zoo.")] = None,
+    replace: Annotated[bool, typer.Option(help="Whether a model of the same name may be replaced.")] = True,
     progress_json: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Import a checkpoint into the zoo as a traced ONNX model, checked against torch."""
@@ -57,7 +58,7 @@ def import_model(
 
     path = hub.download(hub.find_file(checkpoint)) if checkpoint.startswith(hub.PREFIX) else Path(checkpoint)
     if progress_json:
-        installed = import_file(path, name, heads, card, out, _progress_line, tokenizer)
+        installed = import_file(path, name, heads, card, out, _progress_line, tokenizer, replace)
         print_json({"installed": installed.name})
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -68,7 +69,7 @@ def import_model(
         def show(step: str, share: float) -> None:
             progress.update(task, description=step, completed=share)
 
-        installed = import_file(path, name, heads, card, out, show, tokenizer)
+        installed = import_file(path, name, heads, card, out, show, tokenizer, replace)
     error = installed.parity.get("max_abs_error", float("nan"))
     console.print(
         f"{installed.path} ({installed.family_label}, {installed.parameters / 1e6:.2f} M parameters,", end=" "

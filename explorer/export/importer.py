@@ -44,13 +44,14 @@ def import_file(
     directory: Path | None = None,
     progress: Progress = _silent,
     tokenizer_path: Path | None = None,
+    replace: bool = True,
 ) -> ModelCard:
     """Import an official checkpoint into the zoo, or an .onnx file that CRATE Explorer exported elsewhere.
 
     heads and the card file set what a checkpoint's shapes do not tell. tokenizer_path: of a language model, a
     tokenizer.json or a folder with it or with GPT-2's files; without, those beside the checkpoint are taken, and where
-    there are none the model takes token numbers only. Returns the installed model's card. Raises ExplorerError for
-    whatever does not fit; then nothing is installed.
+    there are none the model takes token numbers only. replace: whether a model of that name may go. Returns the
+    installed model's card. Raises ExplorerError for whatever does not fit; then nothing is installed.
     """
     name = zoo.check_name(name or zoo.suggest_name(path.name))
     if path.suffix.lower() != ".onnx":
@@ -62,7 +63,7 @@ def import_file(
     else:
         data = _inspected(path, progress)
     progress("Installing", 0.95)
-    installed = zoo.install(data, name, directory)
+    installed = zoo.install(data, name, directory, replace)
     progress("Done", 1.0)
     return installed
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import zoo
 from explorer.card import METADATA_KEY, ModelCard
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
+from explorer.ui.state.sharing import COMPUTING, OWN, SHARED_VARIABLE
 
 SMALL = {"low": 0.2, "high": 0.4, "images": 9}
 
@@ -113,3 +114,23 @@ def test_epochs_of_one_run_are_drawn_together_where_they_saw_the_same_images(app
     tested.selectbox(key="evaluated_").select("e5").run()
     assert not tested.exception
     assert len(tested.get("plotly_chart")) == 2
+
+
+def test_a_shared_app_reads_no_path_and_removes_nothing_of_others(app, cards, monkeypatch, tmp_path):
+    monkeypatch.setenv(SHARED_VARIABLE, "1")
+    tested = page(app, monkeypatch, tmp_path, cards, {})
+    assert "Path" not in tested.segmented_control(key="import_source").options
+    assert not [box for box in tested.selectbox if box.key == "remove"]
+    tested.session_state[OWN] = {"vit"}
+    tested.run()
+    assert tested.selectbox(key="remove").options == ["vit"]
+
+
+def test_a_session_that_computed_its_share_is_told_when_to_go_on(app, monkeypatch):
+    monkeypatch.setenv(SHARED_VARIABLE, "1")
+    tested = app("layers", stride="4", size="64")
+    assert not tested.error
+    spent = tested.session_state[f"used.{COMPUTING.units}"]
+    spent.add(COMPUTING.most)
+    tested.selectbox(key="photo").set_value("panda").run()
+    assert [error.value for error in tested.error if "seconds of computing in 10 minutes" in error.value]

@@ -17,15 +17,19 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakSet
 
 from explorer import zoo
+from explorer.errors import ExplorerError
 from explorer.hub import COMPANIONS
 from explorer.zoo import DEFAULT_DIRECTORY
 
 CANCELLED = "Import cancelled."
+MAX_IMPORTS = 2
+"""At once, over all sessions: each may take a few GB of memory."""
 
 
-@dataclass
+@dataclass(eq=False)
 class ImportJob:
     """A running or ended import. share: 0 to 1; error: the sentence for the user; installed: the model's name."""
 
@@ -65,8 +69,16 @@ class Upload:
     beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def start_import(source: str | Upload, name: str | None, heads: int | None, card: bytes | None = None) -> ImportJob:
-    """Import a path, a hub reference or an upload in a child process; returns at once."""
+_started: WeakSet[ImportJob] = WeakSet()
+
+
+def start_import(
+    source: str | Upload, name: str | None, heads: int | None, card: bytes | None = None, replace: bool = True
+) -> ImportJob:
+    """Import a path, a hub reference or an upload in a child process; returns at once. replace: whether a model of that
+    name may go. Raises ExplorerError while MAX_IMPORTS others run."""
+    if sum(job.running for job in list(_started)) >= MAX_IMPORTS:
+        raise ExplorerError(f"{MAX_IMPORTS} imports are running: start yours when one of them has ended.")
     folder = Path(tempfile.mkdtemp(prefix="crate-explorer-"))
     if isinstance(source, Upload):
         target = folder / _safe_name(source.name)
@@ -79,6 +91,7 @@ def start_import(source: str | Upload, name: str | None, heads: int | None, card
     command = [sys.executable, "-m", "explorer.cli", "import", "--progress-json"]
     command += ["--name", name] if name else []
     command += ["--heads", str(heads)] if heads else []
+    command += [] if replace else ["--no-replace"]
     if card is not None:
         (folder / "card.json").write_bytes(card)
         command += ["--card", str(folder / "card.json")]
@@ -87,6 +100,7 @@ def start_import(source: str | Upload, name: str | None, heads: int | None, card
         cwd=DEFAULT_DIRECTORY.parent, env={**os.environ, "TMPDIR": str(folder), "TEMP": str(folder)},
     )  # fmt: skip
     job = ImportJob(label, _process=process, _folder=folder, _file_name=Path(argument).name)
+    _started.add(job)
     threading.Thread(target=_follow, args=(job,), daemon=True).start()
     return job
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from explorer.errors import ExplorerError
+from explorer.ui.state.sharing import COMPUTING, Use, used
 
 Result = TypeVar("Result")
 
@@ -37,18 +38,23 @@ class Job(Generic[Result]):
 
 def start_job(steps: Iterable[Sequence[Result]], key: str, total: int, done: Sequence[Result] = ()) -> Job[Result]:
     """Work in a thread of its own; returns at once. steps: each gives the results that it adds. done: the results of an
-    earlier job, which was cancelled and from which this one goes on."""
+    earlier job, which was cancelled and from which this one goes on. Its seconds count as the session's
+    (sharing.COMPUTING)."""
+    (use := used(COMPUTING)).check()
     job = Job(key, total, list(done))
-    threading.Thread(target=_follow, args=(job, iter(steps)), daemon=True).start()
+    threading.Thread(target=_follow, args=(job, iter(steps), use), daemon=True).start()
     return job
 
 
-def _follow(job: Job[Result], steps: Iterator[Sequence[Result]]) -> None:
+def _follow(job: Job[Result], steps: Iterator[Sequence[Result]], use: Use) -> None:
     began = time.perf_counter()
     try:
         while not job._stop.is_set() and (added := next(steps, None)) is not None:
             job.results.extend(added)
-            job.seconds = time.perf_counter() - began
+            before, job.seconds = job.seconds, time.perf_counter() - began
+            use.add(job.seconds - before)
+            if len(job.results) < job.total:
+                use.check()
     except ExplorerError as error:
         job.error = error
     finally:

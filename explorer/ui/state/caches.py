@@ -23,6 +23,7 @@ from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Readout, Trace
+from explorer.ui.state.sharing import charged
 
 MAX_OPEN_MODELS = 12
 """A film of eight checkpoints with its control, and some more."""
@@ -133,7 +134,7 @@ class _Store:
                     self._kept.move_to_end(key)
                     return self._kept[key][0]
             try:
-                value = compute()
+                value = charged(compute)
             except BaseException:
                 with self._lock:
                     self._locks.pop(key, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from explorer import zoo
+from explorer.errors import ExplorerError
 from explorer.ui.jobs import checkpoint_import as import_job
 from explorer.ui.jobs.checkpoint_import import ImportJob, Upload, start_import
 
@@ -58,6 +59,23 @@ def test_a_cancelled_import_installs_nothing(scene, checkpoints):
     assert "cancelled" in (job.error or "")
     assert not any((scene / "zoo").iterdir())
     assert not any((scene / "jobs").iterdir())
+
+
+def test_a_name_that_is_taken_is_kept(scene, checkpoints, cards):
+    (scene / "zoo" / "mine.onnx").write_bytes(cards["vit"].path.read_bytes())
+    job = start_import(str(checkpoints["crate.pth.tar"]), "mine", 2, replace=False)
+    wait(job, scene)
+    assert "already: choose another name" in (job.error or "")
+    assert zoo.find_model("mine").sha256 == cards["vit"].sha256
+
+
+def test_only_so_many_imports_run_at_once(scene, checkpoints, monkeypatch):
+    monkeypatch.setattr(import_job, "MAX_IMPORTS", 1)
+    first = start_import(str(checkpoints["crate.pth.tar"]), "mine", 2)
+    with pytest.raises(ExplorerError, match="1 imports are running"):
+        start_import(str(checkpoints["crate.pth.tar"]), "other", 2)
+    first.cancel()
+    start_import(str(checkpoints["crate.pth.tar"]), "other", 2).cancel()
 
 
 def test_a_file_name_cannot_leave_its_folder(scene):

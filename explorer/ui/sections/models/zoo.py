@@ -14,6 +14,7 @@ from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, sta
 from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
+from explorer.ui.state.sharing import IMPORTS, MAX_ZOO_BYTES, own_models, shared, used
 
 JOB = "import_job"
 
@@ -81,11 +82,16 @@ def import_form() -> None:
     elif job is not None:
         _outcome(job)
     busy = job is not None and job.running
-    source = st.segmented_control(
-        "From", ["Upload", "Path", "Hugging Face hub"], default="Upload", required=True, key="import_source"
-    )
+    sources = {"Upload": _upload, "Path": _path, "Hugging Face hub": _hub}
+    if shared():
+        del sources["Path"]
+        st.caption(
+            f"This app is shared: {IMPORTS.most} imports an hour for each session, under names that are free; what you "
+            "import, others see, and only this session can remove it."
+        )
+    source = st.segmented_control("From", list(sources), default="Upload", required=True, key="import_source")
     with st.container(border=True):
-        chosen = {"Upload": _upload, "Path": _path, "Hugging Face hub": _hub}[source or "Upload"]()
+        chosen = sources[source or "Upload"]()
         left, middle, right = st.columns([2, 1, 2])
         name = left.text_input("Name in the zoo", placeholder="from the file's name", key="import_name")
         heads = middle.number_input(
@@ -98,8 +104,23 @@ def import_form() -> None:
         if st.button("Import", type="primary", disabled=chosen is None or busy) and chosen is not None:
             if name:
                 zoo.check_name(name)
-            st.session_state[JOB] = start_import(chosen, name or None, heads, card.getvalue() if card else None)
+            if shared():
+                _check_room()
+                used(IMPORTS).spend(1)
+            st.session_state[JOB] = start_import(
+                chosen, name or None, heads, card.getvalue() if card else None, replace=not shared()
+            )
             st.rerun()
+
+
+def _check_room() -> None:
+    """Whether a shared zoo may grow."""
+    held = sum(card.size_bytes for card in caches.cards())
+    if held > MAX_ZOO_BYTES:
+        raise ExplorerError(
+            f"The zoo of this shared app holds {held / 1e9:.1f} GB, more than {MAX_ZOO_BYTES / 1e9:.1f} GB: nothing is "
+            "imported until its owner removes something."
+        )
 
 
 def _upload() -> Upload | None:
@@ -149,6 +170,7 @@ def _hub_files(repository: str) -> list[hub.HubFile]:
 
 def _outcome(job: ImportJob) -> None:
     if job.installed:
+        own_models().add(job.installed)
         st.success(f"{plain(job.label)} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
         if st.button(f"Look at {job.installed}", icon=":material/visibility:"):
             of_text = any(card.name == job.installed for card in caches.cards("text"))
@@ -164,8 +186,12 @@ def _outcome(job: ImportJob) -> None:
 
 
 def remove_form() -> None:
-    """Delete a model, after a second question."""
-    names = [card.name for card in caches.cards()]
+    """Delete a model, after a second question; of a shared app, one that this session imported."""
+    names = [card.name for card in caches.cards() if not shared() or card.name in own_models()]
+    if not names:
+        st.caption("This app is shared, and this session has imported nothing that it could remove." if shared() else
+                   "The zoo is empty.")  # fmt: skip
+        return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     name = left.selectbox(
         "Model to remove", names, None, placeholder="choose one", label_visibility="collapsed", key="remove"
@@ -177,5 +203,8 @@ def remove_form() -> None:
         st.write(f"Delete **{name}** from the zoo? This cannot be undone.")
         if st.button("Delete", type="primary", key="remove_confirmed"):
             zoo.remove(name)
+            own_models().discard(name)
+            if (job := st.session_state.get(JOB)) is not None and job.installed == name:
+                st.session_state[JOB] = None
             st.toast(f"{name} was removed.")
             st.rerun()
