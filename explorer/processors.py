@@ -1,11 +1,16 @@
-"""How many processors this process may use: fewer than the machine has where it is pinned or in a container."""
+"""How many processors this process may use, fewer than the machine has where it is pinned or in a container, and
+whether the machine's driver shows it a GPU."""
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+NO_DRIVER = "no NVIDIA driver"
 LIMITS = Path("/sys/fs/cgroup")
 """Where Linux says what a container may take."""
 
@@ -29,3 +34,27 @@ def _quota() -> float:
         if quota > 0 and each > 0:
             return quota / each
     return math.inf
+
+
+def _driver() -> Any:
+    """The NVIDIA driver's own library. Raises OSError where there is none."""
+    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+
+
+def gpu_problem(load: Callable[[], Any] = _driver) -> str | None:
+    """Why this process has no NVIDIA GPU, or None. The driver is asked: a container may lack its files in /proc.
+
+    load: gives the driver's library (cuInit, cuGetErrorName, cuDeviceGetCount), or raises OSError.
+    """
+    try:
+        driver = load()
+    except OSError:
+        return NO_DRIVER
+    if code := driver.cuInit(0):
+        name = ctypes.c_char_p()
+        driver.cuGetErrorName(code, ctypes.byref(name))
+        return f"the NVIDIA driver answers {(name.value or b'error %d' % code).decode()}"
+    count = ctypes.c_int()
+    if driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        return "the NVIDIA driver shows this process no GPU"
+    return None

@@ -19,7 +19,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # pyright:
 
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.processors import usable_processors
+from explorer.processors import NO_DRIVER, gpu_problem, usable_processors
 from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only, trace_points
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -29,7 +29,10 @@ DEFAULT_MEMORY_GB, DEFAULT_SECONDS = 3.0, 45.0
 OPERATIONS_PER_S = {CPU: 2.8e10, CUDA: 2e12}
 """Multiply-adds a second: two CPU cores, measured from 197 to 11,881 tokens; the GPU's is a cautious guess."""
 FLOAT_BYTES = 4
+UNUSABLE = "CPU: CUDA is not usable here"
 MAX_PARALLEL_RUNS = 2
+TRIAL_TOLERANCE = 0.05
+"""Of numbers around 3: TensorFloat-32 rounds to 11 bits, wrong kernels are off by far more."""
 # ONNX Runtime's exceptions share no base class below Exception.
 _ORT_ERRORS = tuple(e for e in vars(ort_state).values() if isinstance(e, type) and issubclass(e, Exception))
 _running = threading.BoundedSemaphore(MAX_PARALLEL_RUNS)
@@ -45,7 +48,7 @@ def choose_provider(available: Iterable[str], wanted: str | None, cuda_problem: 
     if CUDA not in available:
         return CPU, "CPU: the installed ONNX Runtime has no CUDA support"
     if cuda_problem:
-        return CPU, f"CPU: CUDA is not usable here ({cuda_problem})"
+        return CPU, f"{UNUSABLE} ({cuda_problem})"
     return CUDA, "CUDA GPU"
 
 
@@ -58,30 +61,56 @@ def provider() -> tuple[str, str]:
     return choose_provider(available, wanted, problem)
 
 
+def leaves_gpu_unused() -> bool:
+    """Whether there is a GPU, and ONNX Runtime could not use it though nobody asked for the CPU."""
+    reason = provider()[1]
+    return reason.startswith(UNUSABLE) and NO_DRIVER not in reason
+
+
 def _cuda_problem() -> str | None:
     """Why CUDA cannot be used, or None; ONNX Runtime itself falls back silently."""
-    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/dxg"))) and os.name != "nt":
-        return "no NVIDIA driver"
+    if problem := gpu_problem():
+        return problem
     ort.set_default_logger_severity(4)  # the trial's failure is reported by its reason, not by log lines
     try:
         ort.preload_dlls()
-        session = ort.InferenceSession(_identity_model(), providers=[CUDA])
-        if session.get_providers()[0] != CUDA:
-            return "its libraries (CUDA, cuDNN) were not found"
-        session.run(None, {"x": np.zeros(1, np.float32)})
+        return trial_problem(CUDA)
     except (RuntimeError, OSError, *_ORT_ERRORS) as error:
         return str(error).splitlines()[0][:160]
     finally:
         ort.set_default_logger_severity(2)
-    return None
 
 
-def _identity_model() -> bytes:
-    from onnx import TensorProto, helper
+def trial_problem(provider: str) -> str | None:
+    """Why the operators of our graphs cannot run on a provider, or None: one layer's run, compared with the CPU's."""
+    data = np.random.default_rng(0).standard_normal((1, 5, 8), dtype=np.float32)
+    session = ort.InferenceSession(_trial_model(), providers=list(dict.fromkeys([provider, CPU])))
+    if session.get_providers()[0] != provider:
+        return "its libraries (CUDA, cuDNN) were not found"
+    ours, cpu = (
+        one.run(None, {"x": data})[0] for one in (session, ort.InferenceSession(_trial_model(), providers=[CPU]))
+    )
+    off = float(np.abs(np.asarray(ours) - np.asarray(cpu)).max())
+    return None if off < TRIAL_TOLERANCE else f"a trial layer differs from the CPU's by {off:.1g}"
 
-    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in "xy")
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "trial", [x], [y])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+
+def _trial_model() -> bytes:
+    """LayerNorm, attention with query = key = value, a product and a threshold, as in every CRATE graph."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 5, 8]) for name in "xy")
+    square = np.random.default_rng(1).standard_normal((8, 8), dtype=np.float32)
+    weights = {"scale": np.ones(8, np.float32), "square": square}
+    nodes = [
+        helper.make_node("LayerNormalization", ["x", "scale"], ["normed"], axis=-1),
+        helper.make_node("MultiHeadAttention", ["normed"] * 3, ["mixed"], domain="com.microsoft", num_heads=2),
+        helper.make_node("MatMul", ["mixed", "square"], ["stepped"]),
+        helper.make_node("Relu", ["stepped"], ["y"]),
+    ]
+    initializers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "trial", [x], [y], initializers)
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
 
 
 @dataclass(frozen=True)

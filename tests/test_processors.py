@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 
 from explorer import processors, runtime
-from explorer.processors import usable_processors
+from explorer.processors import NO_DRIVER, gpu_problem, usable_processors
 
 
 @pytest.fixture
@@ -48,3 +48,43 @@ def test_a_session_takes_no_more_threads(machine, monkeypatch, cards):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     runtime.open_model(cards["crate"])
     assert seen == [4, 0]  # 0: ONNX Runtime's own choice, one for each core
+
+
+class Driver:
+    """A stand-in for libcuda: what its three functions answer."""
+
+    def __init__(self, init: int = 0, devices: int = 1) -> None:
+        self._init, self._devices = init, devices
+
+    def cuInit(self, flags: int) -> int:
+        assert flags == 0
+        return self._init
+
+    def cuGetErrorName(self, code: int, name) -> int:
+        name._obj.value = b"CUDA_ERROR_SYSTEM_DRIVER_MISMATCH" if code == 803 else None
+        return 0
+
+    def cuDeviceGetCount(self, count) -> int:
+        count._obj.value = self._devices
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "problem"),
+    [
+        (Driver(), None),
+        (Driver(devices=0), "shows this process no GPU"),
+        (Driver(init=803), "answers CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"),
+        (Driver(init=999), "answers error 999"),
+    ],
+)
+def test_the_driver_itself_is_asked_for_a_gpu(driver, problem: str | None):
+    said = gpu_problem(lambda: driver)
+    assert said is None if problem is None else problem in (said or "")
+
+
+def test_no_driver_is_no_error():
+    def missing():
+        raise OSError("libcuda.so.1: cannot open shared object file")
+
+    assert gpu_problem(missing) == NO_DRIVER

@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -37,6 +38,15 @@ def test_choose_provider(available, wanted, problem, provider, words):
     chosen, reason = choose_provider(available, wanted, problem)
     assert chosen == provider
     assert words in reason
+
+
+def test_the_trial_runs_operators_of_our_graphs(monkeypatch):
+    assert runtime.trial_problem(CPU) is None
+    used = {node.op_type for node in onnx.ModelProto.FromString(runtime._trial_model()).graph.node}
+    assert "MultiHeadAttention" in used
+    assert used <= set().union(*zoo.ALLOWED_OPERATORS.values())
+    monkeypatch.setattr(runtime, "TRIAL_TOLERANCE", 0.0)
+    assert "differs from the CPU's by 0" in (runtime.trial_problem(CPU) or "")
 
 
 def test_open_model_reports_the_provider_in_use(opened):
@@ -284,3 +294,11 @@ def test_a_point_read_by_many_threads_is_one_array(opened):
     with ThreadPoolExecutor(8) as pool:
         arrays = list(pool.map(lambda _: trace.points["z.2"], range(64)))
     assert all(array is arrays[0] for array in arrays)
+
+
+@pytest.mark.parametrize(
+    ("problem", "unused"), [("the NVIDIA driver shows this process no GPU", True), ("no NVIDIA driver", False)]
+)
+def test_a_gpu_that_stays_unused_is_known(monkeypatch, problem: str, unused: bool):
+    monkeypatch.setattr(runtime, "provider", lambda: choose_provider([CUDA, CPU], None, problem))
+    assert runtime.leaves_gpu_unused() is unused

@@ -78,7 +78,10 @@ def draw_sidebar() -> None:
             st.session_state["choice"] = Choice(card, photo, size, stride, framing, knobs)
         st.session_state["sidebar_drawn"] = True
         used, reason = runtime.provider()
-        st.caption("Runs on the GPU" if used == runtime.CUDA else "Runs on the CPU", help=reason)
+        if runtime.leaves_gpu_unused():
+            st.caption(f":material/warning: Runs on the {reason}.")
+        else:
+            st.caption("Runs on the GPU" if used == runtime.CUDA else "Runs on the CPU", help=reason)
 
 
 def choice() -> Choice:
