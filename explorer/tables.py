@@ -91,9 +91,9 @@ def report_rows(measures: Sequence[LayerMeasures], control: Sequence[LayerMeasur
         {
             "layer": ours.layer,
             "R": ours.coding_rate,
-            "R^c": ours.subspace_coding_rate_official,
-            "R^c, control": random.subspace_coding_rate_official,
-            "R^c after MSSA": ours.subspace_coding_rate_half_official,
+            "Rᶜ": ours.subspace_coding_rate_official,
+            "Rᶜ, control": random.subspace_coding_rate_official,
+            "Rᶜ after MSSA": ours.subspace_coding_rate_half_official,
             "non-zeros": ours.nonzero_fraction,
             "non-zeros, control": random.nonzero_fraction,
             "‖Z‖₁": ours.l1,

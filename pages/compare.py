@@ -17,6 +17,7 @@ from explorer.ui.sections.compare.sides import Side, chosen_sides
 from explorer.ui.sections.compare.text_film import text_film
 from explorer.ui.sections.compare.texts import TextSide, text_differences_of, text_side_by_side, text_sides
 from explorer.ui.view.layer import layer_slider
+from explorer.ui.view.take_away import take_away
 from explorer.ui.view.text import TextView, current_text
 
 PARTS = {"pictures": "Side by side", "numbers": "How far apart", "film": "Training as a film", "photos": "Many photos"}
@@ -82,4 +83,5 @@ if reads_text():
     compare_texts(page_part("comparison", OF_TEXT))
 else:
     compare_photos(page_part("comparison", PARTS))
+take_away()
 glossary()

@@ -15,9 +15,9 @@ from explorer.ui.sections.experiment.controls import (
 from explorer.ui.sections.experiment.drawing import (
     code_maps,
     code_note,
-    experiment_download,
     experiment_formulas,
     experiment_readings,
+    experiment_table,
     overshoot_note,
     own_share_steps,
     rate_kind,
@@ -25,6 +25,7 @@ from explorer.ui.sections.experiment.drawing import (
     sparse_steps,
     token_clouds,
 )
+from explorer.ui.view.take_away import take_away
 
 title("Experiment")
 st.markdown(
@@ -94,4 +95,4 @@ st.caption(
     "$U_k$ and for κ, attention is scaled by $1/\\sqrt{p}$, a LayerNorm comes before each half, and every layer takes "
     "one step of each with its own subspaces and dictionary. The sidebar's model and photo play no part on this page."
 )
-experiment_download(run)
+take_away(table=experiment_table(run))

@@ -3,7 +3,8 @@
 from explorer.ui.frame.page import provider_line, title
 from explorer.ui.frame.widgets import heading
 from explorer.ui.sections.models.evaluations import evaluations
-from explorer.ui.sections.models.zoo import import_form, remove_form, zoo_table
+from explorer.ui.sections.models.zoo import import_form, models_table, remove_form, zoo_table
+from explorer.ui.view.take_away import take_away
 
 title("Models")
 provider_line()
@@ -16,3 +17,4 @@ heading(
 import_form()
 heading("Remove a model", "Deletes the exported file; the checkpoint that it came from is not touched.")
 remove_form()
+take_away(table=models_table())

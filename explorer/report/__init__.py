@@ -1,11 +1,12 @@
 """One HTML file of a photo or a text and a model: the lens still works in it, offline and anywhere."""
 
-from explorer.report.page import MAX_BYTES, PhotoReport, report_html
+from explorer.report.page import MAX_BYTES, AsTrained, PhotoReport, report_html
 from explorer.report.run import about_run, run_report
 from explorer.report.text import TextReport, about_text, run_text_report, text_report_html
 
 __all__ = [
     "MAX_BYTES",
+    "AsTrained",
     "PhotoReport",
     "TextReport",
     "about_run",

@@ -21,13 +21,18 @@ from explorer.measures.patches import segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
 from explorer.trace import Array, Trace
-from explorer.words import COMPRESSION, GLOSSARY, SPARSITY
+from explorer.words import COMPRESSION, GLOSSARY, PHOTO_GLOSSARY, SPARSITY
 
 MAX_BYTES = 10_000_000
 ROOM_FOR_TEXT = 400_000
 LEVELS = (None, 63, 31, 15)
 """Precisions of the projections: half precision, then integers from −n to n; the first that fits is taken."""
-VIEW = "report"
+VIEW, TRAINED = "report", "trained"
+"""The lens's own feeds, and those of the run as trained where knobs are turned."""
+MEASURED = (
+    "Rates in nats; Rᶜ as the official code measures it: the input of MSSA, every token scaled to length 1 within each "
+    "head, ε² = 0.01."
+)
 PANELS = ("photo", "attention", "objects", "parts", "kept", "clusters", "strongest")
 
 
@@ -35,7 +40,8 @@ PANELS = ("photo", "attention", "objects", "parts", "kept", "clusters", "stronge
 class Report:
     """What every report is about.
 
-    about: what to say of the run, label → text. rows, control: the numbers of every layer, trained and at random init.
+    about: what to say of the run, label → text. rows, control: the numbers of every layer, trained and at random init;
+    trained: the run as trained and its numbers, where knobs are turned.
     """
 
     title: str
@@ -44,32 +50,45 @@ class Report:
     trace: Trace
     rows: Sequence[LayerMeasures]
     control: Sequence[LayerMeasures]
+    trained: AsTrained | None = None
+
+
+@dataclass(frozen=True)
+class AsTrained:
+    """What a run with turned knobs is compared with: the trace as trained, and the numbers of its layers."""
+
+    trace: Trace
+    rows: Sequence[LayerMeasures]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoReport(Report):
     """The report of a photo. picture: as shown, uint8 (H,W,3), scale times as large as what the model sees. top: the
-    most probable classes and their probabilities."""
+    most probable classes and their probabilities; before: those of the same classes as trained."""
 
     picture: Array
     scale: int
     top: tuple[list[str], Array]
+    before: Array | None = None
     choice: lens.LensChoice
     look: lens.LensLook
 
 
 def report_html(subject: PhotoReport, segment: Callable[..., Any] | None = None) -> bytes:
     """The report of a photo as the bytes of an HTML file of at most 10 MB, where a few megabytes of photo and numbers
-    allow it.
+    allow it. Where knobs are turned, attention and objects stand there as trained and now.
 
     segment: what segments the trace, segment_trace by default; a page hands in its cached one.
     """
     feeds, precision = _feeds(subject, segment or _segment(subject.trace), room())
     subject = replace(subject, about={**subject.about, "Precision of the lens": precision})
+    names, shares = subject.top
     return page_html(
         subject,
         look=asset("photo.html"),
-        top=("The most probable classes, softmax of the logits.", *subject.top),
+        prediction=prediction_table("The most probable classes, softmax of the logits.", names, shares, subject.before),
+        measured=f"{MEASURED} Non-zeros: of what the layer leaves, CLS included.",
+        glossary=GLOSSARY | PHOTO_GLOSSARY,
         settings=_settings(subject),
         feeds=feeds,
         style=lens.asset("lens.css"),
@@ -84,8 +103,11 @@ def room() -> int:
 
 def page_html(
     report: Report,
+    *,
     look: str,
-    top: tuple[str, Sequence[str], Array],
+    prediction: str,
+    measured: str,
+    glossary: Mapping[str, str],
     settings: Mapping[str, Any],
     feeds: str,
     style: str,
@@ -93,19 +115,19 @@ def page_html(
 ) -> bytes:
     """The page of a report.
 
-    look: the element of its lens with a word on how to use it. top: what the probabilities are, names, values.
-    settings, feeds, style, script: of the lens; the script has a function showLens(settings, feeds).
+    look: the element of its lens with a word on how to use it. prediction: of prediction_table. measured: how the
+    numbers of its table were measured. glossary: words and what they mean. settings, feeds, style, script: of the lens;
+    the script has a function showLens(settings, feeds).
     """
-    caption, names, shares = top
     parts = {
         "title": html.escape(report.title),
         "style": style + asset("report.css"),
         "about": _definitions(report.about),
         "look": look,
-        "caption": html.escape(caption),
-        "prediction": _prediction(names, shares),
+        "prediction": prediction,
+        "measured": html.escape(measured),
         "table": _table(report_rows(report.rows, report.control)),
-        "glossary": _glossary(),
+        "glossary": _glossary(glossary),
         "data": _json(settings),
         "figures": _json([json.loads(str(figure.to_json())) for figure in _curves(report)]),
         "csv": _json(csv_text(layer_rows(list(report.rows), list(report.control)))),
@@ -138,16 +160,27 @@ def _segment(trace: Trace) -> Callable[..., Any]:
 
 def _settings(subject: PhotoReport) -> dict[str, Any]:
     first, more = [lens.PANELS[name] for name in PANELS[:4]], [lens.PANELS[name] for name in PANELS[4:]]
+    if subject.trained:
+        first = [panel for one in first for panel in _before_and_now(one)]
     sections = [
         lens.Section(first),
         lens.Section(title="Every head", explanation="Each on its own scale; click one to enlarge it.", strip=True),
         lens.Section(more, "The same tokens, read in other ways"),
     ]
-    grid = lens.grid(subject.trace, subject.picture, subject.scale)
+    traces = {VIEW: subject.trace} | ({TRAINED: subject.trained.trace} if subject.trained else {})
+    grids = {name: lens.grid(trace, subject.picture, subject.scale) for name, trace in traces.items()}
     return lens.settings(
-        VIEW, {VIEW: grid}, subject.trace.card, subject.choice, sections, subject.look, file=subject.file_stem,
+        VIEW, grids, subject.trace.card, subject.choice, sections, subject.look, file=subject.file_stem,
         alt=subject.title,
     )  # fmt: skip
+
+
+def _before_and_now(panel: lens.Panel) -> list[lens.Panel]:
+    """Attention and objects as trained and now, on one scale; any other panel as it is."""
+    if panel.kind not in ("attention", "objects"):
+        return [panel]
+    was = replace(panel, title=f"{panel.title} as trained", view=TRAINED)
+    return [was, replace(panel, title=f"{panel.title} now", like=(TRAINED,))]
 
 
 def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tuple[str, str]:
@@ -158,8 +191,18 @@ def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tupl
         for layer in layers:
             found[f"{source}.{layer}"] = segment(method=source, layer=layer, head=None, **subject.look.options(source))
     fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found)]
+    traces = {VIEW: trace}
+    if subject.trained:
+        traces[TRAINED], options = subject.trained.trace, subject.look.options("maskcut")
+        objects = {
+            f"maskcut.{layer}": segment_trace(traces[TRAINED], "maskcut", layer, None, **options) for layer in layers
+        }
+        fixed.append(lens.segments_feed(TRAINED, objects))
     for levels in LEVELS:
-        feeds = [*fixed, *(lens.attention_feed(VIEW, trace, layer, levels=levels) for layer in layers)]
+        feeds = [
+            *fixed,
+            *(lens.attention_feed(name, one, layer, levels=levels) for name, one in traces.items() for layer in layers),
+        ]
         texts = [script_bytes(feed) for feed in feeds]
         if sum(map(len, texts)) <= most or levels == LEVELS[-1]:
             break
@@ -186,13 +229,17 @@ def _curves(report: Report) -> list[go.Figure]:
     rows, control, card = report.rows, report.control, report.trace.card
     rates, others = (np.array([r.subspace_coding_rate_official for r in some]) for some in (rows, control))
     shares, random = (np.array([r.nonzero_fraction for r in some]) for some in (rows, control))
+    old_rates, old_shares = None, None
+    if report.trained:
+        old_rates = np.array([row.subspace_coding_rate_official for row in report.trained.rows])
+        old_shares = np.array([row.nonzero_fraction for row in report.trained.rows])
     heads = np.stack([row.per_head_official for row in rows])
     return [
         figures.layer_curve(
             rates, others, label=figures.RATE_LABEL, title=f"{COMPRESSION} (official, input of MSSA)",
-            bounds=rate_bounds(card.heads, card.head_dim),
+            bounds=rate_bounds(card.heads, card.head_dim), ghost=old_rates,
         ),
-        figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY),
+        figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY, ghost=old_shares),
         figures.stacked_heads(heads, title="R<sup>c</sup>, head by head"),
     ]  # fmt: skip
 
@@ -201,10 +248,16 @@ def _definitions(about: Mapping[str, str]) -> str:
     return "".join(f"<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>" for key, value in about.items())
 
 
-def _prediction(names: Sequence[str], probabilities: Array) -> str:
-    bar = '<tr><td>{}</td><td class="bar"><i style="width:{:.1f}%"></i></td><td>{:.1%}</td></tr>'
-    rows = zip(names, probabilities, strict=True)
-    return "".join(bar.format(html.escape(name), 100 * float(p), float(p)) for name, p in rows)
+def prediction_table(caption: str, names: Sequence[str], shares: Array, before: Array | None = None) -> str:
+    """Names with a bar and a probability each. caption: what they are; before: their probabilities as trained."""
+    bar = '<tr><td>{}</td><td class="bar"><i style="width:{:.1f}%"></i></td><td>{}</td></tr>'
+    told = [f"{share:.1%}" for share in shares]
+    if before is not None:
+        caption += " As trained → with the knobs as turned."
+        told = [f"{was:.1%} → {now}" for was, now in zip(before, told, strict=True)]
+    rows = zip(names, shares, told, strict=True)
+    table = "".join(bar.format(html.escape(name), 100 * float(share), text) for name, share, text in rows)
+    return f'<p>{html.escape(caption)}</p><table class="prediction">{table}</table>'
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -219,8 +272,8 @@ def _cell(value: Any) -> str:
     return html.escape(str(value))
 
 
-def _glossary() -> str:
-    entries = ((_plain(symbol), _plain(meaning)) for symbol, meaning in GLOSSARY.items())
+def _glossary(words: Mapping[str, str]) -> str:
+    entries = ((_plain(symbol), _plain(meaning)) for symbol, meaning in words.items())
     return "".join(f"<dt>{html.escape(symbol)}</dt><dd>{html.escape(meaning)}</dd>" for symbol, meaning in entries)
 
 

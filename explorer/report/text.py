@@ -15,8 +15,9 @@ from explorer.inputs import token_name
 from explorer.lens import TextLensChoice
 from explorer.measures.rates import measure_layers
 from explorer.measures.texts import NextTokens, logit_lens
-from explorer.report.page import VIEW, Report, asset, feed_tags, page_html, script_bytes
-from explorer.trace import Knobs, Prepared
+from explorer.report.page import MEASURED, VIEW, Report, asset, feed_tags, page_html, prediction_table, script_bytes
+from explorer.trace import Array, Knobs, Prepared
+from explorer.words import GLOSSARY, TEXT_GLOSSARY
 
 TOP = 5
 """Tokens of what is predicted."""
@@ -24,10 +25,12 @@ TOP = 5
 
 @dataclass(frozen=True, kw_only=True)
 class TextReport(Report):
-    """The report of a text. prepared: its tokens and pieces. next_tokens: what Z¹ … Z^{L+1} predict."""
+    """The report of a text. prepared: its tokens and pieces. next_tokens: what Z¹ … Z^{L+1} predict. before: the
+    probabilities, as trained, of the tokens that the last of them names after the text."""
 
     prepared: Prepared
     next_tokens: Sequence[NextTokens]
+    before: Array | None = None
     choice: TextLensChoice
 
 
@@ -42,7 +45,14 @@ def text_report_html(subject: TextReport) -> bytes:
     return page_html(
         subject,
         look=asset("text.html"),
-        top=("The most probable next tokens after the text.", [name(int(n)) for n in last.top[-1]], last.shares[-1]),
+        prediction=prediction_table(
+            "The most probable next tokens after the text.",
+            [name(int(n)) for n in last.top[-1]],
+            last.shares[-1],
+            subject.before,
+        ),
+        measured=f"{MEASURED} Non-zeros: of what the layer leaves at every token.",
+        glossary=GLOSSARY | TEXT_GLOSSARY,
         settings=lens.text_settings(VIEW, card, subject.choice, colours, 0, subject.file_stem),
         feeds=feed_tags([script_bytes(feed)]),
         style=lens.asset("lens.css", "text.css"),

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 import re
 
 import numpy as np
 import pytest
 
+from explorer.figures.style import GHOST_NAME
+from explorer.inputs import prepare_text
 from explorer.inputs.gallery import gallery_photo
 from explorer.measures.patches.methods import Segments
-from explorer.report import MAX_BYTES, PhotoReport, report_html, run_report
+from explorer.report import (
+    MAX_BYTES,
+    AsTrained,
+    PhotoReport,
+    report_html,
+    run_report,
+    run_text_report,
+    text_report_html,
+)
 from explorer.trace import Trace
+from explorer.words import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +81,31 @@ def test_a_224_pixel_patch_8_model_stays_under_ten_megabytes(subject: PhotoRepor
         return Segments(method, layer, None, labels, np.random.default_rng(1).random((28, 28, 3)))
 
     assert len(report_html(large, segment)) < MAX_BYTES
+
+
+def test_turned_knobs_stand_beside_the_run_as_trained(subject: PhotoReport):
+    old = dataclasses.replace(subject.rows[0], per_head_official=np.array([1000.0, 234.5]))
+    told = dataclasses.replace(
+        subject, trained=AsTrained(subject.trace, [old, *subject.rows[1:]]), before=np.full(len(subject.top[0]), 0.125)
+    )
+    text = report_html(told).decode()
+    assert f"12.5% → {subject.top[1][0]:.1%}" in text
+    settings = json.loads(re.findall(r'id="settings">(.*?)</script>', text, re.DOTALL)[0])
+    assert set(settings["views"]) == {"report", "trained"}
+    titles = [panel["title"] for panel in settings["sections"][0]["panels"]]
+    assert [title for title in titles if title.endswith("as trained")] == [
+        "Attention as trained", f"{METHODS['maskcut']} as trained",
+    ]  # fmt: skip
+    figures = json.loads(re.findall(r'id="figures">(.*?)</script>', text, re.DOTALL)[0])
+    (ghost,) = (line for line in figures[0]["data"] if line["name"] == GHOST_NAME)
+    assert np.frombuffer(base64.b64decode(ghost["y"]["bdata"]), ghost["y"]["dtype"])[0] == 1234.5
+
+
+def test_a_report_of_a_text_speaks_of_texts(word_card):
+    prepared = prepare_text("the cat sat", word_card.tokenizer, word_card.context)
+    text = re.sub(
+        r"<script.*?</script>", "", text_report_html(run_text_report(prepared, word_card)).decode(), flags=re.S
+    )
+    assert "CLS" not in text
+    assert "R^c" not in text
+    assert "surprise" in text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer.ui.state.settings import PAGE
+from explorer.ui.state.settings import LOOKED, PAGE
 
 PICTURES, TEXT, EITHER = "pictures", "text", "either"
 """The groups of pages: of photos, of texts, and of whichever of the two one is at."""
@@ -73,7 +73,7 @@ def navigation() -> StreamlitPage:
     if own in (PICTURES, TEXT) and own != group:
         st.session_state[GROUP] = own
         st.rerun()  # the menu was drawn for the other; nothing else has been
-    st.session_state[PAGE] = page.url_path
+    st.session_state[PAGE], st.session_state[LOOKED] = page.url_path, {}
     _say_group(own == EITHER and group == TEXT)
     if page.url_path:  # the first page draws no Plotly chart; Plotly would read a pandas that another thread imports
         importlib.import_module("pandas")

@@ -10,6 +10,16 @@ import streamlit as st
 PAGE = "page"
 """Session state: the address of the page in view."""
 
+LOOKED = "looked_at"
+"""Session state: what the lenses of the page show, by what the model reads; new with every run of the whole page."""
+
+
+def looked_at() -> dict[str, Any]:
+    """What the lenses of this page show, "image" → LensChoice, "text" → TextLensChoice.
+
+    A lens in a fragment writes to it without the rest of the page; what reads it later, such as a download, has it."""
+    return st.session_state.setdefault(LOOKED, {})
+
 
 def url_setting(
     widget: Callable[..., Any],
@@ -69,6 +79,12 @@ def _first_value(widget: Callable[..., Any], arguments: Sequence[Any], value: An
             return {"value": value}
         case _:
             return {}
+
+
+def last_value(key: str, default: Any) -> Any:
+    """What a setting was last, on whichever page; nothing is drawn or put into the URL."""
+    state = st.session_state
+    return state[key] if key in state else state.get(f"kept.{key}", (default,))[0]
 
 
 def set_next(key: str, value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.card import ModelCard
-from explorer.ui.state.settings import no_widget, url_setting
+from explorer.ui.state.settings import last_value, no_widget, url_setting
 from explorer.ui.view.run import RunView
 
 LAYER, HEADS = "layer", "head"
@@ -53,8 +53,8 @@ def heads_in_lens(card: ModelCard) -> tuple[int, ...]:
 
 def last_layer_and_heads(card: ModelCard) -> tuple[int, tuple[int, ...]]:
     """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
-    layer = st.session_state.get(LAYER, max(card.layers - 1, 1))
-    return min(layer, card.layers), heads_of(st.session_state.get(HEADS, ""), card.heads) or ()
+    layer = last_value(LAYER, max(card.layers - 1, 1))
+    return min(layer, card.layers), heads_of(last_value(HEADS, ""), card.heads) or ()
 
 
 def follow_layer(view: RunView, layer: int) -> None:

@@ -15,7 +15,7 @@ from explorer.lens import LensChoice, LensLook, Panel, Section
 from explorer.measures.patches import METHODS, Segments, segment_trace
 from explorer.trace import Array, layer_on
 from explorer.ui.state import caches
-from explorer.ui.state.settings import PAGE, no_widget, url_setting
+from explorer.ui.state.settings import PAGE, last_value, looked_at, no_widget, url_setting
 from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
 from explorer.ui.view.photo import View
 
@@ -35,12 +35,14 @@ def lens_choice(view: View, layer_key: str = LAYER, default: int | None = None) 
     tokens = 1 + view.trace.grid[0] * view.trace.grid[1]
     layer, heads = layer_in_lens(view.card, layer_key, default), heads_in_lens(view.card)
     token = url_setting(no_widget, "Token", key=TOKEN, default=0, valid=range(tokens))
-    return LensChoice(layer, heads, token)
+    choice = looked_at()["image"] = LensChoice(layer, heads, token)
+    return choice
 
 
 def last_choice(view: View) -> LensChoice:
     """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
-    return LensChoice(*last_layer_and_heads(view.card), 0)
+    (rows, cols), token = view.trace.grid, last_value(TOKEN, 0)
+    return LensChoice(*last_layer_and_heads(view.card), token if token <= rows * cols else 0)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from explorer import lens
 from explorer.inputs import token_name
 from explorer.lens import Colour, TextLensChoice
 from explorer.ui.state import caches
-from explorer.ui.state.settings import no_widget, url_setting
+from explorer.ui.state.settings import last_value, looked_at, no_widget, url_setting
 from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
 from explorer.ui.view.photo_lens import FEEDS
 from explorer.ui.view.text import TextView
@@ -40,12 +40,13 @@ def _choice(view: TextView, colours: list[Colour]) -> TextLensChoice:
     layer, heads = layer_in_lens(view.card), heads_in_lens(view.card)
     token = url_setting(no_widget, "Token", key=PLACE, default=0, valid=range(len(view.tokens) + 1))
     colour = url_setting(no_widget, "Colour", key=COLOUR, default=ATTENTION, valid=names, formerly="colour")
-    return TextLensChoice(layer, heads, token, colour)
+    choice = looked_at()["text"] = TextLensChoice(layer, heads, token, colour)
+    return choice
 
 
 def last_text_choice(view: TextView) -> TextLensChoice:
     """What the lens was last set to; nothing of it is drawn or put into the URL."""
-    token, colour = st.session_state.get(PLACE, 0), st.session_state.get(COLOUR, ATTENTION)
+    token, colour = last_value(PLACE, 0), last_value(COLOUR, ATTENTION)
     return TextLensChoice(*last_layer_and_heads(view.card), token if token <= len(view.tokens) else 0, colour)
 
 

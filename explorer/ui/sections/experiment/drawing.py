@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from explorer.constructed.experiment import ExperimentRun, StepMeasures
 from explorer.constructed.synthetic import largest_ista_step, view_axes
 from explorer.tables import csv_text
 from explorer.trace import Array
-from explorer.ui.frame.widgets import download
 from explorer.ui.sections.experiment.controls import PREFIX
 from explorer.ui.state.settings import url_setting
 
@@ -201,9 +200,9 @@ def overshoot_note(run: ExperimentRun) -> str:
     return f" Here η = {run.setting.eta:g} is above 1/‖D‖² = {largest:.2f}: steps may overshoot instead of settling."
 
 
-def experiment_download(run: ExperimentRun) -> None:
-    """Every number of every step, run and control, as CSV."""
-    download("All steps (CSV)", lambda: csv_rows(run), "experiment.csv")
+def experiment_table(run: ExperimentRun) -> tuple[str, Callable[[], str], str]:
+    """Every number of every step, run and control, as a file that is taken away."""
+    return "All steps (CSV)", lambda: csv_rows(run), "experiment.csv"
 
 
 CSV_FIELDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from explorer import hub, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.tables import csv_text
 from explorer.ui.frame.widgets import plain, show_problem
 from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, start_import
 from explorer.ui.jobs.progress import show_progress
@@ -43,6 +45,11 @@ def zoo_table() -> ModelCard | None:
         return None
     _card(cards[chosen[0]])
     return cards[chosen[0]]
+
+
+def models_table() -> tuple[str, Callable[[], str], str]:
+    """The table of all models as a file that is taken away."""
+    return "All models (CSV)", lambda: csv_text([_row(card) for card in caches.cards()]), "models.csv"
 
 
 def _row(card: ModelCard) -> dict[str, object]:
