@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from explorer import figures
-from explorer.ui.components.cloud import Sheet, token_cloud
+from explorer.ui.components.cloud import Sheet, ranges, token_cloud, tokens_of
 from explorer.ui.components.web import sources
 
 APP = Path(__file__).with_name("cloud_app.py")
@@ -199,6 +199,35 @@ def test_a_turned_cloud_survives_a_rerun_and_a_double_click_resets_it(page: Page
 
 
 @pytest.mark.browser
+def test_selection_and_camera_are_in_the_link(page: Page, tokens: Locator):
+    drag(page, *around(tokens, 7))
+    says(page, "chosen: [7]")
+    tokens.locator(".pane.cloud").focus()
+    page.keyboard.press("+")
+    page.wait_for_url(lambda url: "picked=7" in url and "view=2" in url, timeout=30_000)
+    zoom = state(tokens, "camera.zoom")
+    page.goto(page.url)
+    ready(page, page.locator(".tokens"))
+    says(page, "chosen: [7]")
+    assert state(tokens, "camera.zoom") == pytest.approx(zoom)
+    page.get_by_label("photos").fill("2")  # other tokens: what was selected of the old ones is gone
+    page.keyboard.press("Enter")
+    says(page, "chosen: []")
+
+
+@pytest.mark.browser
+def test_a_straight_drag_selects_what_its_ends_span(page: Page, tokens: Locator):
+    (x, y), (u, v) = where(tokens, 6), where(tokens, 11)
+    page.mouse.move(x - 8, y - 8)
+    page.mouse.down()
+    expect(tokens.locator(".tip")).to_be_visible()
+    page.mouse.move(u + 8, v + 8, steps=6)
+    expect(tokens.locator(".tip")).to_be_hidden()
+    page.mouse.up()
+    says(page, "chosen: [6, 7, 10, 11]")
+
+
+@pytest.mark.browser
 def test_a_tap_picks(page: Page, tokens: Locator):
     page.touchscreen.tap(*where(tokens, 6))
     expect(tokens.locator(".said")).to_contain_text("patch row 2, column 2")
@@ -281,6 +310,33 @@ def test_patches_and_tokens_are_inverse(pure: Page):
     assert pure.evaluate(f"patchAt({SHEET}, -1, 0)") == -1
     assert pure.evaluate(f"neighbour({SHEET}, 36 + 1, [-1, 0])") == 37  # stays on its photo
     assert pure.evaluate(f"neighbour({SHEET}, 36, [0, 1])") == 36 + 1 + 2 * 7 + 3
+
+
+@pytest.mark.browser
+def test_a_camera_survives_its_text(pure: Page):
+    error = pure.evaluate(
+        """() => {
+            const rotation = turned(turned(STRAIGHT, 31, 7), -5, 60);
+            const camera = { ...zoomed(startCamera(3), 1.7, 30, -20), rotation };
+            const back = cameraOf(cameraText(camera, 3, 400), 3, 400);
+            const numbers = ({ rotation, zoom, x, y }) => [...rotation, zoom, x / 400, y / 400];
+            return Math.max(...numbers(camera).map((n, i) => Math.abs(n - numbers(back)[i])));
+        }"""
+    )
+    assert error < 2e-3
+    assert pure.evaluate("cameraText(startCamera(3), 3, 400)") == ""
+    for broken in ("", "2:1,2", "3:0,0,0,0,0,0,1,0,0", "3:1,0,0,2,0,0,1,0,0", "2:1,0,0,0,1,0,1,0,0"):
+        assert pure.evaluate("text => cameraOf(text, 3, 400)", broken) is None
+
+
+def test_ranges_name_tokens_and_nothing_else():
+    tokens = [0, 1, 2, 5, 7, 8]
+    assert ranges(tokens) == "0-2,5,7-8"
+    assert tokens_of(ranges(tokens), 9).tolist() == tokens
+    assert tokens_of("", 9).tolist() == []
+    for broken in ("9", "3-1", "5,4", "a", "1-", "-2", "1-2-3", "2,2"):
+        with pytest.raises(ValueError, match=r"ascending tokens below 9|invalid literal"):
+            tokens_of(broken, 9)
 
 
 @pytest.mark.browser

@@ -6,6 +6,7 @@ const ZOOM_KEYS = { "+": 1.25, "=": 1.25, "-": 0.8, _: 0.8 };
 const CLICK_PIXELS = 5; // a pointer that moves less has clicked
 const REACH = { mouse: 14, pen: 14, touch: 26 };
 const MORPH_MS = 450;
+const REST_MS = 600; // a camera that rests so long goes into the link
 
 /** Draw what changed, once a frame. */
 function refresh(view, ...canvases) {
@@ -90,7 +91,11 @@ function look(view, camera) {
   view.cameras[view.dims] = view.camera = camera;
   point(view, -1);
   refresh(view, "cloud");
+  clearTimeout(view.resting);
+  view.resting = setTimeout(() => view.send("camera", cameraText(camera, view.dims, screenSide(view))), REST_MS);
 }
+
+const screenSide = (view) => Math.min(view.cloud.clientWidth, view.cloud.clientHeight) || 1;
 
 // ---- pointers ----
 
@@ -133,6 +138,7 @@ function cloudMove(view, event) {
   if (!drag) return event.pointerType !== "touch" && point(view, nearestPoint(view.screen, ...at, REACH.mouse));
   if (drag.done || !drag.start) return;
   drag.moved ||= Math.hypot(at[0] - drag.start[0], at[1] - drag.start[1]) >= CLICK_PIXELS;
+  if (drag.moved) point(view, -1);
   if (drag.moved && drag.lasso) drag.lasso.push(at), refresh(view, "over");
   else if (drag.moved) drive(view, at[0] - drag.last[0], at[1] - drag.last[1], event.shiftKey);
   if (drag.moved || drag.lasso) drag.last = at;
@@ -152,7 +158,7 @@ function cloudUp(view, event) {
   view.drag = null;
   if (!drag || drag.done) return;
   if (!drag.moved) pick(view, nearestPoint(view.screen, ...drag.start, REACH[event.pointerType] || REACH.mouse));
-  else if (drag.lasso) choose(view, pointsInPolygon(view.screen, drag.lasso), drag.add);
+  else if (drag.lasso) choose(view, pointsInPolygon(view.screen, asBox(drag.lasso)), drag.add);
   refresh(view, "over");
 }
 
@@ -169,6 +175,7 @@ function photoMove(view, event) {
   if (!drag) return event.pointerType !== "touch" && point(view, patchAt(view.sheet, ...at));
   if (!drag.corner) return;
   if (!drag.box && Math.hypot(event.clientX - drag.screen[0], event.clientY - drag.screen[1]) < CLICK_PIXELS) return;
+  point(view, -1);
   drag.box = [drag.corner, at];
   refresh(view, "over");
 }
@@ -270,6 +277,7 @@ function receive(view, bytes) {
     [view.picked, view.pointed] = [-1, -1];
     view.places = null;
   }
+  if (!view.scene) view.cameras[dims] = cameraOf(header.camera, dims, screenSide(view)) || view.cameras[dims];
   view.scene = scene;
   view.camera = view.cameras[dims];
   settle(view, places);
@@ -307,6 +315,7 @@ export default function ({ parentElement, data, setStateValue }) {
   view.resized.observe(view.panes.cloud);
   return () => {
     cancelAnimationFrame(view.frame);
+    clearTimeout(view.resting);
     view.frame = 0;
     view.resized.disconnect();
   };

@@ -6,6 +6,7 @@ const DEPTH_BUCKETS = 512;
 const EYE = 4; // distance of the eye from the centre, in half-widths of the cloud
 const TURN_PER_PIXEL = 0.008;
 const ZOOM_LIMITS = [0.4, 40];
+const STRAIGHT_SHARE = 0.05; // of the square over its ends: what a line encloses that is called straight
 const STRAIGHT = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
 const limit = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -79,6 +80,36 @@ function turned(rotation, dx, dy) {
 
 const startCamera = (dims) => ({ rotation: dims === 3 ? turned(STRAIGHT, -70, 45) : STRAIGHT, zoom: 1, x: 0, y: 0 });
 
+/** A camera as text for links: dimensions, two rows of its rotation, zoom, place in shares of the screen's shorter side;
+ * "" at its start. */
+function cameraText(camera, dims, side) {
+  const start = startCamera(dims);
+  const numbers = ({ rotation, zoom, x, y }) => [...rotation.slice(0, 6), zoom, x / side, y / side].map((n) => +n.toFixed(3));
+  const text = numbers(camera).join(",");
+  return text === numbers(start).join(",") ? "" : `${dims}:${text}`;
+}
+
+/** The camera that cameraText wrote; null for any other text. */
+function cameraOf(text, dims, side) {
+  const [of, rest = ""] = text.split(":");
+  const numbers = rest.split(",").map(Number);
+  if (of !== String(dims) || numbers.length !== 9 || !numbers.every(Number.isFinite)) return null;
+  const [a, b] = orthonormal(numbers.slice(0, 3), numbers.slice(3, 6));
+  if (!a) return null;
+  const c = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  const rotation = dims === 3 ? [...a, ...b, ...c] : STRAIGHT;
+  return { rotation, zoom: limit(numbers[6], ...ZOOM_LIMITS), x: numbers[7] * side, y: numbers[8] * side };
+}
+
+/** Two rows made of length 1 and at right angles; [] where they are too short or point the same way. */
+function orthonormal(a, b) {
+  const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
+  const unit = (u) => (dot(u, u) > 1e-6 ? u.map((value) => value / Math.sqrt(dot(u, u))) : null);
+  const first = unit(a);
+  const second = first && unit(b.map((value, i) => value - dot(first, b) * first[i]));
+  return second ? [first, second] : [];
+}
+
 /** The camera zoomed by a factor, so that what lies under (x, y), from the middle of the screen, stays there. */
 function zoomed(camera, factor, x, y) {
   const zoom = limit(camera.zoom * factor, ...ZOOM_LIMITS);
@@ -139,6 +170,14 @@ function inPolygon(polygon, x, y) {
     if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
   }
   return inside;
+}
+
+/** A line that was drawn straight encloses nothing: what its two ends span is meant. */
+function asBox(line) {
+  const [[x0, y0], [x1, y1]] = [line[0], line.at(-1)];
+  const area = Math.abs(line.reduce((sum, [x, y], i) => sum + x * line.at(i - 1)[1] - line.at(i - 1)[0] * y, 0)) / 2;
+  const straight = area < STRAIGHT_SHARE * Math.hypot(x1 - x0, y1 - y0) ** 2;
+  return straight ? [[x0, y0], [x1, y0], [x1, y1], [x0, y1]] : line;
 }
 
 function pointsInPolygon(screen, polygon) {
