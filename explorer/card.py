@@ -20,6 +20,9 @@ MAX_SIZE, MAX_VOCABULARY = 1 << 16, 1 << 20
 MAX_SIDE = 1024
 """Pixels of the longest side of a square input."""
 MODALITIES = ("image", "text")
+CLASS_TOKEN = "CLS"
+MAX_PREFIX = 64
+"""Tokens in front of the patches at most."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,13 @@ class ModelCard:
     modality: image or text, what it reads. patch: side of a patch, image_size: side of the square input that the model
     opens with, both in pixels; 0 for text. context: longest text in tokens, vocabulary: number of tokens that the model
     knows, tokenizer: Hugging Face's JSON, "" where none is known; 0 and "" for pictures.
-    norm_eps: epsilon of the block norms.
-    eta, lam: step size and threshold of the ISTA step of each layer (empty where the family has none); where each atom
-    has a learned threshold, lam is what multiplies them, 1 as trained.
-    weights: role → name of the tensor in the file, with {l} for the layer index from 0.
-    init: tensor → law of the official initialisation, from which the random-init control is drawn.
-    measured: what the card file says. evaluation: suite → what `crate-explorer evaluate` measured on this very file.
+    prefix: names of the tokens that stand in front of a picture's patches, CLS first where there is one. has_head:
+    False for a network that gives features alone and predicts nothing. norm_eps: epsilon of the block norms. eta, lam:
+    step size and threshold of the ISTA step of each layer (empty where the family has none); where each atom has a
+    learned threshold, lam is what multiplies them, 1 as trained. weights: role → name of the tensor in the file, with
+    {l} for the layer index from 0. init: tensor → law of the official initialisation, from which the random-init
+    control is drawn. measured: what the card file says. evaluation: suite → what `crate-explorer evaluate` measured on
+    this very file.
     """
 
     name: str
@@ -86,6 +90,8 @@ class ModelCard:
     context: int = 0
     vocabulary: int = 0
     tokenizer: str = ""
+    prefix: tuple[str, ...] = (CLASS_TOKEN,)
+    has_head: bool = True
     weights: Mapping[str, str] = field(default_factory=dict)
     init: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -122,6 +128,26 @@ class ModelCard:
         """True where the layer's second half is a thresholding step with η and λ."""
         return bool(self.eta)
 
+    @property
+    def has_class_token(self) -> bool:
+        """Whether there is a token that stands for the whole photo."""
+        return self.prefix[:1] == (CLASS_TOKEN,)
+
+    @property
+    def answer(self) -> str:
+        """The output that the network ends in: its scores, or what a head would read."""
+        return "logits" if self.has_head else "features"
+
+    def need_head(self) -> None:
+        """Raises ExplorerError for a model without a head."""
+        if not self.has_head:
+            raise ExplorerError(f"{self.name} has no head: it gives features alone, so it predicts nothing.")
+
+    def need_class_token(self) -> None:
+        """Raises ExplorerError for a model without a class token."""
+        if not self.has_class_token:
+            raise ExplorerError(f"{self.name} has no class token: there is no attention of CLS to be measured.")
+
     def class_name(self, index: int) -> str:
         """The name of a class, from 0; its number where the card has no names."""
         return self.classes[index] if self.classes else f"class {index}"
@@ -145,7 +171,8 @@ class ModelCard:
             raise ExplorerError(f"{path.name}: this version reads metadata schema {SCHEMA} only: {hint}")
         try:
             values["preprocessing"] = Preprocessing(**{k: _tuple(v) for k, v in values["preprocessing"].items()})
-            for key in ("eta", "lam", "classes"):
+            values.setdefault("prefix", [CLASS_TOKEN] if values["modality"] == "image" else [])  # of older files
+            for key in ("eta", "lam", "classes", "prefix"):
                 if not isinstance(values[key], list):
                     raise TypeError(f"{key} should be a list")
                 values[key] = tuple(values[key])
@@ -172,7 +199,9 @@ class ModelCard:
             for f, v in steps.items()
             if len(v) not in (0, self.layers) or not all(_is_number(x) and x >= 0 for x in v)
         ]
-        bad += [f"classes={c!r}" for c in self.classes if not isinstance(c, str)][:1]
+        bad += [f"{f}={c!r}" for f in ("classes", "prefix") for c in getattr(self, f) if not isinstance(c, str)][:1]
+        bad += [f"prefix of {len(self.prefix)} tokens"] if len(self.prefix) > MAX_PREFIX else []
+        bad += [] if isinstance(self.has_head, bool) else [f"has_head={self.has_head!r}"]
         bad += [f"{f}={getattr(self, f)!r}" for f in ("weights", "init") if not isinstance(getattr(self, f), dict)]
         whole = {f: getattr(self, f) for f in ("codes_dim", "parameters")}
         bad += [f"{f}={v!r}" for f, v in whole.items() if type(v) is not int or v < 0]

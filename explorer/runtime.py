@@ -161,14 +161,14 @@ def _with_weights(card: ModelCard, weights: Mapping[str, Array]) -> bytes:
 def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, knobs: Knobs | None = None) -> Trace:
     """Run a model and return its trace.
 
-    want: names of trace points, beside the logits, that must be there; None for all of them.
+    want: names of trace points, beside the logits (or features), that must be there; None for all of them.
     Raises ExplorerError for points the model lacks, knobs that do not fit and runs that would not fit into memory.
     """
     card, knobs = model.card, knobs or Knobs()
     check_run(card, prepared, knobs)
     _check_rows(card, knobs, len(prepared.data))
     stride = check_knobs(card, knobs)
-    names = list(dict.fromkeys(["logits", *(trace_points(card) if want is None else want)]))
+    names = list(dict.fromkeys([card.answer, *(trace_points(card) if want is None else want)]))
     if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
         raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
     binding = model.session.io_binding()
@@ -176,7 +176,7 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
     device = "cuda" if model.provider == CUDA else "cpu"
     for name in names:
-        binding.bind_output(name, "cpu" if name == "logits" else device)
+        binding.bind_output(name, "cpu" if name == card.answer else device)
     options = ort.RunOptions()
     options.only_execute_path_to_fetches = True
     with _running:
@@ -309,7 +309,7 @@ def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) 
     those of CRATE-α, 12d² for a ViT's, and 2NKp for attention.
     """
     rows, cols = patch_grid(height, width, card.patch, stride)
-    return _cost(card, batch, 1 + rows * cols)
+    return _cost(card, batch, len(card.prefix) + rows * cols)
 
 
 def estimate_text(card: ModelCard, batch: int, tokens: int) -> Cost:

@@ -117,16 +117,18 @@ def segment_rows(
 
 def token_rows(
     about: Mapping[str, Any], names: Sequence[str], grid: tuple[int, int], tokens: Array, rates: Array,
-    axes: Sequence[str], places: Array,
+    axes: Sequence[str], places: Array, front: int = 1,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """One row for each token: photo, place on its grid (rows and columns from 1, none for CLS), rate, coordinates.
+    """One row for each token: photo, place on its grid (rows and columns from 1, none for the `front`
+    tokens in front of the patches), rate, coordinates.
 
-    tokens: int (S,), token i is row i mod N of photo ⌊i/N⌋, N = 1 + rows·cols. rates (T,), places (T,c): of all tokens.
+    tokens: int (S,), token i is row i mod N of photo ⌊i/N⌋, N = front + rows·cols. rates (T,), places (T,c): of all.
     """
     rows = []
     for token in tokens.tolist():
-        photo, within = divmod(token, 1 + grid[0] * grid[1])
-        row, col = (None, None) if within == 0 else (1 + (within - 1) // grid[1], 1 + (within - 1) % grid[1])
+        photo, within = divmod(token, front + grid[0] * grid[1])
+        patch = within - front
+        row, col = (None, None) if patch < 0 else (1 + patch // grid[1], 1 + patch % grid[1])
         place = {axis: float(value) for axis, value in zip(axes, places[token], strict=True)}
         rate = {"rate_nats": float(rates[token])}
         rows.append({**about, "photo": names[photo], "token": within, "row": row, "column": col, **rate, **place})

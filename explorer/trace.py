@@ -1,6 +1,7 @@
 """The vocabulary that every room shares: the prepared input, the knobs, the trace and the weights of a layer.
 
-Tokens are rows here (the papers use columns). Layers count from 1. Of a picture, row 0 is the CLS token.
+Tokens are rows here (the papers use columns). Layers count from 1. Of a picture, the tokens of its card's prefix come
+first (CLS alone in most models), then the patches row by row.
 Axes: L layers, K heads (subspaces), N tokens, d width, p head width, B batch.
 """
 
@@ -100,7 +101,7 @@ class Knobs:
 class Trace:
     """Every step of one run. points maps the names of the ONNX contract to arrays with the batch axis.
 
-    grid: rows and columns of patches; of a text one row, without a CLS token in front. stride: pixels between patches,
+    grid: rows and columns of patches; of a text one row, with nothing in front. stride: pixels between patches,
     1 for text. On a GPU, points copies an array from the device when it is first asked for.
     Attention is never stored: it is a function of the projections (measures.patches.attention_rows).
     """
@@ -109,6 +110,11 @@ class Trace:
     points: Mapping[str, Array]
     grid: tuple[int, int]
     stride: int
+
+    @property
+    def front(self) -> int:
+        """How many tokens stand in front of the patches."""
+        return 0 if self.card.reads_text else len(self.card.prefix)
 
     def z(self, layer: int, image: int = 0) -> Array:
         """Z^ℓ (N,d), the tokens that enter layer ℓ, before its norm; layer L+1 is the output of the last layer."""
@@ -135,7 +141,11 @@ class Trace:
 
     @property
     def logits(self) -> Array:
-        """Scores before the softmax: (B,C) of the classes, or of a text (B,N,V) of each place's next token."""
+        """Scores before the softmax: (B,C) of the classes, or of a text (B,N,V) of each place's next token.
+
+        Raises ExplorerError for a model without a head.
+        """
+        self.card.need_head()
         return self.points["logits"]
 
 

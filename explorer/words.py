@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 GLOSSARY: dict[str, str] = {
@@ -58,6 +59,7 @@ METHODS = {
     "subspace": "Strongest subspace",
 }
 """A way to segment a photo (measures.patches.METHODS) → what it shows."""
+NO_HEAD = "This model has no head: it gives features alone, so it predicts no class."
 COMPRESSION, SPARSITY = "Compression: Rᶜ", "Sparsity: non-zero entries"
 """The titles of the two published curves."""
 COMPRESSION_CAPTION = (
@@ -121,10 +123,30 @@ TEXT_SCALES = {
 EFFECTS = {
     "kl_nats": (SCALES["kl_nats"].measure, "KL(trained ‖ without the head) of the predicted probabilities"),
     "top1_change": ("Δ top-1", "change of the probability of the class that is the most probable as trained"),
-    "mask_change": ("1 − IoU", "of the patches that hold 60 % of the attention of CLS in the last layer"),
+    "feature_change": ("1 − cos", "between the features as trained and without the head; 0: the same direction"),
+    "mask_change": (
+        "1 − IoU",
+        "of the patches that hold 60 % of the attention in the last layer: of CLS, or without one of all",
+    ),
     "top1_without": ("says without it", "the most probable class without the head"),
 }
 """What silencing a head changes: key → the head of its column, and what that is."""
+
+
+def in_front(prefix: Sequence[str]) -> str:
+    """What stands in front of a picture's patches: "CLS", "CLS and 4 registers"; empty for nothing.
+
+    prefix: the names of these tokens, as in a card.
+    """
+    registers = sum(name.startswith("register") for name in prefix)
+    said = [name if name == "CLS" else f"the {name} token" for name in prefix if not name.startswith("register")]
+    said += [f"{registers} register{'s' if registers > 1 else ''}"] if registers else []
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
+def whole_photo(prefix: Sequence[str]) -> str:
+    """Whose attention is that of the whole photo: CLS, or without a class token all patches'."""
+    return "CLS" if "CLS" in prefix else "all patches on average"
 
 
 def meaning(word: str) -> str:

@@ -139,7 +139,7 @@ def inspect(data: bytes, path: Path) -> ModelCard:
         raise ExplorerError(f"{path.name} is refused: {problem}.")
     card = ModelCard.from_metadata(metadata[METADATA_KEY], path, hashlib.sha256(data).hexdigest(), len(data))
     outputs = {value.name for value in model.graph.output}
-    for point in ("logits", f"z.{card.layers + 1}"):
+    for point in (card.answer, f"z.{card.layers + 1}"):
         if point not in outputs:
             raise ExplorerError(f"{path.name} has no output {point}: export it again with `crate-explorer import`.")
     return card
@@ -257,7 +257,8 @@ def _names(card: ModelCard, layer: int) -> dict[str, list[str]]:
     traits = card.traits
     names = {role: [roles[role]] for role in ("subspaces", "dictionary", "threshold") if role in roles}
     if not traits.has_subspaces:
-        names["subspaces"] = [roles["qkv"], roles["qkv"].replace(".weight", ".bias")]
+        bias = roles["qkv"].replace(".weight", ".bias")
+        names["subspaces"] = [roles["qkv"], *([bias] if bias in card.init else [])]
     norms = {"norm": "mssa_norm"} | ({"ista_norm": "ista_norm"} if traits.has_threshold else {})
     if traits.norm == "layer":
         names |= {name: [f"{roles[role]}.{part}" for part in ("weight", "bias")] for name, role in norms.items()}
@@ -271,9 +272,10 @@ def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> Lay
     def norm(role: str) -> Norm:
         return "rms" if traits.norm == "rms" else (found[role][0], found[role][1])
 
-    weight, bias = found["subspaces"][0], None
+    weight, bias = (*found["subspaces"], None)[:2]
     if not traits.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
-        weight, bias = (array[card.dim : 2 * card.dim] for array in found["subspaces"])
+        own = slice(card.dim, 2 * card.dim)
+        weight, bias = weight[own], None if bias is None else bias[own]
     common = LayerWeights(
         weight, bias, norm("norm"), card.norm_eps, card.heads, rotary=traits.rotary, relative=traits.relative
     )

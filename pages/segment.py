@@ -1,11 +1,10 @@
 """What does the network attend to, and which objects does it separate?"""
 
-from explorer import figures
 from explorer.ui.frame.page import glossary, title
-from explorer.ui.frame.widgets import fragment, heading, plot
+from explorer.ui.frame.widgets import fragment
 from explorer.ui.sections.segment import (
     mask_comparison,
-    prediction_caption,
+    prediction,
     segment_downloads,
     segment_lens,
     segment_settings,
@@ -27,7 +26,6 @@ def look() -> None:
 
 
 look()
-heading("Prediction", prediction_caption(view))
-plot(figures.prediction_bars(*view.top_classes()), "predictions")
+prediction(view)
 take_away(view)
 glossary()

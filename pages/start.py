@@ -15,10 +15,7 @@ st.markdown(
     "inside has a meaning, and here you can look at all of them."
 )
 view = current_view()
-st.markdown(
-    f"{top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
-    "Otherwise it is that of CLS, the token that stands for the whole photo and is classified."
-)
+st.markdown(top_line(view))
 show_objects = first_lens(view)
 st.caption(f"{COMPRESSION_CAPTION} {SPARSITY_CAPTION}")
 

@@ -130,6 +130,8 @@ def _values(
 
 def _top(run: ComparedRun) -> dict[str, float]:
     """The most probable classes with their probabilities, or of a text the tokens that may follow it."""
+    if not run.card.has_head:
+        return {}
     if not run.card.reads_text:
         classes, shares = measures.prediction.top_classes(run.trace)
         return dict(zip(classes, map(float, shares), strict=True))

@@ -28,7 +28,8 @@ def trace(
     ista_lambda: StepOption = None,
     ista_eta: StepOption = None,
 ) -> None:
-    """Write trace points as arrays with the batch axis, and the logits, to an .npz file."""
+    """Write trace points as arrays with the batch axis, and the logits (without a head the features), to an .npz
+    file."""
     knobs = Knobs(
         gains(asked.card, mssa_gain or []),
         steps(asked.card, "ista_lambda", ista_lambda),
@@ -36,10 +37,11 @@ def trace(
         asked.stride,
     )
     want = list(trace_points(asked.card)) if points == "all" else [p for p in map(str.strip, points.split(",")) if p]
-    want = [point for point in want if point != "logits"]
+    answer = asked.card.answer
+    want = [point for point in want if point != answer]
     prepared = asked.prepared()
     traced = runtime.run(runtime.open_model(asked.card), prepared, want, knobs)
-    arrays = {name: traced.points[name] for name in ["logits", *want]}
+    arrays = {name: traced.points[name] for name in [answer, *want]}
     write_file(output, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE
@@ -80,6 +81,12 @@ def ledger(
     console.print(cosines)
 
 
+EFFECT_TEXT: dict[str, Callable[[Any], str]] = {
+    "kl_nats": "{:.3g}".format, "top1_change": lambda share: f"{100 * share:+.1f} pp",
+    "feature_change": "{:.3g}".format, "mask_change": "{:.2f}".format, "top1_without": escape,
+}  # fmt: skip
+
+
 @of_one_input
 def ablate(
     asked: Asked,
@@ -92,9 +99,8 @@ def ablate(
     if as_json:
         print_json(values)
         return
-    table = Table("layer", "head", *(head for head, _ in EFFECTS.values()), box=SIMPLE)
+    table = Table("layer", "head", *(EFFECTS[key][0] for key in values["measures"]), box=SIMPLE)
     for row in values["heads"]:
-        change = f"{100 * row['top1_change']:+.1f} pp"
-        numbers = (f"{row['kl_nats']:.3g}", change, f"{row['mask_change']:.2f}")
-        table.add_row(str(row["layer"]), str(row["head"]), *numbers, escape(row["top1_without"]))
+        said = [EFFECT_TEXT[key](row[key]) for key in values["measures"]]
+        table.add_row(str(row["layer"]), str(row["head"]), *said)
     console.print(table)

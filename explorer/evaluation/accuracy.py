@@ -17,6 +17,8 @@ TOP = (1, 5)
 
 def accuracy(task: Task) -> Measured:
     """Share of validation pictures whose class is the most probable, or among the five most probable."""
+    for subject in task.subjects:
+        subject.card.need_head()
     part = open_data(task, "val")
     numbers = sample(np.arange(len(part)), task.limit, task.seed)
     columns: dict[Row, Array] = {}

@@ -17,7 +17,7 @@ from explorer.evaluation.bootstrap import mean_rows
 from explorer.evaluation.boxes import NO_BOX, box_area, box_overlap, largest_part, mask_box, trivial_boxes
 from explorer.evaluation.record import MODEL, Row
 from explorer.evaluation.subjects import Measured, Subject, Task, about_part, open_data, sample, step_progress, traces
-from explorer.measures.patches import attention_map, default_layer, maskcut, threshold_mass, upsample
+from explorer.measures.patches import default_layer, maskcut, place_attention, threshold_mass, upsample
 from explorer.processors import usable_processors
 from explorer.trace import Array, Trace
 
@@ -109,13 +109,13 @@ def _boxes_of(trace: Trace, image: int, size: int, methods: tuple[str, ...]) -> 
 def grid_masks(trace: Trace, image: int) -> dict[str, Array]:
     """The foreground of each method on the patch grid, bool (rows,cols).
 
-    attention: the fewest patches that hold 60 % of CLS's attention in the last layer, mean over heads. maskcut: its
+    attention: the fewest patches that hold 60 % of CLS's attention in the last layer (without a class token: of all
+    patches' attention on average), mean over heads. maskcut: its
     first object, at the layer before. ncut: the same eigenvector cut at its mean, the side of its largest entry
     (TokenCut's rule: no corners, no seed).
     """
     card, grid = trace.card, trace.grid
-    query, key = trace.query_key(default_layer(card.layers, "attention"), image)
-    attention = attention_map(query, key, 0, grid).mean(axis=0)
+    attention = place_attention(trace, default_layer(card.layers, "attention"), image=image).mean(axis=0)
     cut = maskcut(trace.projections(default_layer(card.layers, "maskcut"), image), grid, 1, TAU)
     nothing = np.zeros(grid, bool)
     return {

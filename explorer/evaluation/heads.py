@@ -25,6 +25,8 @@ def heads(task: Task) -> Measured:
     0 = anything, 1 = the same always. on the object, by head of the last layer: its attention in the box over the
     box's share of the patches; 1 = blind to the object.
     """
+    for subject in task.subjects:
+        subject.card.need_class_token()
     part = open_data(task, "val")
     numbers, truth = boxed(part, task, SMALL)
     rows: list[Row] = []
@@ -36,7 +38,9 @@ def heads(task: Task) -> Measured:
             for image, box in enumerate(truth[np.searchsorted(numbers, chosen)]):
                 looks = [cls_attention(trace, layer, image) for layer in layers_of(subject)]
                 apart.append([jensen_shannon(look) / np.log2(len(look)) if len(look) > 1 else 0.0 for look in looks])
-                reads.append([w @ trace.z(ell, image)[1:] for ell, w in zip(layers_of(subject), looks, strict=True)])
+                reads.append(
+                    [w @ trace.z(ell, image)[trace.front :] for ell, w in zip(layers_of(subject), looks, strict=True)]
+                )
                 shares.append(box_share(looks[-1], patches_inside(trace, subject.size, box)))
         rows += mean_rows(_columns(subject, np.array(apart), constancy(np.array(reads)), np.array(shares)), task.seed)
     return Measured(
@@ -56,7 +60,7 @@ def points(subject: Subject) -> list[str]:
 
 def cls_attention(trace: Trace, layer: int, image: int) -> Array:
     """CLS's attention to the patches, (K,n), each head scaled to sum 1."""
-    rows = attention_rows(*trace.query_key(layer, image), 0)[:, 1:]
+    rows = attention_rows(*trace.query_key(layer, image), 0)[:, trace.front :]
     return rows / rows.sum(axis=1, keepdims=True)
 
 

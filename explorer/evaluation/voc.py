@@ -24,6 +24,8 @@ LIST = Path("ImageSets") / "Segmentation" / "val.txt"
 
 def voc(task: Task) -> Measured:
     """mIoU of both threshold rules on the folder of VOC's official layout; see coarse_overlap."""
+    for subject in task.subjects:
+        subject.card.need_class_token()
     folder = task.data
     if not (folder / LIST).is_file():
         raise ExplorerError(f"{folder} has no {LIST}: give the folder VOC2012 with JPEGImages and SegmentationClass.")

@@ -12,7 +12,7 @@ from torch import nn
 
 from explorer import runtime, zoo
 from explorer.card import ModelCard
-from explorer.export.identify import identify, network
+from explorer.export.identify import identify, network, said_by
 from explorer.trace import Array, Knobs, Prepared, patch_grid
 
 ROUNDS = 9
@@ -30,7 +30,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Bench:
-    """All timings of one setting; tokens counts CLS."""
+    """All timings of one setting; tokens counts those in front of the patches."""
 
     stride: int
     tokens: int
@@ -48,7 +48,7 @@ def bench(card: ModelCard, size: int | None = None, stride: int | None = None, r
     image = np.random.default_rng(0).standard_normal((1, 3, side, side)).astype(np.float32)
     model, prepared, knobs = runtime.open_model(card), Prepared(image, None, ""), Knobs(stride=stride)
     ways: dict[str, Callable[[], object]] = {
-        "ONNX Runtime, plain": lambda: runtime.run(model, prepared, [], knobs).logits,
+        "ONNX Runtime, plain": lambda: runtime.run(model, prepared, [], knobs).points[card.answer],
         "ONNX Runtime, traced": lambda: dict(runtime.run(model, prepared, None, knobs).points),
         "PyTorch eager, hooks": _eager(card, image, stride),
     }
@@ -65,13 +65,13 @@ def bench(card: ModelCard, size: int | None = None, stride: int | None = None, r
         for name, s in seconds.items()
     )
     rows, cols = patch_grid(side, side, card.patch, stride)
-    return Bench(stride, 1 + rows * cols, model.provider, timings)
+    return Bench(stride, len(card.prefix) + rows * cols, model.provider, timings)
 
 
 def _eager(card: ModelCard, image: Array, stride: int) -> Callable[[], object]:
     """The torch module with the model's own weights; hooks at the norms and projections copy what they see."""
     weights = zoo.load_weights(card, card.init)
-    module = network(card.traits, identify(weights, card.heads).size).eval()
+    module = network(card.traits, identify(weights, card.heads, said=said_by(card)).size).eval()
     module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
     kept: list[Array] = []
 
@@ -91,6 +91,6 @@ def _eager(card: ModelCard, image: Array, stride: int) -> Callable[[], object]:
     @torch.inference_mode()
     def run() -> Array:
         kept.clear()
-        return module(tensor, stride=stride)["logits"].numpy()
+        return module(tensor, stride=stride)[card.answer].numpy()
 
     return run

@@ -61,10 +61,13 @@ def shape_fields(identity: Identity, weights: dict[str, Array]) -> dict[str, Any
         roles = {"final_norm": FINAL_NORM} if size.final_norm else {}
         return common | {
             "head_dim": size.dim // size.heads, "context": size.context, "vocabulary": size.vocabulary, "patch": 0,
-            "codes_dim": 0 if family.has_threshold and size.atoms == size.dim else size.atoms,
+            "codes_dim": 0 if family.has_threshold and size.atoms == size.dim else size.atoms, "prefix": (),
             "weights": {**family.weights, **roles},
         }  # fmt: skip
-    return common | {"head_dim": size.projected // size.heads, "patch": size.patch, "codes_dim": atoms}
+    return common | {
+        "head_dim": size.projected // size.heads, "patch": size.patch, "codes_dim": atoms, "prefix": size.form.prefix,
+        "has_head": size.form.head,
+    }  # fmt: skip
 
 
 def _steps(identity: Identity) -> dict[str, Any]:
@@ -93,6 +96,8 @@ def _laws(identity: Identity, card_file: CardFile) -> dict[str, Law]:
 
 def _image_size(size: Size, card_file: CardFile) -> int:
     """Side in pixels that the model opens with, once the card file agrees with the checkpoint and with itself."""
+    if card_file.labels and not size.form.head:
+        raise ExplorerError(f"The card names {len(card_file.labels)} classes, but the checkpoint has no head.")
     if card_file.labels and len(card_file.labels) != size.classes:
         raise ExplorerError(f"The card names {len(card_file.labels)} classes, but the checkpoint has {size.classes}.")
     if card_file.patch_size not in (None, size.patch):

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from explorer import families
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.identify_text import spare_tensors
 from explorer.families import Family
@@ -71,7 +73,8 @@ def family_of(weights: dict[str, Array]) -> Family:
     return found
 
 
-def _shape(weights: dict[str, Array], key: str, rank: int) -> tuple[int, ...]:
+def shape_of(weights: Mapping[str, Array], key: str, rank: int) -> tuple[int, ...]:
+    """The shape of a tensor. Raises ExplorerError where it is missing or has another number of dimensions."""
     if key not in weights:
         raise ExplorerError(f"The checkpoint has no tensor {key}, which every model of its family has.")
     if len(shape := weights[key].shape) != rank:
@@ -85,42 +88,51 @@ def picture_size(
     """Sizes of a picture network from its shapes. Raises ExplorerError."""
     del said  # shapes and the head count say all
     shapes = family.shapes
-    _, tokens, dim = _shape(weights, shapes.positions, 3)
-    patch = _patch(shapes.patches, weights)
+    _, tokens, dim = shape_of(weights, shapes.positions, 3)
+    patch = patch_side(shapes.patches, weights)
     grid = math.isqrt(max(tokens - 1, 0))
     if not grid or grid**2 != tokens - 1:
         raise ExplorerError(
             f"Tensor {shapes.positions} has {tokens} positions: a CLS token and a square grid were expected."
         )
-    numbers = {m[1] for key in weights if (m := re.match(shapes.layer, key))}
-    layers = len(numbers)
-    if not layers or numbers != {str(i) for i in range(layers)}:
-        raise ExplorerError(f"The checkpoint's layers should be numbered 0, 1, 2, …: it has {sorted(numbers)[:4]}.")
-    projected = _shape(weights, shapes.projections.format(l=0), 2)[0] if shapes.projections else dim
+    layers = layer_count(shapes.layer, weights)
+    projected = shape_of(weights, shapes.projections.format(l=0), 2)[0] if shapes.projections else dim
     return Size(
-        dim=dim, layers=layers, heads=_heads(family, dim, projected, heads, weights), patch=patch,
-        classes=_shape(weights, shapes.classes, 2)[0], image_size=grid * patch, norm_eps=family.norm_eps, eta=eta,
+        dim=dim, layers=layers, heads=_heads_of_crate(family, dim, projected, heads, weights), patch=patch,
+        classes=shape_of(weights, shapes.classes, 2)[0], image_size=grid * patch, norm_eps=family.norm_eps, eta=eta,
         lam=lam, inner=None if projected == dim else projected,
     )  # fmt: skip
 
 
-def _patch(key: str, weights: dict[str, Array]) -> int:
+def layer_count(pattern: str, weights: Mapping[str, Array]) -> int:
+    """How many layers there are. Raises ExplorerError where their numbers have a gap."""
+    numbers = {m[1] for key in weights if (m := re.match(pattern, key))}
+    if not numbers or numbers != {str(i) for i in range(len(numbers))}:
+        raise ExplorerError(f"The checkpoint's layers should be numbered 0, 1, 2, …: it has {sorted(numbers)[:4]}.")
+    return len(numbers)
+
+
+def patch_side(key: str, weights: Mapping[str, Array]) -> int:
     """The side of a patch: of a convolution (d,3,P,P), or of a vector with a value for each of its 3 × P² numbers."""
     if key not in weights or weights[key].ndim == 1:
-        (pixels,) = _shape(weights, key, 1)
+        (pixels,) = shape_of(weights, key, 1)
         patch = math.isqrt(pixels // 3)
         if not patch or 3 * patch**2 != pixels:
             raise ExplorerError(f"Tensor {key} has {pixels} values: 3 × patch² were expected.")
         return patch
-    *_, high, wide = shape = _shape(weights, key, 4)
+    *_, high, wide = shape = shape_of(weights, key, 4)
     if high != wide:
         raise ExplorerError(f"Tensor {key} has shape {shape}: square patches were expected.")
     return wide
 
 
-def _heads(family: Family, dim: int, projected: int, heads: int | None, weights: Mapping[str, Array]) -> int:
-    if heads is None and any(name in weights for name in family.unused):
-        heads = DEMO_HEADS
+def _heads_of_crate(family: Family, dim: int, projected: int, heads: int | None, weights: Mapping[str, Array]) -> int:
+    demo = any(name in weights for name in family.unused)
+    return head_count(family, dim, projected, DEMO_HEADS if demo and heads is None else heads)
+
+
+def head_count(family: Family, dim: int, projected: int, heads: int | None) -> int:
+    """As said, or as in the released models of that width. Raises ExplorerError where neither tells."""
     if heads is None:
         heads = family.released.get(dim) if isinstance(family.released, Mapping) else dim // family.released
     if heads is None:
@@ -157,10 +169,24 @@ def _compare(
         if weights[name].shape != shape:
             raise ExplorerError(f"Tensor {name} has shape {weights[name].shape}: {shape} was expected.")
     ignored = tuple(sorted(set(weights) - set(expected)))
-    spare = spare_tensors(weights) if family.tied else family.unused
+    spare = spare_tensors(weights) if family.tied else {name for name in ignored if _unused(family, name)}
     if unknown := [name for name in ignored if name not in spare]:
         raise ExplorerError(
             f"The checkpoint has a tensor {unknown[0]} of shape {weights[unknown[0]].shape} "
             f"that a {family.label} model does not have."
         )
     return ignored, absent
+
+
+def _unused(family: Family, name: str) -> bool:
+    """Whether some files of a family carry this tensor and the network never reads it."""
+    return any(fnmatchcase(name, pattern) for pattern in family.unused)
+
+
+def said_by(card: ModelCard) -> dict[str, Any]:
+    """What an exported model's card says of its network beside the shapes, for identify."""
+    of_text = {"sequence_len": card.context, "block_size": card.context, "vocab_size": card.vocabulary}
+    of_pictures = {"layer_norm_eps": card.norm_eps} | {
+        name: card.provenance.get(name) for name in ("global_pool", "grid")
+    }
+    return of_text if card.reads_text else of_pictures

@@ -19,9 +19,10 @@ from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import Checkpoint, read_checkpoint
 from explorer.export.describe import check_tokenizer, describe, find_config, find_tokenizer, shape_fields
-from explorer.export.identify import Identity, family_of, identify, network
+from explorer.export.identify import Identity, family_of, identify, network, said_by
 from explorer.export.identify_text import HEAD
 from explorer.export.parity import check_parity
+from explorer.export.renaming import renamed
 from explorer.models.crate_lm import TextSize
 from explorer.trace import Array
 
@@ -73,7 +74,7 @@ def _export(
 ) -> bytes:
     """A checkpoint as a traced ONNX model that agrees with its PyTorch module."""
     progress("Reading the checkpoint", 0.02)
-    checkpoint = read_checkpoint(path)
+    checkpoint = renamed(read_checkpoint(path))
     progress("Recognising the model", 0.3)
     if family_of(checkpoint.weights).reads_config:
         checkpoint = dataclasses.replace(checkpoint, facts=checkpoint.facts | find_config(path))
@@ -94,8 +95,9 @@ def _export(
 
 
 def _heads_said(facts: dict[str, Any]) -> int | None:
-    """What nanoGPT's model_args or nanochat's config.json say, which lie beside the tensors."""
-    return said if isinstance(said := facts.get("n_head"), int) else None
+    """What nanoGPT's model_args or a config.json (nanochat's, Hugging Face's) say, which lie beside the tensors."""
+    found = (facts.get(name) for name in ("n_head", "num_attention_heads"))
+    return next((said for said in found if type(said) is int), None)
 
 
 def build_graph(identity: Identity, weights: dict[str, Array], metadata: dict[str, str]) -> onnx.ModelProto:
@@ -121,8 +123,7 @@ def check_graph(card: ModelCard) -> None:
     if not card.init:
         raise ExplorerError(f"{name} is refused: its card names no weights.")
     weights = zoo.load_weights(card, card.init)
-    beside = {"sequence_len": card.context, "block_size": card.context, "vocab_size": card.vocabulary}
-    identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1, beside)
+    identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1, said_by(card))
     size = identity.size
     ours = build_graph(identity, weights, {}).graph
     theirs = onnx.load(card.path, load_external_data=False).graph

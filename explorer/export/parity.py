@@ -38,14 +38,14 @@ def cases(size: Size | TextSize) -> list[Case]:
     if isinstance(size, TextSize):
         lengths = sorted({1, 1 + size.context // 3, size.context})
         return [Case(rng.integers(0, size.vocabulary, (2, n)), None, {"tokens": n}) for n in lengths]
-    native, patch = size.image_size, size.patch
-    other = (native + 2 * patch, max(native - patch, patch))
+    patch, (rows, cols) = size.patch, size.grid
+    native, other = (rows * patch, cols * patch), ((rows + 2) * patch, max((cols - 1) * patch, patch))
     return [
         Case(
             rng.standard_normal((2, 3, height, width)).astype(np.float32), stride,
             {"height": height, "width": width, "stride": stride},
         )
-        for height, width in ((native, native), other)
+        for height, width in (native, other)
         for stride in (patch, max(patch // 2, 1))
     ]  # fmt: skip
 

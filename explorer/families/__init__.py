@@ -15,6 +15,7 @@ from explorer.families.crate_lm_rotary import CRATE_LM_ROTARY
 from explorer.families.gpt import GPT
 from explorer.families.gpt_rotary import GPT_ROTARY
 from explorer.families.nanochat_crate import NANOCHAT_CRATE
+from explorer.families.others import OTHER_VISION
 from explorer.families.record import Family, Formulas, Notes, Shapes, Training, Unsupported, fill, resolve
 from explorer.families.vit import VIT
 
@@ -35,15 +36,19 @@ __all__ = [
 ]
 
 KNOWN: tuple[Family | Unsupported, ...] = (
-    Unsupported(label="CRATE-α CLIPA", signature=r"^visual\."),
+    Unsupported(label="CRATE-α CLIPA", signature=r"^visual\..*\.fn\."),
+    Unsupported(label="CLIP or CLIPA", signature=r"^visual\.|^vision_model\.|^text_model\."),
     NANOCHAT_CRATE,
     CRATE_LM_ROTARY,
     CRATE_LM,
     Unsupported(label="ToST language", signature=r"denom_bias$"),
+    Unsupported(label="XCiT", signature=r"\.attn\.temperature$"),
     Unsupported(label="ToST vision", signature=r"^cls_attn_blocks\."),
-    Unsupported(label="CRATE-MAE", signature=r"^decoder_blocks\..*qkv"),
+    Unsupported(label="CRATE-MAE", signature=r"^decoder_blocks\..*fn\.qkv"),
     CRATE_ALPHA,
     Unsupported(label="CRATE-BERT", signature=r"encoder\.layer\..*\.self\.qkv"),
+    Unsupported(label="BERT", signature=r"encoder\.layer\.\d+\.attention\.self\."),
+    *OTHER_VISION,
     GPT_ROTARY,
     GPT,
     VIT,

@@ -88,8 +88,9 @@ class Family:
     signature: a regular expression; a state dict with a name that it finds is of this family, unless an earlier
     record's is found. lacks: a tensor that a state dict of this family never has, empty where names that it has tell
     enough. released: how many heads. unused: tensors that some files carry and the forward pass never
-    reads. tied: the head is the token embedding. biases: "all", or "optional" where files without them are read as if
-    they were zero. reads_config: the config.json beside a file says what its sizes need. shapes: where sizes are read.
+    reads, as patterns with *. tied: the head is the token embedding. biases: "all", or "optional" where files without
+    them are read as if they were zero. reads_config: the config.json beside a file says what its sizes need. shapes:
+    where sizes are read.
 
     weights: role → tensor, with {l} for the layer from 0. tensors: what the parts of a layer's names stand for, in
     words. steps: what the half steps do, and their operators. network, sizes, graph: "module:name" of the torch

@@ -41,11 +41,11 @@ VIT = Family(
     soft_cap=0.0,
     signature=r"^blocks\.\d+\.attn\.qkv\.weight$",
     lacks="",
-    released={192: 3, 384: 6, 768: 12, 1024: 16},
-    unused=(),
+    released={192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16},
+    unused=("mask_token", "pooler.dense.*", "decoder*"),  # of DINOv2, Hugging Face's ViT, MAE
     tied=False,
     biases="all",
-    reads_config=False,
+    reads_config=True,
     shapes=Shapes(
         layer=r"^blocks\.(\d+)\.",
         positions="pos_embed",
@@ -72,7 +72,7 @@ VIT = Family(
     formulas=BLACK_BOX,
     notes=black_box_notes("ViT"),
     network="explorer.models.vit:ViT",
-    sizes="explorer.export.identify:picture_size",
-    graph="explorer.export.graphs.pictures:vit",
+    sizes="explorer.export.identify_vit:vit_size",
+    graph="explorer.export.graphs.vit:vit",
     training=Training(arch="ViT", wrapper="timm", ending=".pth", head="head."),
 )

@@ -15,7 +15,7 @@ from explorer.trace import Array, patch_grid
 CORNERS = ((45, 90, 195), (0, 179, 159), (210, 69, 155), (240, 190, 45))
 """Colours of the corners of the position map: top left, top right, bottom left, bottom right."""
 CLS_COLOR = (138, 143, 153)
-"""CLS where a colouring says nothing of it."""
+"""CLS and others in front of the patches where a colouring says nothing of them."""
 PHOTO_TURN = 0.618033988749895
 """Turns of the colour wheel between two photos: the golden section, so that neighbours in number differ most."""
 LEGEND_STOPS = 9
@@ -35,28 +35,30 @@ class TokenColours:
     photos: tuple[str, ...] = field(default=())
 
 
-def position_colours(grid: tuple[int, int], photos: int = 1) -> TokenColours:
-    """Where on the photo each patch lies: a colour for each corner, mixed in between; CLS is grey."""
+def position_colours(grid: tuple[int, int], photos: int = 1, front: int = 1) -> TokenColours:
+    """Where on the photo each patch lies: a colour for each corner, mixed in between; the `front` tokens in front of
+    them (CLS) are grey."""
     rows, cols = grid
     down, right = np.linspace(0, 1, rows)[:, None, None], np.linspace(0, 1, cols)[None, :, None]
     top_left, top_right, bottom_left, bottom_right = (np.array(corner, np.float64) for corner in CORNERS)
     mixed = (1 - down) * ((1 - right) * top_left + right * top_right)
     mixed = mixed + down * ((1 - right) * bottom_left + right * bottom_right)
     return TokenColours(
-        _per_photo(mixed.round().astype(np.uint8).reshape(1, -1, 3).repeat(photos, axis=0)),
+        _per_photo(mixed.round().astype(np.uint8).reshape(1, -1, 3).repeat(photos, axis=0), front),
         {"kind": "square", "label": "place on the photo", "corners": [_hex(corner) for corner in CORNERS]},
     )
 
 
-def photo_colours(pictures: Sequence[Array], patch: int, stride: int) -> TokenColours:
-    """The mean colour of each patch; CLS is grey. pictures: uint8 (H,W,3), all of one size; patch, stride in pixels."""
+def photo_colours(pictures: Sequence[Array], patch: int, stride: int, front: int = 1) -> TokenColours:
+    """The mean colour of each patch; the `front` tokens in front of them (CLS) are grey. pictures: uint8 (H,W,3), all
+    of one size; patch, stride in pixels."""
     means = np.stack([_patch_means(picture_of(picture), patch, stride) for picture in pictures])
     text = "the mean colour of each patch of the photo"
-    return TokenColours(_per_photo(means), {"kind": "text", "text": text})
+    return TokenColours(_per_photo(means, front), {"kind": "text", "text": text})
 
 
 def label_colours(labels: Array, names: Sequence[str]) -> TokenColours:
-    """One colour of the palette for each label (B,N); a negative label (CLS) is grey. names: of label 0, 1, …
+    """One colour of the palette for each label (B,N); a negative label (no patch) is grey. names: of label 0, 1, …
 
     Raises ValueError for labels without a name.
     """
@@ -111,10 +113,10 @@ def contact_sheet(pictures: Sequence[Array], columns: int) -> Array:
     return sheet
 
 
-def _per_photo(patches: Array) -> Array:
-    """Colours of patches (B,n,3) → of tokens (B·N,3), with a grey CLS in front of each photo's."""
+def _per_photo(patches: Array, front: int) -> Array:
+    """Colours of patches (B,n,3) → of tokens (B·N,3), with grey ones in front of each photo's."""
     photos = len(patches)
-    grey = np.broadcast_to(_GREY, (photos, 1, 3))
+    grey = np.broadcast_to(_GREY, (photos, front, 3))
     return np.concatenate([grey, patches], axis=1).reshape(-1, 3)
 
 

@@ -71,6 +71,7 @@ SPREAD_LABEL = quantity("subspaces that a token uses", "#14a085", ".2f", "subspa
 SUPPORT_LABEL = quantity("tokens in common (share)", "#e0730d", ".1%")
 KURTOSIS_LABEL = quantity("kurtosis (1 = Gaussian)", "#2d87d2", ".3f")
 DISTANCE_LABEL = quantity("squared distance from the mean", "#2d87d2", ".1f")
+FEATURES_LABEL = quantity("change of the features, 1 − cosine", "#c8502f", ",.3~g")
 DIVERGENCE_LABEL = quantity("change of the prediction, KL (nats)", "#c8502f", ",.3~g", "nats")
 MASK_CHANGE_LABEL = quantity("change of the mask (1 − IoU)", "#7f8f22", ".1%")
 CORLOC_LABEL = quantity("CorLoc (share of images)", "#1e8a3c", ".1%")

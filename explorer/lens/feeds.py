@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.figures import jpeg_bytes
 from explorer.lens.packing import pack_arrays
-from explorer.measures.patches import Segments
+from explorer.measures.patches import Segments, mean_attention
 from explorer.trace import Array, Trace
 
 HALF_MAX = float(np.finfo(np.float16).max)
@@ -31,12 +31,15 @@ def attention_feed(view: str, trace: Trace, layer: int, *, levels: int | None = 
 
     Half precision by default: 2·K·N·p bytes. levels: integers from −levels to levels (at most 127) instead, and one
     float32 scale for each head and token: the error of an entry is at most 1/(2·levels) of its token's largest.
+    Of a picture without a class token also whole (K,N), the mean attention of its patches.
     """
     query, key = trace.query_key(layer)
     arrays = {"query": query} if query is key else {"query": query, "key": key}
     packed: dict[str, Array] = {}
     for name, array in arrays.items():
         packed |= _integers(name, array, levels) if levels else {name: _halves(array)}
+    if not trace.card.reads_text and not trace.card.has_class_token:
+        packed["whole"] = mean_attention(query, key, trace.front).astype(np.float32)
     return pack_arrays({"view": view, "what": "attention", "layer": layer}, packed)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 from explorer.card import ModelCard
 from explorer.lens.panels import Panel, look_up_colors
 from explorer.trace import Array, Trace
+from explorer.words import in_front, whole_photo
 
 
 @dataclass(frozen=True)
 class LensChoice:
-    """What the lens shows. heads: from 1, empty = all. token: pinned, 0 = CLS. shot: of a film, from 0."""
+    """What the lens shows. heads: from 1, empty = all. token: pinned; 1 + i is patch i, 0 the whole photo
+    (CLS, or where there is none the mean of the patches). shot: of a film, from 0."""
 
     layer: int
     heads: tuple[int, ...]
@@ -59,7 +61,9 @@ def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> 
     height, width = picture.shape[:2]
     patch, stride = scale * trace.card.patch, scale * trace.stride
     shape = {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
-    return shape | {"photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
+    prefix = trace.card.prefix
+    said = {"prefix": len(prefix), "front": in_front(prefix), "whole": whole_photo(prefix)}
+    return shape | said | {"photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
 
 
 def settings(

@@ -19,11 +19,16 @@ def probabilities(logits: Array) -> Array:
 
 
 def top_classes(trace: Trace, count: int = 5, image: int = 0) -> tuple[list[str], Array]:
-    """Names and probabilities of the most probable classes, the first in the order of the file winning a tie."""
+    """Names and probabilities of the most probable classes, the first in the order of the file winning a tie; none of a
+    model without a head."""
+    if not trace.card.has_head:
+        return [], np.zeros(0)
     best = top_class_indices(trace, count, image)
     return [trace.card.class_name(i) for i in best], probabilities(trace.logits[image])[best]
 
 
 def top_class_indices(trace: Trace, count: int = 5, image: int = 0) -> Array:
-    """The most probable classes by their numbers, as top_classes names them; int (count,)."""
+    """The most probable classes by their numbers, as top_classes names them; int (count,), none without a head."""
+    if not trace.card.has_head:
+        return np.zeros(0, int)
     return np.argsort(-probabilities(trace.logits[image]), kind="stable")[:count]

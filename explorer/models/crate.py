@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.models.form import Form
 from explorer.models.parts import (
     Law,
     attention,
@@ -31,7 +32,7 @@ class Size:
     """Sizes of a model: width d, layers L, heads K, patch side and trained image side in pixels, classes.
 
     inner: K·p, the width of all heads together, when it is not d. norm_eps: epsilon of the block norms.
-    eta, lam: ISTA step size and threshold weight, one for all layers or one for each.
+    eta, lam: ISTA step size and threshold weight, one for all layers or one for each. form: the parts of a ViT.
     """
 
     dim: int
@@ -44,6 +45,13 @@ class Size:
     eta: float | tuple[float, ...] = 0.1
     lam: float | tuple[float, ...] = 0.1
     inner: int | None = None
+    form: Form = Form()
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches that the positions were trained for."""
+        side = self.image_size // self.patch
+        return self.form.grid or (side, side)
 
     @property
     def projected(self) -> int:

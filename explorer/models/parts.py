@@ -24,19 +24,21 @@ def patches(image: Tensor, patch: int, stride: int) -> Tensor:
     return windows.permute(0, 2, 3, 4, 5, 1)
 
 
-def positions(embedding: Tensor, rows: int, cols: int) -> Tensor:
-    """Learned positions (1,1+n,d), first row CLS, resized to (1,1+rows·cols,d) by bicubic interpolation.
+def positions(embedding: Tensor, rows: int, cols: int, placed: int = 1, grid: tuple[int, int] | None = None) -> Tensor:
+    """Learned positions (1,placed+n,d) resized to (1,placed+rows·cols,d) by bicubic interpolation.
 
-    At the trained grid they come back unchanged. The released code reaches the same sizes through a scale factor of
-    (size + 0.1)/√n, an old guard against rounding, which shifts the samples by at most 0.1 of a cell; exact sizes are
-    used here, as newer ViT code does.
+    The first `placed` rows, CLS alone by default, belong to tokens without a place and stay. grid: rows and columns
+    that the n were trained for, None for a square. At the trained grid they come back unchanged. The released code
+    reaches the same sizes through a scale factor of (size + 0.1)/√n, an old guard against rounding, which shifts the
+    samples by at most 0.1 of a cell; exact sizes are used here, as newer ViT code does.
     """
-    grid = math.isqrt(embedding.shape[1] - 1)
-    if (rows, cols) == (grid, grid):
+    side = math.isqrt(embedding.shape[1] - placed)
+    grid = grid or (side, side)
+    if (rows, cols) == grid:
         return embedding
-    cells = embedding[:, 1:].unflatten(1, (grid, grid)).permute(0, 3, 1, 2)
+    cells = embedding[:, placed:].unflatten(1, grid).permute(0, 3, 1, 2)
     resized = F.interpolate(cells, size=(rows, cols), mode="bicubic", align_corners=False)
-    return torch.cat([embedding[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
+    return torch.cat([embedding[:, :placed], resized.flatten(2).transpose(1, 2)], dim=1)
 
 
 def keep_patches(z: Tensor, kept: Tensor | None) -> Tensor:

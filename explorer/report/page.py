@@ -21,7 +21,7 @@ from explorer.measures.patches import segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
 from explorer.trace import Array, Trace
-from explorer.words import COMPRESSION, GLOSSARY, PHOTO_GLOSSARY, SPARSITY
+from explorer.words import COMPRESSION, GLOSSARY, NO_HEAD, PHOTO_GLOSSARY, SPARSITY
 
 MAX_BYTES = 10_000_000
 ROOM_FOR_TEXT = 400_000
@@ -83,10 +83,11 @@ def report_html(subject: PhotoReport, segment: Callable[..., Any] | None = None)
     feeds, precision = _feeds(subject, segment or _segment(subject.trace), room())
     subject = replace(subject, about={**subject.about, "Precision of the lens": precision})
     names, shares = subject.top
+    caption = "The most probable classes, softmax of the logits." if subject.trace.card.has_head else NO_HEAD
     return page_html(
         subject,
         look=asset("photo.html"),
-        prediction=prediction_table("The most probable classes, softmax of the logits.", names, shares, subject.before),
+        prediction=prediction_table(caption, names, shares, subject.before),
         measured=f"{MEASURED} Non-zeros: of what the layer leaves, CLS included.",
         glossary=GLOSSARY | PHOTO_GLOSSARY,
         settings=_settings(subject),

@@ -15,7 +15,7 @@ import numpy as np
 from explorer import runtime
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.measures.pairs import HeadEffect, head_effects, ranked
+from explorer.measures.pairs import HeadEffect, feature_effects, head_effects, ranked
 from explorer.measures.patches import segment_trace
 from explorer.trace import Array, Knobs, Prepared, Trace
 from explorer.words import EFFECTS
@@ -23,7 +23,7 @@ from explorer.words import EFFECTS
 BATCH_S = 4.0
 """Seconds that one batch should take at most, so that a run can be stopped between two."""
 MASK_KEEP = 0.6
-"""The mask that is compared: the patches that hold this share of the attention of CLS."""
+"""The mask that is compared: the patches that hold this share of the attention of CLS, or of the mean patch."""
 
 
 def ablate(
@@ -31,8 +31,8 @@ def ablate(
 ) -> Iterator[list[HeadEffect]]:
     """The effect of silencing every head of some layers (from 1): the effects of one batch after the other.
 
-    The mask is the kept attention of CLS in the last layer, mean of its heads: 60 % of the attention. The heads of the
-    last layer do not change it, for attention is read before they act.
+    The mask is the kept attention of CLS (without one, of the mean patch) in the last layer, mean of its heads: 60 % of
+    the attention. The heads of the last layer do not change it, for attention is read before they act.
     Raises ExplorerError for more than one image, for a layer that there is not, or as runtime.run does.
     """
     card = model.card
@@ -43,12 +43,13 @@ def ablate(
     want = mask_points(card)
     trained = runtime.run(model, prepared, want, Knobs(stride=stride))
     mask, size = _mask(trained, 0), batch_size(card, prepared, trained.stride)
+    effects, before = (head_effects if card.has_head else feature_effects), trained.points[card.answer][0]
     for layer in layers:
         for heads in batches(card.heads, size):
             knobs = Knobs(mssa_gain=silenced(card, layer, heads), stride=stride)
             run = runtime.run(model, replace(prepared, data=_copies(prepared, len(heads))), want, knobs)
             masks = np.stack([_mask(run, image) for image in range(len(heads))])
-            yield head_effects(layer, heads, trained.logits[0], run.logits, mask, masks)
+            yield effects(layer, heads, before, run.points[card.answer], mask, masks)
 
 
 def ablation(model: runtime.Model, prepared: Prepared, stride: int | None, layer: int | None) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def ablation(model: runtime.Model, prepared: Prepared, stride: int | None, layer
         "model": model.card.name,
         "input": prepared.label,
         "unit": "nats",
-        "measures": {key: f"{head}: {meaning}" for key, (head, meaning) in EFFECTS.items()},
+        "measures": {key: f"{EFFECTS[key][0]}: {EFFECTS[key][1]}" for key in effect_keys(model.card)},
         "heads": effect_rows(model.card, ranked(effects)),
     }
 
@@ -91,23 +92,32 @@ def mask_points(card: ModelCard) -> list[str]:
     return [f"{name}.{card.layers}" for name in card.traits.looks]
 
 
+def effect_keys(card: ModelCard) -> list[str]:
+    """Which of EFFECTS a model has."""
+    of_features = ("feature_change", "mask_change")
+    return [key for key in EFFECTS if (key in of_features if not card.has_head else key != "feature_change")]
+
+
 def effect_rows(card: ModelCard, effects: Sequence[HeadEffect]) -> list[dict[str, object]]:
     """Effects as plain values, for tables, JSON and CSV."""
-    return [
-        {
-            "layer": effect.layer,
-            "head": effect.head,
+    keys = effect_keys(card)
+
+    def values(effect: HeadEffect) -> dict[str, object]:
+        return {
             "kl_nats": effect.divergence,
             "top1_change": effect.top_change,
+            "feature_change": effect.feature_change,
             "mask_change": effect.mask_change,
-            "top1_without": card.class_name(effect.top),
+            "top1_without": None if effect.top is None else card.class_name(effect.top),
         }
-        for effect in effects
+
+    return [
+        {"layer": effect.layer, "head": effect.head} | {key: values(effect)[key] for key in keys} for effect in effects
     ]
 
 
 def _mask(trace: Trace, image: int) -> Array:
-    """The kept attention of CLS (rows,cols) of one image of a batch."""
+    """The kept attention of the whole photo (rows,cols) of one image of a batch."""
     alone = replace(trace, points={name: trace.points[name][image : image + 1] for name in mask_points(trace.card)})
     return segment_trace(alone, "attention", keep=MASK_KEEP).labels > 0
 

@@ -100,20 +100,25 @@ def differences(
 ) -> list[Difference]:
     """Everything of SCALES from A to B, in its order. layer, other: layers of A and B. heads: from 1, empty = all.
 
-    The tokens that are compared are those that the layer leaves, Z^{ℓ+1}; B's are brought to A's grid.
+    The tokens that are compared are those that the layer leaves, Z^{ℓ+1}; B's are brought to A's grid. Of those in
+    front of the patches the ones that both have are compared.
     """
     pair, attention = f"{a.key}|{b.key}", attention_change(a, b, layer, other, heads, once)
     return [
         *_prediction_differences(a, b),
         Difference("attention_js_bits", attention.mean),
-        Difference("cls_attention_js_bits", attention.cls),
+        Difference(
+            "cls_attention_js_bits", attention.cls, note="" if attention.cls is not None else "not both have one"
+        ),
         Difference("mask_iou", once(pair, mask_overlap, a, b, layer=layer, other=other)),
         *alike(a, b, layer, other, once),
     ]
 
 
 def _prediction_differences(a: ComparedRun, b: ComparedRun) -> list[Difference]:
-    """KL and rank over the classes of both; A's first class may be none of B's."""
+    """KL and rank over the classes of both; A's first class may be none of B's, and one of them may have no head."""
+    if missing := headless(a, b):
+        return [Difference(key, None, note=f"{missing[0].card.name} has no head") for key in ("kl_nats", "rank")]
     found, first = predictions(a, b), first_class(a)
     on = f"{found.shared} classes" if found.shared < most_classes(a, b) else ""
     rank = next((one.rank_b for one in found.classes if one.name == first), None)
@@ -121,6 +126,11 @@ def _prediction_differences(a: ComparedRun, b: ComparedRun) -> list[Difference]:
         Difference("kl_nats", found.divergence, note=on),
         Difference("rank", rank, note=on if rank else f"no class {first}"),
     ]
+
+
+def headless(*runs: ComparedRun) -> list[ComparedRun]:
+    """Those that predict nothing."""
+    return [run for run in runs if not run.card.has_head]
 
 
 def first_class(run: ComparedRun) -> str:
@@ -178,12 +188,19 @@ def cka(a: ComparedRun, b: ComparedRun, once: Once = computed_now) -> measures.p
 
 
 def _cka(a: ComparedRun, b: ComparedRun) -> measures.pairs.CkaMap:
-    own = [a.trace.z(layer + 1) for layer in range(1, a.card.layers + 1)]
+    own = [own_tokens(a, b, layer) for layer in range(1, a.card.layers + 1)]
     return measures.pairs.cka_map(own, [carried(a, b, layer) for layer in range(1, b.card.layers + 1)])
 
 
 def _procrustes(a: ComparedRun, b: ComparedRun, layer: int, other: int) -> float:
-    return measures.pairs.procrustes_distance(a.trace.z(layer + 1), carried(a, b, other))
+    return measures.pairs.procrustes_distance(own_tokens(a, b, layer), carried(a, b, other))
+
+
+def own_tokens(a: ComparedRun, b: ComparedRun, layer: int) -> Array:
+    """What a layer of A leaves, Z^{ℓ+1}: the tokens that have a counterpart in B, as carried has them."""
+    if a.card.reads_text:
+        return a.trace.z(layer + 1)
+    return a.trace.z(layer + 1)[measures.patches.matching_tokens(a.patches, b.patches)[0]]
 
 
 def carried(a: ComparedRun, b: ComparedRun, layer: int) -> Array:
@@ -238,6 +255,9 @@ def notes(a: ComparedRun, b: ComparedRun, letter: str = "B") -> list[str]:
 
 
 def _class_notes(a: ComparedRun, b: ComparedRun, letter: str) -> list[str]:
+    if missing := headless(a, b):
+        names = " and ".join("A" if run is a else letter for run in missing)
+        return [f"{names} {'has' if len(missing) == 1 else 'have'} no head, so predictions cannot be compared."]
     shared = predictions(a, b).shared
     if not shared:
         return [f"A and {letter} know no class in common, so their predictions cannot be compared."]

@@ -112,7 +112,7 @@ def ledger_numbers(card: ModelCard, prepared: Prepared, knobs: Knobs, lam: float
 def _ledger_values(
     trace: Trace, weights: tuple[LayerWeights, ...], lam: float, eps_squared: float
 ) -> dict[str, list[Any]]:
-    images = range(len(trace.logits))
+    images = range(len(trace.points["z.1"]))
     books = mean_books([measure_ledger(trace, weights, image, eps_squared) for image in images])
     compression = [measure_compression(trace, weights, image, eps_squared) for image in images]
     sparsity = [measure_sparsification(trace, weights, image) for image in images]

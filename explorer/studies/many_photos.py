@@ -13,7 +13,15 @@ from explorer.inputs.photo import Photo
 from explorer.measures.pairs import linear_cka
 from explorer.measures.prediction import top_classes
 from explorer.measures.rates import measure_curves
-from explorer.studies.compare import ComparedRun, attention_change, carried, mask_overlap, predictions
+from explorer.studies.compare import (
+    ComparedRun,
+    attention_change,
+    carried,
+    headless,
+    mask_overlap,
+    own_tokens,
+    predictions,
+)
 from explorer.trace import Knobs, LayerWeights, layer_on
 
 PHOTO_KEYS = ("kl_nats", "attention_js_bits", "mask_iou", "cka")
@@ -42,8 +50,9 @@ def photo_row(photo: Photo, plans: Sequence[PhotoPlan], layer: int, by_depth: bo
     row: dict[str, Any] = {"photo": photo.name}
     runs = [_run(photo, plan) for plan in plans]
     for plan, run in zip(plans, runs, strict=True):
-        (name,), (share,) = top_classes(run.trace, 1)
-        row |= {f"{plan.letter} class": name, f"{plan.letter} probability": float(share)}
+        if plan.card.has_head:
+            (name,), (share,) = top_classes(run.trace, 1)
+            row |= {f"{plan.letter} class": name, f"{plan.letter} probability": float(share)}
     for plan, run in zip(plans[1:], runs[1:], strict=True):
         other = layer_on(layer, runs[0].card.layers, run.card.layers, by_depth)
         values = photo_differences(runs[0], run, layer, other)
@@ -56,9 +65,10 @@ def photo_row(photo: Photo, plans: Sequence[PhotoPlan], layer: int, by_depth: bo
 
 def photo_differences(a: ComparedRun, b: ComparedRun, layer: int, other: int) -> tuple[float | None, ...]:
     """The values of PHOTO_KEYS, for the mean of the heads."""
-    alike = linear_cka(a.trace.z(layer + 1), carried(a, b, other))
+    alike = linear_cka(own_tokens(a, b, layer), carried(a, b, other))
     attention = attention_change(a, b, layer, other)
-    return predictions(a, b).divergence, attention.mean, mask_overlap(a, b, layer, other), alike
+    divergence = None if headless(a, b) else predictions(a, b).divergence
+    return divergence, attention.mean, mask_overlap(a, b, layer, other), alike
 
 
 def _run(photo: Photo, plan: PhotoPlan) -> ComparedRun:

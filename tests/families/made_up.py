@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.export.graphs.graph import Graph
-from explorer.export.graphs.pictures import Knobs, Parts, Weights, build, by_heads, fused_attention
+from explorer.export.graphs.pictures import Knobs, Parts, Weights, build, by_heads, classified, fused_attention
 from explorer.families import Family, Formulas, Shapes
 from explorer.families.crate import AS_DERIVED
 from explorer.models.crate import Size
@@ -123,4 +123,5 @@ def graph(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelP
         g.output(z_half, ["batch", "tokens", size.dim])
         return g.op("Add", z_half, g.number("nothing", 0.0), to=f"z.{number + 1}")
 
-    return build(Parts("places", tokens, layer, ("norm", None, "head"), False), size, weights, metadata)
+    head = classified("norm", size.norm_eps, "head")
+    return build(Parts("places", tokens, layer, head, False), size, weights, metadata)

@@ -39,12 +39,15 @@ def cubic_matrix(before: int, after: int) -> np.ndarray:
     return matrix
 
 
-def resized_positions(embedding: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """(1,1+n,d) → (1+rows·cols,d); row 0 belongs to the CLS token and stays."""
-    grid = round((embedding.shape[1] - 1) ** 0.5)
-    cells = embedding[0, 1:].reshape(grid, grid, -1)
-    moved = np.einsum("ri,cj,ijd->rcd", cubic_matrix(grid, rows), cubic_matrix(grid, cols), cells)
-    return np.concatenate([embedding[0, :1], moved.reshape(rows * cols, -1)])
+def resized_positions(
+    embedding: np.ndarray, rows: int, cols: int, placed: int = 1, grid: tuple[int, int] | None = None
+) -> np.ndarray:
+    """(1,placed+n,d) → (placed+rows·cols,d); the first rows belong to CLS and others in front, and stay."""
+    side = round((embedding.shape[1] - placed) ** 0.5)
+    high, wide = grid or (side, side)
+    cells = embedding[0, placed:].reshape(high, wide, -1)
+    moved = np.einsum("ri,cj,ijd->rcd", cubic_matrix(high, rows), cubic_matrix(wide, cols), cells)
+    return np.concatenate([embedding[0, :placed], moved.reshape(rows * cols, -1)])
 
 
 def with_cls(state: Points, tokens: np.ndarray, positions: str, rows: int, cols: int) -> np.ndarray:
@@ -118,20 +121,46 @@ def crate(alpha: bool, state: Points, size: Size, windows, rows, cols, gain, eta
 
 
 def vit(state: Points, size: Size, windows, rows, cols, gain) -> Points:
+    """A ViT of whatever parts the state dict has; size tells the heads, the epsilon, how it is pooled and its grid."""
+    form, eps = size.form, size.norm_eps
+
     def linear(x: np.ndarray, name: str) -> np.ndarray:
-        return x @ state[f"{name}.weight"].T + state[f"{name}.bias"]
+        return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0.0)
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        return layer_norm(x, state, name, eps) if f"{name}.weight" in state else x
 
     points: Points = {}
-    tokens = np.einsum("bncij,dcij->bnd", windows, state["patch_embed.proj.weight"]) + state["patch_embed.proj.bias"]
-    z = with_cls(state, tokens, "pos_embed", rows, cols)
+    tokens = np.einsum("bncij,dcij->bnd", windows, state["patch_embed.proj.weight"])
+    tokens = tokens + state.get("patch_embed.proj.bias", 0.0)
+    front = [state[name][0] for name in ("cls_token", "dist_token", "reg_token") if name in state]
+    count = sum(map(len, front))
+    places = resized_positions(state["pos_embed"], rows, cols, form.placed, size.grid)
+    tokens = tokens + places[form.placed :]
+    if front:
+        standing = np.concatenate(front)
+        standing = standing + np.pad(places[: form.placed], ((0, count - form.placed), (0, 0)))
+        tokens = np.concatenate([np.broadcast_to(standing, (len(tokens), *standing.shape)), tokens], 1)
+    z = norm(tokens, "norm_pre")
     for i in range(size.layers):
         points[f"z.{i + 1}"] = z
-        qkv = linear(layer_norm(z, state, f"blocks.{i}.norm1", 1e-6), f"blocks.{i}.attn.qkv")
+        qkv = linear(norm(z, f"blocks.{i}.norm1"), f"blocks.{i}.attn.qkv")
         query, key, value = (split(part, size.heads) for part in np.split(qkv, 3, -1))
         points[f"query.{i + 1}"], points[f"key.{i + 1}"] = query, key
-        z_half = z + linear(attend(query, key, value, gain[i]), f"blocks.{i}.attn.proj")
+        update = linear(attend(query, key, value, gain[i]), f"blocks.{i}.attn.proj")
+        z_half = z + state.get(f"blocks.{i}.ls1.gamma", 1.0) * update
         points[f"z_half.{i + 1}"] = z_half
-        hidden = linear(layer_norm(z_half, state, f"blocks.{i}.norm2", 1e-6), f"blocks.{i}.mlp.fc1")
-        z = z_half + linear(hidden * (1 + erf(hidden / np.sqrt(2))) / 2, f"blocks.{i}.mlp.fc2")
+        hidden = linear(norm(z_half, f"blocks.{i}.norm2"), f"blocks.{i}.mlp.fc1")
+        mlp = linear(hidden * (1 + erf(hidden / np.sqrt(2))) / 2, f"blocks.{i}.mlp.fc2")
+        z = z_half + state.get(f"blocks.{i}.ls2.gamma", 1.0) * mlp
     points[f"z.{size.layers + 1}"] = z
-    return points | {"logits": linear(layer_norm(z[:, 0], state, "norm", 1e-6), "head")}
+    z = norm(z, "norm")
+    mean = z[:, count:].mean(1)
+    pooled = {"token": z[:, 0], "avg": mean, "both": np.concatenate([z[:, 0], mean], -1)}[form.pool]
+    pooled = norm(pooled, "fc_norm")
+    if "head.weight" not in state:
+        return points | {"features": pooled}
+    scores = linear(pooled, "head")
+    if "head_dist.weight" in state:
+        scores = (scores + linear(z[:, 1], "head_dist")) / 2
+    return points | {"logits": scores}

@@ -83,15 +83,16 @@ class Graph:
     def output(self, name: str, dims: Dims) -> None:
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
 
-    def linear(self, x: str, weight: str, bias: str | None = None) -> str:
+    def linear(self, x: str, weight: str, bias: str | None = None, to: str | None = None) -> str:
         """x Wᵀ + b with W (out,in) as torch stores it; the transpose is folded when a session opens."""
-        product = self.op("MatMul", x, self.op("Transpose", self.weight(weight), perm=[1, 0]))
-        return self.op("Add", product, self.weight(bias)) if bias else product
+        turned = self.op("Transpose", self.weight(weight), perm=[1, 0])
+        if not bias:
+            return self.op("MatMul", x, turned, to=to)
+        return self.op("Add", self.op("MatMul", x, turned), self.weight(bias), to=to)
 
-    def norm(self, x: str, name: str, epsilon: float) -> str:
-        return self.op(
-            "LayerNormalization", x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias"), epsilon=epsilon
-        )
+    def norm(self, x: str, name: str, epsilon: float, to: str | None = None) -> str:
+        scale, shift = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
+        return self.op("LayerNormalization", x, scale, shift, to=to, epsilon=epsilon)
 
     def model(self, metadata: dict[str, str]) -> onnx.ModelProto:
         """The finished, checked model. Raises onnx.checker.ValidationError for a graph that does not hold together."""

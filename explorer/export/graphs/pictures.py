@@ -1,13 +1,13 @@
 """The picture families' networks as ONNX graphs: the trace contract, one function per step, in the order of the
 equations.
 
-Shapes: B batch, N tokens (CLS first), d width, K heads, p head width, L layers, P patch side, G trained grid side.
-A knob may be fed with more rows than one, (B·L,K) or (B·L,), to give each image of a batch its own setting.
+Shapes: B batch, N tokens (those in front of the patches, CLS first, then the patches), d width, K heads, p head width,
+L layers, P patch side, G trained grid side. A knob may be fed with more rows than one, (B·L,K) or (B·L,), to give each
+image of a batch its own setting.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,46 +29,39 @@ LAYERS = "transformer.layers.{l}"
 @dataclass(frozen=True)
 class Parts:
     """What differs between the networks. positions: the tensor; tokens: (B,3,rows,P,cols,P) → (B,rows·cols,d); layer:
-    Z^ℓ → Z^{ℓ+1}; head: the norm in front of the classifier, its epsilon (None = that of the blocks), the classifier;
-    thresholds: whether η and λ are knobs."""
+    Z^ℓ → Z^{ℓ+1}; head: Z^{L+1} → what the network ends in; thresholds: whether η and λ are knobs."""
 
     positions: str
     tokens: Callable[[Graph, Size, str], str]
     layer: Callable[[Graph, Size, int, str, Knobs], str]
-    head: tuple[str, float | None, str]
+    head: Callable[[Graph, Size, str], None]
     thresholds: bool
 
 
 def crate(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
     """The traced ONNX model of a CRATE."""
-    head = ("mlp_head.0", 1e-5, "mlp_head.1")
+    head = classified("mlp_head.0", 1e-5, "mlp_head.1")
     return build(Parts("pos_embedding", _flattened, _crate_layer, head, True), size, weights, metadata)
 
 
 def crate_alpha(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
     """The traced ONNX model of a CRATE-α."""
-    head = ("mlp_head.0", 1e-5, "mlp_head.1")
-    return build(Parts("pos_embedding", _convolved("conv1"), _alpha_layer, head, True), size, weights, metadata)
-
-
-def vit(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
-    """The traced ONNX model of a ViT."""
-    parts = Parts("pos_embed", _convolved("patch_embed.proj"), _vit_layer, ("norm", None, "head"), False)
-    return build(parts, size, weights, metadata)
+    head = classified("mlp_head.0", 1e-5, "mlp_head.1")
+    return build(Parts("pos_embedding", convolved("conv1"), _alpha_layer, head, True), size, weights, metadata)
 
 
 def build(parts: Parts, size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
     """The traced ONNX model of a network of these parts."""
     g = Graph(weights)
     g.input("image", ["batch", 3, "height", "width"])
-    g.output("logits", ["batch", size.classes])
+    g.output(size.form.answer, ["batch", size.classes if size.form.head else size.dim])
     knobs = _knobs(g, size, parts.thresholds)
     z = _embed(g, parts, size)
     for layer in range(size.layers):
         settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
         z = parts.layer(g, size, layer, z, settings)
     g.output(z, ["batch", "tokens", size.dim])
-    _head(g, parts, size, z)
+    parts.head(g, size, z)
     return g.model(metadata)
 
 
@@ -90,17 +83,29 @@ def add_knobs(g: Graph, layers: int, heads: int, steps: dict[str, Array]) -> Kno
     return knobs
 
 
+FRONT = {"cls_token": "class_token", "dist_token": "distilled", "reg_token": "registers"}
+"""The tokens in front of the patches, in their order, and the part of the form that says whether they are there."""
+
+
 def _embed(g: Graph, parts: Parts, size: Size) -> str:
-    """Z¹ (B,N,d): overlapping patches → tokens, CLS in front, positions resized to the grid."""
+    """Z¹ (B,N,d): overlapping patches → tokens, those of FRONT before them, positions resized to the grid."""
     stride = g.op("Max", "stride", g.scalar(1))
     rows, row_pixels = _window_pixels(g, size.patch, stride, axis=2)
     cols, col_pixels = _window_pixels(g, size.patch, stride, axis=3)
     windows = g.op("Gather", g.op("Gather", "image", row_pixels, axis=2), col_pixels, axis=4)  # B,3,rows,P,cols,P
-    tokens = parts.tokens(g, size, windows)
-    batch = g.op("Shape", "image", start=0, end=1)
-    cls = g.op("Expand", g.weight("cls_token"), g.op("Concat", batch, g.vector(1, size.dim), axis=0))
-    positions = _positions(g, parts.positions, size, rows, cols)
-    return g.op("Add", g.op("Concat", cls, tokens, axis=1), positions, to="z.1")
+    z = parts.tokens(g, size, windows)
+    if front := [g.weight(name) for name, part in FRONT.items() if getattr(size.form, part)]:
+        batch = g.op("Shape", "image", start=0, end=1)
+        tokens = g.op("Concat", *front, axis=1) if len(front) > 1 else front[0]
+        shape = g.op("Concat", batch, g.vector(len(size.form.prefix), size.dim), axis=0)
+        expanded = g.op("Expand", tokens, shape)
+        places = _positions(g, parts.positions, size, rows, cols)
+        z = g.op("Concat", expanded, z, axis=1)
+    else:
+        places = _positions(g, parts.positions, size, rows, cols)
+    if not size.form.norm_pre:
+        return g.op("Add", z, places, to="z.1")
+    return g.norm(g.op("Add", z, places), "norm_pre", size.norm_eps, to="z.1")
 
 
 def _window_pixels(g: Graph, patch: int, stride: str, axis: int) -> tuple[str, str]:
@@ -121,32 +126,39 @@ def _flattened(g: Graph, size: Size, windows: str) -> str:
     return g.norm(x, f"{name}.3", 1e-5)
 
 
-def _convolved(name: str) -> Callable[[Graph, Size, str], str]:
+def convolved(name: str) -> Callable[[Graph, Size, str], str]:
     """Tokens of a convolution of that name, which flattens a patch as (channel, row, column)."""
 
     def tokens(g: Graph, size: Size, windows: str) -> str:
         flat = g.vector(0, -1, 3 * size.patch**2)
         x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5]), flat)
         kernel = g.op("Transpose", g.op("Reshape", g.weight(f"{name}.weight"), g.vector(size.dim, -1)), perm=[1, 0])
-        return g.op("Add", g.op("MatMul", x, kernel), g.weight(f"{name}.bias"))
+        product = g.op("MatMul", x, kernel)
+        return product if size.form.norm_pre else g.op("Add", product, g.weight(f"{name}.bias"))
 
     return tokens
 
 
 def _positions(g: Graph, name: str, size: Size, rows: str, cols: str) -> str:
-    """Positions (1,1+rows·cols,d): the trained grid resized bicubically, as torch's interpolate does."""
-    grid = math.isqrt(g.shape(name)[1] - 1)
-    embedding = g.weight(name)
-    cls = g.op("Slice", embedding, g.vector(0), g.vector(1), g.vector(1))
-    cells = g.op("Slice", embedding, g.vector(1), g.vector(1 + grid**2), g.vector(1))
-    cells = g.op("Transpose", g.op("Reshape", cells, g.vector(1, grid, grid, size.dim)), perm=[0, 3, 1, 2])
+    """Positions (1,P+rows·cols,d), P tokens in front: the trained grid resized bicubically, as torch's interpolate
+    does.
+
+    Tokens in front that have no position get zeros."""
+    (high, wide), placed = size.grid, size.form.placed
+    embedding, front = g.weight(name), []
+    if placed:
+        front.append(g.op("Slice", embedding, g.vector(0), g.vector(placed), g.vector(1)))
+    if placeless := len(size.form.prefix) - placed:
+        front.append(g.table("no_positions", np.zeros((1, placeless, size.dim))))
+    cells = g.op("Slice", embedding, g.vector(placed), g.vector(placed + high * wide), g.vector(1))
+    cells = g.op("Transpose", g.op("Reshape", cells, g.vector(1, high, wide, size.dim)), perm=[0, 3, 1, 2])
     sizes = g.op("Concat", g.vector(1, size.dim), rows, cols, axis=0)
     resized = g.op(
         "Resize", cells, "", "", sizes,
         mode="cubic", cubic_coeff_a=-0.75, coordinate_transformation_mode="half_pixel",
     )  # fmt: skip
     flat = g.op("Reshape", g.op("Transpose", resized, perm=[0, 2, 3, 1]), g.vector(1, -1, size.dim))
-    return g.op("Concat", cls, flat, axis=1)
+    return g.op("Concat", *front, flat, axis=1) if front else flat
 
 
 def _crate_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
@@ -202,26 +214,6 @@ def _odl_codes(g: Graph, x: str, dictionary: str, step: str, threshold: str, to:
     return g.op("Relu", second, to=to)
 
 
-def _vit_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
-    """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, query.ℓ, key.ℓ and z_half.ℓ."""
-    name, number = f"blocks.{layer}", layer + 1
-    g.output(z, ["batch", "tokens", size.dim])
-    qkv = g.linear(g.norm(z, f"{name}.norm1", size.norm_eps), f"{name}.attn.qkv.weight", f"{name}.attn.qkv.bias")
-    query, key, value = (
-        g.op("Slice", qkv, g.vector(i * size.dim), g.vector((i + 1) * size.dim), g.vector(2)) for i in range(3)
-    )
-    by_heads(g, query, size.heads, size.dim, f"query.{number}")
-    by_heads(g, key, size.heads, size.dim, f"key.{number}")
-    update = fused_attention(g, size.heads, size.dim, (query, key, value), knobs["gain"])
-    update = g.linear(update, f"{name}.attn.proj.weight", f"{name}.attn.proj.bias")
-    z_half = g.op("Add", z, update, to=f"z_half.{number}")
-    g.output(z_half, ["batch", "tokens", size.dim])
-    x = g.norm(z_half, f"{name}.norm2", size.norm_eps)
-    hidden = g.op("Gelu", g.linear(x, f"{name}.mlp.fc1.weight", f"{name}.mlp.fc1.bias"))
-    mlp = g.linear(hidden, f"{name}.mlp.fc2.weight", f"{name}.mlp.fc2.bias")
-    return g.op("Add", z_half, mlp, to=f"z.{number + 1}")
-
-
 def by_heads(g: Graph, flat: str, heads: int, width: int, to: str) -> None:
     """(B,N,K·p) → the trace point (B,K,N,p). width: K·p."""
     split = g.op("Reshape", flat, g.vector(0, 0, heads, width // heads))
@@ -246,10 +238,12 @@ def fused_attention(
     return g.op("Reshape", scaled, g.vector(0, 0, width))
 
 
-def _head(g: Graph, parts: Parts, size: Size, z: str) -> None:
-    """logits (B,C) from the CLS token."""
-    cls = g.op("Gather", z, g.scalar(0), axis=1)
-    norm, epsilon, head = parts.head
-    normed = g.norm(cls, norm, size.norm_eps if epsilon is None else epsilon)
-    product = g.op("MatMul", normed, g.op("Transpose", g.weight(f"{head}.weight"), perm=[1, 0]))
-    g.op("Add", product, g.weight(f"{head}.bias"), to="logits")
+def classified(norm: str, epsilon: float, head: str) -> Callable[[Graph, Size, str], None]:
+    """logits (B,C) from the CLS token: a norm, then a classifier."""
+
+    def scores(g: Graph, size: Size, z: str) -> None:
+        del size
+        cls = g.op("Gather", z, g.scalar(0), axis=1)
+        g.linear(g.norm(cls, norm, epsilon), f"{head}.weight", f"{head}.bias", to="logits")
+
+    return scores

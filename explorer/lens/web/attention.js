@@ -5,11 +5,20 @@ function attentionLayer(arrays) {
   const [heads, tokens, width] = arrays.query.shape;
   const query = floats(arrays.query, arrays["query.scale"]);
   const key = arrays.key ? floats(arrays.key, arrays["key.scale"]) : query;
-  return { heads, tokens, width, query, key };
+  return { heads, tokens, width, query, key, whole: arrays.whole?.data };
 }
 
 /**
- * What a token attends to in every head: (K,N), each row summing to 1; of a picture CLS is column 0.
+ * What a place of a photo attends to (measures.patches.place_attention): 1 + i is patch i; 0 is CLS or, in a network
+ * without a class token, the mean over the patches, which Python has sent. prefix: tokens in front of the patches.
+ */
+function placeRows(attention, { prefix }, token) {
+  if (!token && attention.whole) return attention.whole;
+  return attentionRows(attention, token ? prefix + token - 1 : 0);
+}
+
+/**
+ * What a token attends to in every head: (K,N), each row summing to 1.
  * causal: as in a language model, only the token itself and those before it.
  */
 function attentionRows({ heads, tokens, width, query, key }, token, causal = false) {

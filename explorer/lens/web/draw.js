@@ -47,11 +47,12 @@ function sceneOf(lens, { view, layer } = {}) {
   const scene = { ...data, grid, feeds, token, pinned: tokenOn(home, lens.token, grid), layer, heads: lens.heads };
   scene.accent = accentOf(lens);
   const attention = feeds.layers.get(layer);
-  if (attention && attention.tokens === 1 + grid.rows * grid.cols) {
+  if (attention && attention.tokens === grid.prefix + grid.rows * grid.cols) {
     const { heads, tokens } = attention;
-    scene.rows = attentionRows(attention, token);
+    scene.rows = placeRows(attention, grid, token);
     const mean = meanOfHeads(scene.rows, heads, tokens, lens.heads.filter((head) => head <= heads));
-    Object.assign(scene, { heat: mean.subarray(1), onCls: mean[0], tokens });
+    const inFront = mean.subarray(0, grid.prefix).reduce((sum, share) => sum + share, 0);
+    Object.assign(scene, { heat: mean.subarray(grid.prefix), inFront, tokens });
   }
   return scene;
 }
@@ -65,7 +66,7 @@ function drawPanel(lens, panel, scene) {
   const [width, height] = panel.kind === "matrix" ? [480, 240] : [grid.width, grid.height];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   if (panel.kind !== "matrix") layPhoto(context, scene);
-  if (panel.kind === "head") return drawHead(lens, panel, scene, rows?.subarray((panel.head - 1) * tokens + 1, panel.head * tokens));
+  if (panel.kind === "head") return drawHead(lens, panel, scene, rows?.subarray((panel.head - 1) * tokens + grid.prefix, panel.head * tokens));
   const { caption, limits, text: words } = KINDS[panel.kind](context, scene, segmentsOf(scene, panel.source), panel);
   const text = [caption, panel.explanation].filter(Boolean).join(", ");
   setText(panel.caption, text);

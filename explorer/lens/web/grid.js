@@ -1,4 +1,5 @@
-// The grid of patches: numbers only. Tokens count as in Python: 0 is CLS, 1 + row·cols + col is a patch.
+// The grid of patches: numbers only. Places count as in Python: 0 is the whole photo (CLS, where there is one), 1 +
+// row·cols + col is a patch.
 
 /** The patch whose centre is nearest to (x, y), in shares of the picture's width and height. */
 function tokenAt({ rows, cols, patch, stride, height, width }, x, y) {
@@ -17,7 +18,7 @@ function tokenBeside(grid, token, [down, right]) {
   return 1 + clamp(row + down, rows) * cols + clamp(col + right, cols);
 }
 
-/** The same place on another grid; CLS stays CLS. */
+/** The same place on another grid; the whole photo stays that. */
 function tokenOn(grid, token, other) {
   if (!token || grid === other) return token;
   const [row, col] = place(grid, token);
@@ -26,7 +27,7 @@ function tokenOn(grid, token, other) {
 }
 
 function tokenName(grid, token) {
-  if (!token) return "CLS";
+  if (!token) return grid.whole;
   const [row, col] = place(grid, token);
   return `the patch in row ${row + 1}, column ${col + 1}`;
 }

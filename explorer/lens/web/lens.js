@@ -1,5 +1,5 @@
 // The lens: pictures of one photo that share a pointer, a layer and heads; everything is drawn here, at once.
-// Its state is that of choice.js and shot, of a film, from 0; token 0 is CLS.
+// Its state is that of choice.js and shot, of a film, from 0; token 0 is the whole photo.
 
 const MANNERS = {
   chosen: ["layer", "heads", "token", "shot"],
@@ -77,12 +77,12 @@ function ask(lens) {
 
 // ---- words ----
 
-/** The text alternative of the attention: where it goes most, and how much goes to CLS. */
+/** The text alternative of the attention: where it goes most, and how much goes to CLS and others in front. */
 function say(lens) {
   const scene = sceneOf(lens);
   const where = `Layer ${scene.layer}, ${headsName(scene.heads)}, ${tokenName(scene.grid, scene.token)}`;
   if (!scene.heat) return setText(lens.said, where);
   const best = scene.heat.indexOf(Math.max(...scene.heat));
   const most = tokenName(scene.grid, best + 1);
-  setText(lens.said, `${where}: looks most at ${most} (${percent(scene.heat[best])}); ${percent(scene.onCls)} goes to CLS.`);
+  setText(lens.said, `${where}: looks most at ${most} (${percent(scene.heat[best])})${toFront(scene)}.`);
 }

@@ -9,6 +9,9 @@ const percent = (share) => {
 const headsName = (heads) =>
   !heads.length ? "mean of all heads" : heads.length === 1 ? `head ${heads[0]}` : `mean of heads ${heads.join(", ")}`;
 
+/** How much of the attention goes to the tokens in front of the patches; nothing where there are none. */
+const toFront = ({ grid, inFront }) => (grid.front ? `; ${percent(inFront)} goes to ${grid.front}` : "");
+
 const KINDS = {
   photo(context, scene) {
     outlineTokens(context, scene);
@@ -22,7 +25,7 @@ const KINDS = {
     layHeat(context, scene.grid, scene.heat, limits, scene.look.heat, scene.alpha);
     outlineTokens(context, scene);
     const caption = `layer ${scene.layer}, ${headsName(scene.heads)}, of ${tokenName(scene.grid, scene.token)}`;
-    return { caption: `${caption}; ${percent(scene.onCls)} goes to CLS`, limits };
+    return { caption: caption + toFront(scene), limits };
   },
 
   kept(context, scene) {

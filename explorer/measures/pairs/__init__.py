@@ -1,6 +1,6 @@
 """Two runs or two models, and how far they are apart."""
 
-from explorer.measures.pairs.ablation import HeadEffect, head_effects, ranked
+from explorer.measures.pairs.ablation import HeadEffect, feature_effects, head_effects, ranked
 from explorer.measures.pairs.colours import shared_colours
 from explorer.measures.pairs.photos import AttentionChange, PredictionChange, compare_attention, compare_predictions
 from explorer.measures.pairs.similarity import CkaMap, cka_map, linear_cka, procrustes_distance
@@ -29,6 +29,7 @@ __all__ = [
     "compare_causal_attention",
     "compare_next_tokens",
     "compare_predictions",
+    "feature_effects",
     "head_effects",
     "heads_by_chance",
     "linear_cka",

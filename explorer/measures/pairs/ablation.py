@@ -1,4 +1,4 @@
-"""How much a head matters: what its silence changes in the prediction and in the mask."""
+"""How much a head matters: what its silence changes in the prediction, or in the features, and in the mask."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ class HeadEffect:
 
     divergence: KL(trained ‖ ablated) of the predicted probabilities, in nats, ≥ 0. top_change: change of the
     probability of the class that is the most probable as trained, in [−1,1]. top: the most probable class without the
-    head. mask_change: 1 − IoU of the masks, in [0,1].
+    head. mask_change: 1 − IoU of the masks, in [0,1]. Of a network that predicts nothing those of the prediction are
+    None, and feature_change is 1 − cos of the features as trained and without the head, in [0,2].
     """
 
     layer: int
     head: int
-    divergence: float
-    top_change: float
-    top: int
+    divergence: float | None
+    top_change: float | None
+    top: int | None
     mask_change: float
+    feature_change: float | None = None
+
+    @property
+    def size(self) -> float:
+        """What the heads are ranked by."""
+        return (self.feature_change if self.divergence is None else self.divergence) or 0.0
 
 
 def kl_divergence(logits: Array, other: Array) -> Array:
@@ -60,9 +67,25 @@ def head_effects(
     ]
 
 
+def feature_effects(
+    layer: int, heads: Iterable[int], trained: Array, ablated: Array, mask: Array, masks: Array
+) -> list[HeadEffect]:
+    """head_effects of a network without a classifier: trained (d,), ablated (B,d), its features."""
+    heads = list(heads)
+    if not len(heads) == len(ablated) == len(masks):
+        raise ValueError(f"{len(heads)} heads do not fit {len(ablated)} features and {len(masks)} masks")
+    one, others = trained.astype(np.float64), ablated.astype(np.float64)
+    lengths = np.linalg.norm(one) * np.linalg.norm(others, axis=1)
+    cosines = np.clip(others @ one / np.where(lengths > 0, lengths, 1.0), -1.0, 1.0)
+    return [
+        HeadEffect(layer, head, None, None, None, _difference(mask, other), float(1 - cosine))
+        for head, cosine, other in zip(heads, cosines, masks, strict=True)
+    ]
+
+
 def ranked(effects: Iterable[HeadEffect]) -> list[HeadEffect]:
-    """The heads whose silence changes the prediction most first; ties by layer and head."""
-    return sorted(effects, key=lambda effect: (-effect.divergence, effect.layer, effect.head))
+    """The heads whose silence changes the prediction, or the features, most first; ties by layer and head."""
+    return sorted(effects, key=lambda effect: (-effect.size, effect.layer, effect.head))
 
 
 def _difference(mask: Array, other: Array) -> float:

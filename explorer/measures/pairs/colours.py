@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from explorer.measures.patches.grid import Patches, nearest_tokens
+from explorer.measures.patches.grid import Patches, nearest_places
 from explorer.measures.patches.projection import PcaRgb, as_colours, colour_ends, front_coordinates
 from explorer.trace import Array
 
@@ -21,11 +21,11 @@ def shared_colours(a: Array, patches_a: Patches, b: Array, patches_b: Patches) -
     colours are A's. So a run compared with itself gets its own colours, and one with nothing in common still shows its
     parts, in colours that mean nothing. With fewer than MIN_SHARED shared patches B keeps its own colours.
 
-    a, b: projections (K,N,p), CLS in row 0; widths and heads may differ. Raises ValueError as pca_rgb does.
+    a, b: projections (K,N,p); widths and heads may differ. Raises ValueError as pca_rgb does.
     """
     front_a, x_a, _ = front_coordinates(a, patches_a.grid)
     front_b, x_b, explained = front_coordinates(b, patches_b.grid)
-    place = nearest_tokens(patches_b, patches_a)[1:] - 1  # of each patch of B, on A's grid
+    place = nearest_places(patches_b, patches_a)  # of each patch of B, on A's grid
     shared = front_b.ravel() & front_a.ravel()[place]
     if np.count_nonzero(shared) < MIN_SHARED:
         return as_colours(front_b, x_b, explained, colour_ends(x_b))

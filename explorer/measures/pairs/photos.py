@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from explorer.measures.pairs.ablation import kl_divergence
-from explorer.measures.patches.grid import Patches, check_tokens, finer_of, nearest_tokens, spread_mass
+from explorer.measures.patches.grid import Patches, check_tokens, finer_of, nearest_places, spread_mass
 from explorer.measures.patches.methods import Heads
 from explorer.measures.prediction import probabilities
 from explorer.trace import Array, read_only
@@ -98,15 +98,16 @@ def _ranks(shares: Array) -> Array:
 class AttentionChange:
     """Jensen–Shannon divergence in bits of what a token attends to in A and in B: 0 = the same, 1 = no patch shared.
 
-    patches: (rows,cols) on A's grid, read-only, each patch as the query. cls: with CLS as the query.
+    patches: (rows,cols) on A's grid, read-only, each patch as the query. cls: with CLS as the query, None unless both
+    have one.
     """
 
     patches: Array
-    cls: float
+    cls: float | None
 
     @property
     def mean(self) -> float:
-        """Over all patches as queries, CLS not among them."""
+        """Over all patches as queries, those in front not among them."""
         return float(self.patches.mean())
 
 
@@ -115,7 +116,8 @@ def compare_attention(
 ) -> AttentionChange:
     """What every token attends to in A and in B: JS(p,q) = H((p+q)/2) − (H(p)+H(q))/2 of the two attentions.
 
-    An attention is the mean of the heads' softmax over all tokens, without the column of CLS, scaled to sum 1. heads:
+    An attention is the mean of the heads' softmax over all tokens, without the columns of those in front of the patches
+    (CLS and others), scaled to sum 1. heads:
     one, several (from 1) or None for all; those that a model does not have are left out, and if it has none of them,
     its mean over all counts. Heads have no common order in two models, so compare single ones within one model.
     Other grids: the query in B is the patch nearest on the photo, and both attentions are carried to the finer grid
@@ -127,15 +129,19 @@ def compare_attention(
     (query_a, key_a), (query_b, key_b) = _chosen(a, patches_a, heads), _chosen(b, patches_b, heads)
     finer = finer_of(patches_a, patches_b, 0), finer_of(patches_a, patches_b, 1)
     on_a, on_b = _onto(patches_a, finer), _onto(patches_b, finer)
-    standing_for = nearest_tokens(patches_a, patches_b)
-    divergence = np.empty(query_a.shape[1])
+    both_cls = patches_a.prefix[:1] == patches_b.prefix[:1] == ("CLS",)
+    front_a, front_b, places = len(patches_a.prefix), len(patches_b.prefix), nearest_places(patches_a, patches_b)
+    asking = np.r_[[0] * both_cls, front_a + np.arange(len(places))].astype(int)
+    standing_for = np.r_[[0] * both_cls, front_b + places].astype(int)
+    divergence = np.empty(len(asking))
     step = max(1, CHUNK // max(key_a.shape[0] * key_a.shape[1], key_b.shape[0] * key_b.shape[1]))
     for start in range(0, len(divergence), step):
         here = slice(start, start + step)
-        look_a = _carried(_patch_attention(query_a[:, here], key_a), patches_a.grid, on_a)
-        look_b = _carried(_patch_attention(query_b[:, standing_for[here]], key_b), patches_b.grid, on_b)
+        look_a = _carried(_patch_attention(query_a[:, asking[here]], key_a, front_a), patches_a.grid, on_a)
+        look_b = _carried(_patch_attention(query_b[:, standing_for[here]], key_b, front_b), patches_b.grid, on_b)
         divergence[here] = _shared_bits(look_a, look_b)
-    return AttentionChange(read_only(divergence[1:].reshape(patches_a.grid)), float(divergence[0]))
+    of_patches = divergence[len(asking) - len(places) :].reshape(patches_a.grid)
+    return AttentionChange(read_only(of_patches), float(divergence[0]) if both_cls else None)
 
 
 def _chosen(query_key: tuple[Array, Array], patches: Patches, heads: Heads) -> tuple[Array, Array]:
@@ -151,17 +157,19 @@ def _chosen(query_key: tuple[Array, Array], patches: Patches, heads: Heads) -> t
     return query[here].astype(np.float32) * np.float32(query.shape[-1] ** -0.5), key[here].astype(np.float32)
 
 
-def _patch_attention(query: Array, key: Array) -> Array:
-    """Attention of some queries (K,r,p) to the patches, mean of the heads, scaled to sum 1: (r,n) without CLS.
+def _patch_attention(query: Array, key: Array, front: int) -> Array:
+    """Attention of some queries (K,r,p) to the patches, mean of the heads, scaled to sum 1: (r,n) without those in
+    front.
 
     A head counts with the share that it leaves to the patches, taken in logarithms: CLS may take nearly all.
     """
     logits = query @ key.transpose(0, 2, 1)
-    cls, logits = logits[..., 0], logits[..., 1:]
+    before, logits = logits[..., :front], logits[..., front:]
     top = logits.max(axis=-1)
     weights = np.exp(logits - top[..., None])
     mass = weights.sum(axis=-1)
-    left = -np.logaddexp(0.0, (cls - top) - np.log(mass))
+    taken = np.logaddexp.reduce(before, axis=-1, initial=-np.inf)
+    left = -np.logaddexp(0.0, (taken - top) - np.log(mass))
     factor = np.exp(left - left.max(axis=0))
     factor /= factor.sum(axis=0)
     return np.einsum("kr,krn->rn", factor / mass, weights)

@@ -1,8 +1,14 @@
 """What patches attend to, which belong together, and where they lie on the photo."""
 
-from explorer.measures.patches.attention import attention_map, attention_rows, jensen_shannon, threshold_mass
+from explorer.measures.patches.attention import (
+    attention_map,
+    attention_rows,
+    jensen_shannon,
+    mean_attention,
+    threshold_mass,
+)
 from explorer.measures.patches.cloud import centred_in_cube, cloud_clusters, cloud_rates, cloud_strongest, cloud_vectors
-from explorer.measures.patches.grid import Patches, carry_tokens, patches_of
+from explorer.measures.patches.grid import Patches, carry_tokens, matching_tokens, patches_of
 from explorer.measures.patches.maskcut import maskcut
 from explorer.measures.patches.methods import (
     METHODS,
@@ -11,6 +17,7 @@ from explorer.measures.patches.methods import (
     Segments,
     default_layer,
     on_pixels,
+    place_attention,
     segment_trace,
     trace_attention,
 )
@@ -36,9 +43,12 @@ __all__ = [
     "iou",
     "jensen_shannon",
     "maskcut",
+    "matching_tokens",
+    "mean_attention",
     "on_pixels",
     "patches_of",
     "pca_coordinates",
+    "place_attention",
     "segment_trace",
     "strongest_subspace",
     "threshold_mass",

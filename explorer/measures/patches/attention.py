@@ -10,13 +10,16 @@ import numpy as np
 
 from explorer.trace import Array
 
+MOST_ASKED = 1024
+"""Patches whose rows of attention are averaged."""
+
 
 def attention_rows(query: Array, key: Array, token: int, causal: bool = False) -> Array:
     """What one token attends to in every head: softmax over all N tokens of ⟨q_token, k_n⟩ p^{−½}.
 
-    query, key: (K,N,p); the same array for CRATE. token: row of the query; of a picture 0 is CLS. causal: as in a
+    query, key: (K,N,p); the same array for CRATE. token: row of the query. causal: as in a
     language model, only the token itself and those before it; the rest is 0.
-    Returns (K,N) float64, each row summing to 1, CLS column included.
+    Returns (K,N) float64, each row summing to 1, tokens in front of the patches included.
     Raises ValueError if the shapes differ or are not 3-D, or if token is not in 0 … N−1.
     Source: Ma-Lab-Berkeley/CRATE, model/crate.py (logits are scaled by p^{−½}).
     """
@@ -33,15 +36,34 @@ def attention_rows(query: Array, key: Array, token: int, causal: bool = False) -
 
 
 def attention_map(query: Array, key: Array, token: int, grid: tuple[int, int]) -> Array:
-    """attention_rows on the patch grid: the CLS column is left out and the rest is *not* renormalised.
+    """attention_rows on the patch grid: the columns of the tokens in front, CLS and others, are left out and the rest
+    is *not* renormalised.
 
-    grid: (rows, columns) of patches, N = 1 + rows·columns. Returns (K,rows,cols); each map sums to 1 minus what goes
-    to CLS. Raises ValueError as attention_rows does, or if the grid does not fit N.
+    grid: (rows, columns) of patches, the last rows·columns of the N tokens. Returns (K,rows,cols); each map sums to 1
+    minus what goes to the tokens in front. Raises ValueError as attention_rows does, or if the grid does not fit N.
     """
-    rows = attention_rows(query, key, token)
-    if rows.shape[1] != 1 + grid[0] * grid[1]:
-        raise ValueError(f"{rows.shape[1]} tokens do not fit CLS and a grid of {grid[0]}×{grid[1]} patches")
-    return rows[:, 1:].reshape(-1, *grid)
+    front = tokens_in_front(query.shape[1], grid)
+    return attention_rows(query, key, token)[:, front:].reshape(-1, *grid)
+
+
+def tokens_in_front(tokens: int, grid: tuple[int, int]) -> int:
+    """How many of N tokens stand in front of a grid's patches. Raises ValueError where there are fewer than patches."""
+    if tokens < grid[0] * grid[1] or not tokens:
+        raise ValueError(f"{tokens} tokens do not fit a grid of {grid[0]}×{grid[1]} patches")
+    return tokens - grid[0] * grid[1]
+
+
+def mean_attention(query: Array, key: Array, front: int) -> Array:
+    """What the patches attend to on average: the mean of their rows of attention_rows, (K,N), each summing to 1.
+
+    front: tokens in front of the patches, which do not ask. Of more than MOST_ASKED patches that many evenly spaced
+    ones ask. It stands where a network has no class token.
+    """
+    asked = np.unique(np.linspace(front, query.shape[1] - 1, MOST_ASKED).round().astype(int))
+    logits = query[:, asked].astype(np.float32) @ key.astype(np.float32).swapaxes(-1, -2)
+    logits *= np.float32(query.shape[-1] ** -0.5)
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (weights / weights.sum(axis=-1, keepdims=True)).mean(axis=1, dtype=np.float64)
 
 
 def jensen_shannon(distributions: Array) -> float:

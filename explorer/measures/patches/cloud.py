@@ -1,23 +1,25 @@
 """Tokens as a cloud: their vectors in the subspaces of a layer, for one photo or for several together.
 
-projections: (B,K,N,p), B photos of the same grid of patches, CLS in row 0 of each. Values for tokens are (B,N).
+projections: (B,K,N,p), B photos of the same grid of patches, which are the last rows·cols tokens of each; CLS and
+others stand in front. Values for tokens are (B,N).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from explorer.measures.patches.attention import tokens_in_front
 from explorer.measures.patches.projection import kmeans_segments, strongest_subspace
 from explorer.measures.rates.rate import subspace_token_rates
 from explorer.trace import Array
 
 NO_LABEL = -1
-"""What CLS has where only patches are labelled."""
+"""What CLS and others in front have where only patches are labelled."""
 
 
 def cloud_vectors(projections: Array, head: int | None = None) -> Array:
-    """The vector of every token, photo after photo, CLS included: (B·N,p) in head `head`, or all u_k side by side,
-    (B·N,K·p), for None. head counts from 1. Raises ValueError for another shape or a head that is not there.
+    """The vector of every token, photo after photo, those in front included: (B·N,p) in head `head`, or all u_k side by
+    side, (B·N,K·p), for None. head counts from 1. Raises ValueError for another shape or a head that is not there.
     """
     chosen = _heads(projections, head)
     photos, heads, tokens, width = chosen.shape
@@ -27,21 +29,22 @@ def cloud_vectors(projections: Array, head: int | None = None) -> Array:
 def cloud_clusters(
     projections: Array, grid: tuple[int, int], head: int | None = None, clusters: int = 6, seed: int = 0
 ) -> Array:
-    """k-means on the directions of the patches of all photos together: int (B,N), 0 = the largest; CLS has −1.
+    """k-means on the directions of the patches of all photos together: int (B,N), 0 = the largest; tokens in front have
+    −1.
 
     Raises ValueError as kmeans_segments and cloud_vectors do.
     """
     chosen = _heads(projections, head)
-    labels = kmeans_segments(_stacked(chosen), (len(chosen) * grid[0], grid[1]), clusters, seed)
-    return _with_cls(labels, len(chosen))
+    labels = kmeans_segments(_stacked(chosen, grid), (len(chosen) * grid[0], grid[1]), clusters, seed)
+    return _with_front(labels, chosen)
 
 
 def cloud_strongest(projections: Array, grid: tuple[int, int]) -> Array:
     """The head in which each patch is strongest relative to that head's mean over all photos: int (B,N) from 0,
-    CLS has −1. Raises ValueError as strongest_subspace does.
+    tokens in front have −1. Raises ValueError as strongest_subspace does.
     """
     chosen = _heads(projections, None)
-    return _with_cls(strongest_subspace(_stacked(chosen), (len(chosen) * grid[0], grid[1])), len(chosen))
+    return _with_front(strongest_subspace(_stacked(chosen, grid), (len(chosen) * grid[0], grid[1])), chosen)
 
 
 def cloud_rates(projections: Array, head: int | None = None) -> Array:
@@ -75,12 +78,15 @@ def _heads(projections: Array, head: int | None) -> Array:
     return projections[:, head - 1 : head]
 
 
-def _stacked(projections: Array) -> Array:
-    """The patches of all photos below one another, as of one tall photo, behind zeros for CLS: (K,1+B·n,p)."""
+def _stacked(projections: Array, grid: tuple[int, int]) -> Array:
+    """The patches of all photos below one another, as of one tall photo: (K,B·n,p)."""
+    front = tokens_in_front(projections.shape[2], grid)
     heads, width = projections.shape[1], projections.shape[3]
-    patches = projections[:, :, 1:].transpose(1, 0, 2, 3).reshape(heads, -1, width)
-    return np.pad(patches, ((0, 0), (1, 0), (0, 0)))
+    return projections[:, :, front:].transpose(1, 0, 2, 3).reshape(heads, -1, width)
 
 
-def _with_cls(labels: Array, photos: int) -> Array:
-    return np.pad(labels.reshape(photos, -1), ((0, 0), (1, 0)), constant_values=NO_LABEL)
+def _with_front(labels: Array, projections: Array) -> Array:
+    """Labels of the patches of all photos → of every token (B,N)."""
+    photos, _, tokens, _ = projections.shape
+    of_photos = labels.reshape(photos, -1)
+    return np.pad(of_photos, ((0, 0), (tokens - of_photos.shape[1], 0)), constant_values=NO_LABEL)

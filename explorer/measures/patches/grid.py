@@ -16,12 +16,16 @@ from explorer.trace import Array, Prepared, Trace, patch_grid
 
 @dataclass(frozen=True)
 class Patches:
-    """The patches of a run, in pixels of its picture: the picture's sides, the side of a patch, and the stride."""
+    """The patches of a run, in pixels of its picture: the picture's sides, the side of a patch, and the stride.
+
+    prefix: names of the tokens in front of them.
+    """
 
     height: int
     width: int
     patch: int
     stride: int
+    prefix: tuple[str, ...] = ("CLS",)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -37,7 +41,7 @@ def patches_of(trace: Trace, prepared: Prepared) -> Patches:
 
     Raises ValueError if the trace is of an input with another grid.
     """
-    patches = Patches(prepared.height, prepared.width, trace.card.patch, trace.stride)
+    patches = Patches(prepared.height, prepared.width, trace.card.patch, trace.stride, trace.card.prefix)
     if patches.grid != trace.grid:
         raise ValueError(f"the trace has a grid of {trace.grid}, this input gives {patches.grid}")
     return patches
@@ -53,22 +57,34 @@ def nearest_patches(here: Patches, there: Patches, side: int) -> Array:
     return distance.shape[1] - 1 - np.argmin(distance[:, ::-1], axis=1)
 
 
-def nearest_tokens(here: Patches, there: Patches) -> Array:
-    """For every token here, CLS first, the row of the token there that stands for the same place: int (N here,).
-
-    CLS stands for CLS, a patch for the patch whose centre is nearest.
-    """
+def nearest_places(here: Patches, there: Patches) -> Array:
+    """For every patch here, the number of the patch there whose centre is nearest on the photo: int (n here,)."""
     rows, columns = (nearest_patches(here, there, side) for side in (0, 1))
-    return np.concatenate([[0], 1 + (rows[:, None] * there.grid[1] + columns).ravel()])
+    return (rows[:, None] * there.grid[1] + columns).ravel()
+
+
+def matching_tokens(here: Patches, there: Patches) -> tuple[Array, Array]:
+    """The rows of the tokens here that have a counterpart there, and its row there: int (n,) and (n,).
+
+    A token in front of the patches stands for the one of its name (CLS for CLS), a patch for the patch whose centre is
+    nearest.
+    """
+    shared = [name for name in here.prefix if name in there.prefix]
+    own, other = ([prefix.index(name) for name in shared] for prefix in (here.prefix, there.prefix))
+    places = nearest_places(here, there)
+    return (
+        np.concatenate([np.array(own, int), len(here.prefix) + np.arange(len(places))]),
+        np.concatenate([np.array(other, int), len(there.prefix) + places]),
+    )
 
 
 def carry_tokens(tokens: Array, there: Patches, here: Patches) -> Array:
-    """Tokens (N there, d) on the grid here, (N here, d): each takes the token that stands for its place.
+    """Tokens (N there, d) on the grid here, (n, d): a row for each of the tokens here that have a counterpart.
 
     On a finer grid tokens repeat, on a coarser one some are left out. Raises ValueError if they do not fit their grid.
     """
     check_tokens(len(tokens), there)
-    return tokens[nearest_tokens(here, there)]
+    return tokens[matching_tokens(here, there)[1]]
 
 
 def finer_of(a: Patches, b: Patches, side: int) -> Patches:
@@ -89,7 +105,8 @@ def spread_mass(coarse: Patches, fine: Patches, side: int) -> Array:
 
 
 def check_tokens(tokens: int, patches: Patches) -> None:
-    """Raises ValueError unless the number of tokens is CLS and the patches of the grid."""
+    """Raises ValueError unless the number of tokens is that of the prefix and the patches of the grid."""
     rows, columns = patches.grid
-    if tokens != 1 + rows * columns:
-        raise ValueError(f"{tokens} tokens do not fit CLS and a grid of {rows}×{columns} patches")
+    if tokens != len(patches.prefix) + rows * columns:
+        front = " and ".join(patches.prefix) or "nothing in front"
+        raise ValueError(f"{tokens} tokens do not fit {front} and a grid of {rows}×{columns} patches")

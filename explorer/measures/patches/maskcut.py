@@ -55,8 +55,9 @@ def maskcut(projections: Array, grid: tuple[int, int], objects: int = 3, tau: fl
     code takes the sign that LAPACK happens to give, and so does this up to RELEASED_BELOW patches; beyond, the largest
     |entry| is made positive and the rule always acts (see second_eigenvector).
 
-    projections: (K,N,p), CLS in row 0, dropped. grid: (rows, columns) of patches. tau: cosine above which two patches
-    are similar. Raises ExplorerError for more than 4,096 patches; ValueError if the shapes do not fit or objects < 1.
+    projections: (K,N,p), of which the last rows·columns tokens are the patches. grid: (rows, columns) of patches. tau:
+    cosine above which two patches are similar. Raises ExplorerError for more than 4,096 patches; ValueError if the
+    shapes do not fit or objects < 1.
     """
     if objects < 1:
         raise ValueError(f"objects must be at least 1, got {objects}")

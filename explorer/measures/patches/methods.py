@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from explorer.errors import ExplorerError
-from explorer.measures.patches.attention import attention_map, threshold_entries, threshold_mass
+from explorer.measures.patches.attention import (
+    attention_rows,
+    mean_attention,
+    threshold_entries,
+    threshold_mass,
+    tokens_in_front,
+)
 from explorer.measures.patches.maskcut import maskcut
 from explorer.measures.patches.projection import kmeans_segments, pca_rgb, strongest_subspace
 from explorer.measures.patches.segmentation import upsample
@@ -55,8 +61,8 @@ def segment_trace(
 
     layer and head count from 1; several heads, or None for all, give the mean of their attention and their features
     side by side.
-    rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, 0 = CLS.
-    Raises ExplorerError for a method, rule, layer, head or share that there is not.
+    rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, as place_attention has
+    it. Raises ExplorerError for a method, rule, layer, head or share that there is not.
     """
     layer = default_layer(trace.card.layers, method) if layer is None else layer
     _check(trace, method, layer, head, rule, keep)
@@ -88,8 +94,21 @@ def on_pixels(segments: Segments, trace: Trace, height: int, width: int, scale: 
 
 
 def trace_attention(trace: Trace, layer: int, head: Heads = None, token: int = 0) -> Array:
-    """Attention of a token (0 = CLS) to the patches (rows,cols): of one head, or the mean over several or all."""
-    return attention_map(*trace.query_key(layer), token, trace.grid)[_indices(trace, head)].mean(axis=0)
+    """place_attention (rows,cols) of one head, or the mean over several or all."""
+    return place_attention(trace, layer, token)[_indices(trace, head)].mean(axis=0)
+
+
+def place_attention(trace: Trace, layer: int, token: int = 0, image: int = 0) -> Array:
+    """What a place of the photo attends to, (K,rows,cols), as attention_map has it.
+
+    token: 1 + i is patch i. 0 is the whole photo: CLS, or in a network without a class token the mean over the patches.
+    """
+    query, key = trace.query_key(layer, image)
+    if not token and not trace.card.has_class_token:
+        rows = mean_attention(query, key, trace.front)
+    else:
+        rows = attention_rows(query, key, trace.front + token - 1 if token else 0)
+    return rows[:, trace.front :].reshape(-1, *trace.grid)
 
 
 def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
@@ -107,14 +126,16 @@ def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
 
 
 def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array, tuple[int, int]]:
-    """Patch tokens averaged over block × block patches, edges repeated to fill the last blocks; CLS stays."""
-    heads, _, width = projections.shape
-    cells = projections[:, 1:].reshape(heads, *grid, width)
+    """Patch tokens averaged over block × block patches, edges repeated to fill the last blocks; the tokens in front
+    stay."""
+    heads, tokens, width = projections.shape
+    front = tokens_in_front(tokens, grid)
+    cells = projections[:, front:].reshape(heads, *grid, width)
     missing = [(0, -length % block) for length in grid]
     cells = np.pad(cells, [(0, 0), *missing, (0, 0)], mode="edge")
     rows, cols = cells.shape[1] // block, cells.shape[2] // block
     pooled = cells.reshape(heads, rows, block, cols, block, width).mean(axis=(2, 4))
-    return np.concatenate([projections[:, :1], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
+    return np.concatenate([projections[:, :front], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
 
 
 def _features(trace: Trace, layer: int, head: Heads) -> Array:

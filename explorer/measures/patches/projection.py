@@ -1,6 +1,7 @@
 """Pictures and parts from the projections of the patches: PCA colours, the strongest subspace, clusters.
 
-The feature of a patch is all its projections u_k = U_kᵀ LN(z) side by side; CLS (row 0) is dropped here.
+The feature of a patch is all its projections u_k = U_kᵀ LN(z) side by side; CLS and what else stands in front of the
+patches is dropped here: of N tokens the patches are the last rows·cols.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.measures.patches.attention import tokens_in_front
 from explorer.trace import Array, read_only
 
 MIN_SIDE = 4
@@ -32,16 +34,15 @@ class PcaRgb:
 
 
 def patch_features(projections: Array, grid: tuple[int, int]) -> Array:
-    """The concatenated u_k of every patch, CLS dropped. projections: (K,N,p). Returns (rows·cols, K·p) float64.
+    """The concatenated u_k of every patch. projections: (K,N,p). Returns (rows·cols, K·p) float64.
 
-    Raises ValueError if projections is not 3-D or N is not 1 + rows·cols.
+    Raises ValueError if projections is not 3-D or N is less than rows·cols.
     """
     if projections.ndim != 3:
         raise ValueError(f"projections must be (K,N,p), got shape {projections.shape}")
     heads, tokens, width = projections.shape
-    if tokens != 1 + grid[0] * grid[1] or tokens == 1:
-        raise ValueError(f"{tokens} tokens do not fit CLS and a grid of {grid[0]}×{grid[1]} patches")
-    return projections[:, 1:].transpose(1, 0, 2).reshape(tokens - 1, heads * width).astype(np.float64)
+    front = tokens_in_front(tokens, grid)
+    return projections[:, front:].transpose(1, 0, 2).reshape(tokens - front, heads * width).astype(np.float64)
 
 
 def pca_rgb(projections: Array, grid: tuple[int, int], foreground: bool = True) -> PcaRgb:
@@ -52,7 +53,7 @@ def pca_rgb(projections: Array, grid: tuple[int, int], foreground: bool = True) 
     alone, gives the colours: each component clipped to its 1st and 99th percentile and scaled to [0,1]. A component
     without variance is 0.5. The sign of a component is fixed by its largest loading. If a side has fewer than 4
     patches, or foreground is False, every patch is foreground.
-    projections: (K,N,p), CLS in row 0. Raises ValueError as patch_features does.
+    projections: (K,N,p). Raises ValueError as patch_features does.
     Source: Ma-Lab-Berkeley/CRATE, vis_utils/pca_visualization.py (where the side is chosen by hand, holes are
     filled and no percentile is cut).
     """
@@ -111,7 +112,7 @@ def strongest_subspace(subspace: Array, grid: tuple[int, int], relative: bool = 
 
     relative: divide each head's energies by their mean over the patches first, so the map says where a head is
     stronger *than usual for it*; without it (plain energy) a head with large weights wins everywhere.
-    subspace: (K,N,p), CLS in row 0, dropped. The lowest head wins a tie. Raises ValueError as patch_features does.
+    subspace: (K,N,p). The lowest head wins a tie. Raises ValueError as patch_features does.
     """
     energy = patch_features(subspace, grid).reshape(-1, subspace.shape[0], subspace.shape[2])
     energy = np.sum(energy**2, axis=-1)
@@ -124,7 +125,7 @@ def strongest_subspace(subspace: Array, grid: tuple[int, int], relative: bool = 
 def kmeans_segments(projections: Array, grid: tuple[int, int], clusters: int = 6, seed: int = 0) -> Array:
     """Patches grouped by the direction of their features: k-means on features of length 1 (spherical).
 
-    projections: (K,N,p), CLS in row 0, dropped. Returns int (rows,cols); labels by size, 0 = the largest segment, so
+    projections: (K,N,p). Returns int (rows,cols); labels by size, 0 = the largest segment, so
     that colours stay put. At most `clusters` labels: fewer when fewer patches differ.
     Raises ValueError as patch_features does, or if clusters < 1.
     """

@@ -202,11 +202,11 @@ class LayerFit:
 def layer_fit(trace: Trace, weights: Sequence[LayerWeights], layer: int) -> LayerFit:
     """The numbers of LayerFit for one layer. weights: those of the model that the trace came from.
 
-    Tokens are LN(Z^ℓ) for energies and U_kᵀ LN(Z^ℓ) for Gaussianity, what MSSA reads; CLS is left out of both.
-    Raises ValueError with fewer than 8 patches.
+    Tokens are LN(Z^ℓ) for energies and U_kᵀ LN(Z^ℓ) for Gaussianity, what MSSA reads; CLS and others in front are left
+    out of both. Raises ValueError with fewer than 8 patches.
     """
     own = weights[layer - 1]
-    patches = normed(trace.z(layer), own)[1:]
+    patches = normed(trace.z(layer), own)[trace.front :]
     shares = energy_shares(patches, own.subspaces, own.heads)
     return LayerFit(
         layer=layer,
@@ -214,5 +214,5 @@ def layer_fit(trace: Trace, weights: Sequence[LayerWeights], layer: int) -> Laye
         best=best_energy(patches, len(own.subspaces) // own.heads),
         spread=subspaces_per_token(shares),
         support=support_overlap(shares),
-        gaussian=tuple(gaussianity(tokens[1:]) for tokens in trace.projections(layer)),
+        gaussian=tuple(gaussianity(tokens[trace.front :]) for tokens in trace.projections(layer)),
     )

@@ -14,11 +14,13 @@ import numpy as np
 import streamlit as st
 from streamlit.components.v2 import component
 
+from explorer.card import CLASS_TOKEN
 from explorer.figures import TokenColours
 from explorer.lens import asset, pack
 from explorer.trace import Array
 from explorer.ui.components.web import sources
 from explorer.ui.state.settings import no_widget, url_setting
+from explorer.words import in_front
 
 CHOSEN, CAMERA, SCENE = "picked", "view", "picked_scene"
 """The settings' names in the session and, but for the scene, in the URL: selected tokens, camera, whose tokens."""
@@ -31,7 +33,8 @@ class Sheet:
     """The photos of a cloud, side by side in one picture. jpeg: the picture, `columns` tiles wide, row by row.
 
     tile: height and width of one photo; grid: its rows and columns of patches; patch, stride: all in the sheet's
-    pixels. names: of the photos. scene: names the tokens, so that a selection is never taken for one of other tokens.
+    pixels. names: of the photos. prefix: names of the tokens in front of each photo's patches. scene: names the tokens,
+    so that a selection is never taken for one of other tokens.
     """
 
     jpeg: bytes
@@ -42,6 +45,7 @@ class Sheet:
     stride: int
     names: tuple[str, ...]
     scene: str
+    prefix: tuple[str, ...] = (CLASS_TOKEN,)
 
     def holds(self, text: str) -> bool:
         """Whether a text of ranges names tokens of these photos."""
@@ -53,7 +57,7 @@ class Sheet:
 
     @property
     def tokens(self) -> int:
-        return len(self.names) * (1 + self.grid[0] * self.grid[1])
+        return len(self.names) * (len(self.prefix) + self.grid[0] * self.grid[1])
 
     def geometry(self) -> dict[str, Any]:
         """What the browser needs to find a patch."""
@@ -62,6 +66,7 @@ class Sheet:
             "width": self.columns * self.tile[1], "height": rows * self.tile[0], "columns": self.columns,
             "tiles": len(self.names), "tileWidth": self.tile[1], "tileHeight": self.tile[0],
             "rows": self.grid[0], "cols": self.grid[1], "patch": self.patch, "stride": self.stride,
+            "prefix": list(self.prefix), "others": in_front([name for name in self.prefix if name != CLASS_TOKEN]),
             "digest": hashlib.sha256(self.jpeg).hexdigest(),
         }  # fmt: skip
 
@@ -80,7 +85,7 @@ def token_cloud(
 ) -> Array:
     """Show the cloud beside its photos; return the selected tokens, sorted, int (S,), empty if none is selected.
 
-    Token i of the cloud is row i mod N of photo ⌊i/N⌋, N = 1 + rows·cols; row 0 is CLS. A selection is kept while
+    Token i of the cloud is row i mod N of photo ⌊i/N⌋, N = the sheet's prefix + rows·cols. A selection is kept while
     the sheet's scene stays the same, so it can be followed through the layers; it and the camera are in the link.
     places: (T,2) or (T,3) in the cube −1 … 1. axes: their names. rates: (T,) nats, told of the token pointed at.
     marks: "dots" or "thumbnails". paint: lay the points' colours over the photo. key: names the component.

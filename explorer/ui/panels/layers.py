@@ -102,8 +102,8 @@ def layer_maps(view: View, layer: int) -> dict[str, Array]:
     """Exact rate (summed over the subspaces) and length of every patch, a sample of the tokens, and all entries."""
     grid, trace = view.trace.grid, view.trace
     maps = {
-        "rate": measures.rates.subspace_token_rates(trace.projections(layer)).sum(axis=0)[1:].reshape(grid),
-        "norm": np.linalg.norm(trace.z(layer + 1)[1:], axis=1).reshape(grid),
+        "rate": measures.rates.subspace_token_rates(trace.projections(layer)).sum(axis=0)[trace.front :].reshape(grid),
+        "norm": np.linalg.norm(trace.z(layer + 1)[trace.front :], axis=1).reshape(grid),
         "z_half": _sample(trace.z_half(layer)),
         "z_next": _sample(trace.codes(layer)),
     }

@@ -14,11 +14,11 @@ from explorer.lens import PANELS, LensChoice, LensLook, Section
 from explorer.measures.patches import Segments, segment_trace
 from explorer.tables import csv_text, label_png, overlap_rows, segment_rows
 from explorer.trace import Array
-from explorer.ui.frame.widgets import download, options_expander
+from explorer.ui.frame.widgets import download, heading, options_expander, plot
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, enlarge_map, segments
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
-from explorer.words import meaning
+from explorer.words import NO_HEAD, meaning
 
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
@@ -87,6 +87,15 @@ def segment_lens(view: View, settings: SegmentSettings) -> None:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}"
+
+
+def prediction(view: View) -> None:
+    """The most probable classes, where the model has any."""
+    if not view.card.has_head:
+        heading("Prediction", NO_HEAD)
+        return
+    heading("Prediction", prediction_caption(view))
+    plot(figures.prediction_bars(*view.top_classes()), "predictions")
 
 
 def prediction_caption(view: View) -> str:

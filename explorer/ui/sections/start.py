@@ -19,6 +19,7 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.view.photo import View, make_view
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
+from explorer.words import NO_HEAD, whole_photo
 from explorer.zoo import FIRST_MODEL
 
 
@@ -54,7 +55,21 @@ def first_lens(view: View) -> Callable[[], None]:
 
 
 def top_line(view: View) -> str:
-    """The most probable class, or what the model is when it has no class names."""
+    """The most probable class, or that there is none; and whose attention the pictures show."""
+    prefix = view.card.prefix
+    whole = (
+        "that of CLS, the token that stands for the whole photo" + (" and is classified" if view.card.has_head else "")
+        if view.card.has_class_token
+        else f"that of {whole_photo(prefix)}: this model has no class token"
+    )
+    says = _says(view) if view.card.has_head else NO_HEAD.rstrip(".")
+    return (
+        f"{says}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
+        f"Otherwise it is {whole}."
+    )
+
+
+def _says(view: View) -> str:
     names, probabilities = view.top_classes(1)
     return f"“{plain(names[0])}”, says the model, with {probabilities[0]:.0%}"
 

@@ -31,7 +31,7 @@ class View(RunView):
     framing: str
 
     def top_classes(self, count: int = 5) -> tuple[list[str], Array]:
-        """The classes of highest probability and their probabilities, softmax of the logits."""
+        """The classes of highest probability and their probabilities, softmax of the logits; none without a head."""
         return top_classes(self.trace, count)
 
 

@@ -32,9 +32,9 @@ MAX_PATCHES_AHEAD = 1200
 
 def lens_choice(view: View, layer_key: str = LAYER, default: int | None = None) -> LensChoice:
     """Layer, heads and token of this page, from the lens or from the URL. layer_key: the layer's name in the URL."""
-    tokens = 1 + view.trace.grid[0] * view.trace.grid[1]
+    places = 1 + view.trace.grid[0] * view.trace.grid[1]  # 0 is the whole photo
     layer, heads = layer_in_lens(view.card, layer_key, default), heads_in_lens(view.card)
-    token = url_setting(no_widget, "Token", key=TOKEN, default=0, valid=range(tokens))
+    token = url_setting(no_widget, "Token", key=TOKEN, default=0, valid=range(places))
     choice = looked_at()["image"] = LensChoice(layer, heads, token)
     return choice
 
@@ -186,7 +186,7 @@ def _nearest(view: View, layer: int) -> list[int]:
 
 def _budget(view: View, views: int) -> int:
     """How many layers of one of so many views may be sent before they are asked for."""
-    card, tokens = view.card, 1 + view.trace.grid[0] * view.trace.grid[1]
+    card, tokens = view.card, view.trace.front + view.trace.grid[0] * view.trace.grid[1]
     size = 2 * tokens * card.heads * card.head_dim * len(card.traits.looks)
     return MAX_FEED_BYTES // size // views
 

@@ -104,8 +104,8 @@ def _turned(view: RunView) -> dict[str, str]:
 
 
 def _before(view: RunView, names: Array) -> Array | None:
-    """The probabilities as trained of what the report names; None where nothing is turned."""
-    if not view.turned:
+    """The probabilities as trained of what the report names; None where nothing is turned or predicted."""
+    if not view.turned or not view.card.has_head:
         return None
     logits = view.trained.trace.logits[0]
     return probabilities(logits if logits.ndim == 1 else logits[-1])[np.asarray(names, int)]

@@ -45,7 +45,7 @@ def photo_tokens(view: View, layer: int, control: bool) -> TokenSet:
     patch, stride = view.scale * view.card.patch, view.scale * trace.stride
     sheet = Sheet(
         caches.once(view.key, figures.jpeg_bytes, view.picture), 1, _size(view.picture), trace.grid, patch, stride,
-        (view.photo.name,), f"{view.prepared.digest}|{trace.grid}|{stride}",
+        (view.photo.name,), f"{view.prepared.digest}|{trace.grid}|{stride}|{len(view.card.prefix)}", view.card.prefix,
     )  # fmt: skip
     return TokenSet(trace.projections(layer)[None], (view.picture,), sheet, f"{view.key}|{control}|{layer}")
 
@@ -54,7 +54,7 @@ def gallery_tokens(view: View, layer: int, control: bool) -> TokenSet:
     """The tokens of the sample photos, cropped as in training and with patches side by side, at the size in view."""
     card, side = view.card, min(view.prepared.height, view.prepared.width)
     grid = patch_grid(side, side, card.patch, card.patch)
-    tokens, available = 1 + grid[0] * grid[1], len(gallery())
+    tokens, available = len(card.prefix) + grid[0] * grid[1], len(gallery())
     count = max(1, min(available, MAX_TOKENS // tokens))
     photos = _photos(card, side, count)
     key = f"{card.sha256}|{runtime.provider()[0]}|{control}|gallery|{side}|{count}|{layer}"
@@ -64,7 +64,7 @@ def gallery_tokens(view: View, layer: int, control: bool) -> TokenSet:
     patch = photos.scale * card.patch
     sheet = Sheet(
         photos.jpeg, SHEET_COLUMNS, _size(photos.pictures[0]), grid, patch, patch, photos.names,
-        f"gallery|{side}|{count}|{card.patch}",
+        f"gallery|{side}|{count}|{card.patch}|{len(card.prefix)}", card.prefix,
     )  # fmt: skip
     few = f"; {available - count} photos are left out, for at most {MAX_TOKENS:,} points" if count < available else ""
     total = f"{count} photos × {tokens} tokens = {count * tokens:,} points"

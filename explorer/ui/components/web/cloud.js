@@ -38,9 +38,9 @@ function step(view, now, stale) {
 // ---- choosing ----
 
 function describe(view, token) {
-  const { photo, cls, row, col } = placeOf(view.sheet, token);
+  const { photo, front, row, col } = placeOf(view.sheet, token);
   const name = view.sheet.tiles > 1 ? `${view.names[photo]}, ` : "";
-  const place = cls ? "CLS token" : `patch row ${row + 1}, column ${col + 1}`;
+  const place = front ? `${front} token` : `patch row ${row + 1}, column ${col + 1}`;
   return `${name}${place}: ${view.rates[token].toFixed(2)} nats`;
 }
 
@@ -290,7 +290,7 @@ function receive(view, bytes) {
   view.panes.photo.style.maxWidth = `${(560 * sheet.width) / sheet.height}px`;
   view.panes.photo.setAttribute("aria-label", header.altPhoto);
   view.panes.cloud.setAttribute("aria-label", header.alt);
-  showLegend(view.legend, header.legend);
+  showLegend(view.legend, header.legend, view.sheet);
 }
 
 function settle(view, places) {

@@ -31,7 +31,7 @@ function themeOf(element) {
   };
 }
 
-const isCls = (view, i) => i % perPhoto(view.sheet) === 0;
+const isPatch = (view, i) => i % perPhoto(view.sheet) >= view.sheet.prefix.length;
 
 // ---- the cloud ----
 
@@ -59,13 +59,14 @@ function drawCloud(view) {
       const [x, y, depth] = [view.screen[3 * i], view.screen[3 * i + 1], view.screen[3 * i + 2]];
       if (x < -20 || y < -20 || x > width + 20 || y > height + 20) continue;
       const near = view.dims === 3 ? limit(1 + 0.35 * depth, 0.5, 1.5) : 1;
-      if (!isCls(view, i)) draw(context, view, i, x, y, size * near);
+      if (isPatch(view, i)) draw(context, view, i, x, y, size * near);
     }
   };
   pass(false);
   if (view.chosen.size) pass(true);
   context.globalAlpha = 1;
-  for (let i = 0; i < view.count; i += perPhoto(view.sheet)) drawStar(context, view.screen[3 * i], view.screen[3 * i + 1], theme);
+  for (let first = 0; first < view.count; first += perPhoto(view.sheet))
+    view.sheet.prefix.forEach((name, k) => drawStar(context, view.screen[3 * (first + k)], view.screen[3 * (first + k) + 1], theme, name === "CLS" ? 5 : 4));
 }
 
 function drawDot(context, view, i, x, y, size) {
@@ -89,15 +90,15 @@ function drawThumbnail(context, view, i, x, y, size) {
   context.strokeRect(x - side / 2, y - side / 2, side, side);
 }
 
-/** CLS is no patch: a star in the colour of the text, in front of all points, since there are few. */
-function drawStar(context, x, y, theme) {
+/** What is no patch: a star in the colour of the text, in front of all points, since there are few; CLS has five rays. */
+function drawStar(context, x, y, theme, rays) {
   context.save();
   context.fillStyle = theme.text;
   context.strokeStyle = theme.background;
   context.lineWidth = 1.5;
   context.beginPath();
-  for (let k = 0; k < 10; k++) {
-    const [reach, turn] = [k % 2 ? 4 : 9.5, (k / 10) * FULL_TURN - Math.PI / 2];
+  for (let k = 0; k < 2 * rays; k++) {
+    const [reach, turn] = [k % 2 ? rays - 1 : 9.5, (k / (2 * rays)) * FULL_TURN - Math.PI / 2];
     context.lineTo(x + reach * Math.cos(turn), y + reach * Math.sin(turn));
   }
   context.closePath();
@@ -171,7 +172,7 @@ function paintPatches(context, view) {
   const edge = (view.sheet.patch - view.sheet.stride) / 2;
   context.globalAlpha = PAINT;
   for (let i = 0; i < view.count; i++) {
-    if (isCls(view, i)) continue;
+    if (!isPatch(view, i)) continue;
     const [x, y] = boxOf(view.sheet, i);
     context.fillStyle = view.colors[i];
     context.fillRect(x + edge, y + edge, view.sheet.stride, view.sheet.stride);
@@ -183,7 +184,7 @@ function drawGrid(context, sheet, scale) {
   [context.strokeStyle, context.lineWidth] = ["rgb(255 255 255 / 28%)", 1 / scale];
   const edge = (sheet.patch - sheet.stride) / 2;
   for (let tile = 0; tile < sheet.tiles; tile++) {
-    const [left, top] = boxOf(sheet, tile * perPhoto(sheet));
+    const [left, top] = tileBox(sheet, tile);
     const [x0, y0] = [left + edge, top + edge];
     const [x1, y1] = [x0 + sheet.cols * sheet.stride, y0 + sheet.rows * sheet.stride];
     context.beginPath();
@@ -193,13 +194,13 @@ function drawGrid(context, sheet, scale) {
   }
 }
 
-/** The photo goes dark but for the chosen patches; a chosen CLS lights nothing of its own. */
+/** The photo goes dark but for the chosen patches; what is no patch lights nothing of its own. */
 function lightPatches(context, view) {
   context.fillStyle = "rgb(0 0 0 / 68%)";
   context.fillRect(0, 0, view.sheet.width, view.sheet.height);
   const edge = (view.sheet.patch - view.sheet.stride) / 2;
   for (const i of view.chosen) {
-    if (isCls(view, i)) continue;
+    if (!isPatch(view, i)) continue;
     const [x, y] = boxOf(view.sheet, i);
     const cell = [x + edge, y + edge, view.sheet.stride, view.sheet.stride];
     context.drawImage(view.picture, ...cell, ...cell);
@@ -209,7 +210,7 @@ function lightPatches(context, view) {
 function drawFrames(context, view, scale) {
   context.lineWidth = 4 / scale;
   view.frames.forEach((color, tile) => {
-    const [x, y, width, height] = boxOf(view.sheet, tile * perPhoto(view.sheet));
+    const [x, y, width, height] = tileBox(view.sheet, tile);
     context.strokeStyle = color;
     context.strokeRect(x + 2 / scale, y + 2 / scale, width - 4 / scale, height - 4 / scale);
   });
@@ -246,7 +247,7 @@ function made(name, kind, text = "") {
 }
 
 /** What the colours mean; labels come from Python as data and become text only. */
-function showLegend(box, legend) {
+function showLegend(box, legend, sheet) {
   const parts = [];
   if (legend.kind === "text") parts.push(made("span", "", `Colour: ${legend.text}`));
   if (legend.kind === "bar") {
@@ -264,9 +265,13 @@ function showLegend(box, legend) {
     entry.append(swatch, made("span", "", `${label} (${count})`));
     parts.push(entry);
   }
-  const star = made("span", "entry");
-  star.append(made("span", "star", "★"), made("span", "", "CLS"));
-  box.replaceChildren(...parts, star);
+  for (const [sign, name] of [["★", sheet.prefix.includes("CLS") ? "CLS" : ""], ["✦", sheet.others]]) {
+    if (!name) continue;
+    const star = made("span", "entry");
+    star.append(made("span", "star", sign), made("span", "", name));
+    parts.push(star);
+  }
+  box.replaceChildren(...parts);
 }
 
 /** Four corner colours mixed over a square: a canvas of 2×2 pixels, smoothed when it is enlarged. */

@@ -1,6 +1,6 @@
 // Numbers only: where tokens lie on the photos and on the screen, and what a lasso or a rectangle holds.
-// A sheet holds the photos as tiles, row by row. Token i of it: photo ⌊i / (1 + rows·cols)⌋; within it 0 is CLS, then
-// the patches row by row.
+// A sheet holds the photos as tiles, row by row. Token i of it: photo ⌊i / N⌋, N = prefix + rows·cols; within it
+// those of the prefix first (CLS and others, which are no patches), then the patches row by row.
 
 const DEPTH_BUCKETS = 512;
 const EYE = 4; // distance of the eye from the centre, in half-widths of the cloud
@@ -10,24 +10,31 @@ const STRAIGHT_SHARE = 0.05; // of the square over its ends: what a line enclose
 const STRAIGHT = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
 const limit = (value, low, high) => Math.min(Math.max(value, low), high);
-const perPhoto = ({ rows, cols }) => 1 + rows * cols;
+const perPhoto = ({ rows, cols, prefix }) => prefix.length + rows * cols;
 
-/** Photo, and place within it, of a token: {photo, cls, row, col}. */
+/** Photo, and place within it, of a token: {photo, front, row, col}; front: its name where it is no patch, else "". */
 function placeOf(sheet, token) {
   const photo = Math.floor(token / perPhoto(sheet));
   const within = token - photo * perPhoto(sheet);
-  if (!within) return { photo, cls: true, row: 0, col: 0 };
-  return { photo, cls: false, row: Math.floor((within - 1) / sheet.cols), col: (within - 1) % sheet.cols };
+  const patch = within - sheet.prefix.length;
+  if (patch < 0) return { photo, front: sheet.prefix[within], row: 0, col: 0 };
+  return { photo, front: "", row: Math.floor(patch / sheet.cols), col: patch % sheet.cols };
 }
 
-const tokenOf = (sheet, { photo, row, col }) => photo * perPhoto(sheet) + 1 + row * sheet.cols + col;
+const tokenOf = (sheet, { photo, row, col }) => photo * perPhoto(sheet) + sheet.prefix.length + row * sheet.cols + col;
 
-/** The rectangle of a token in pixels of the sheet, [x, y, width, height]; CLS has the whole photo. */
+/** The rectangle of a photo in pixels of the sheet, [x, y, width, height]. */
+function tileBox(sheet, photo) {
+  const [across, down] = [photo % sheet.columns, Math.floor(photo / sheet.columns)];
+  return [across * sheet.tileWidth, down * sheet.tileHeight, sheet.tileWidth, sheet.tileHeight];
+}
+
+/** The rectangle of a token in pixels of the sheet, [x, y, width, height]; what is no patch has the whole photo. */
 function boxOf(sheet, token) {
-  const { photo, cls, row, col } = placeOf(sheet, token);
-  const x = (photo % sheet.columns) * sheet.tileWidth;
-  const y = Math.floor(photo / sheet.columns) * sheet.tileHeight;
-  if (cls) return [x, y, sheet.tileWidth, sheet.tileHeight];
+  const { photo, front, row, col } = placeOf(sheet, token);
+  const tile = tileBox(sheet, photo);
+  if (front) return tile;
+  const [x, y] = tile;
   return [x + col * sheet.stride, y + row * sheet.stride, sheet.patch, sheet.patch];
 }
 
@@ -46,7 +53,7 @@ function patchesInBox(sheet, [x0, y0], [x1, y1], count) {
   const [left, right, top, bottom] = [Math.min(x0, x1), Math.max(x0, x1), Math.min(y0, y1), Math.max(y0, y1)];
   const found = [];
   for (let token = 0; token < count; token++) {
-    if (placeOf(sheet, token).cls) continue;
+    if (placeOf(sheet, token).front) continue;
     const [x, y, width, height] = boxOf(sheet, token);
     const [cx, cy] = [x + width / 2, y + height / 2];
     if (cx >= left && cx <= right && cy >= top && cy <= bottom) found.push(token);
@@ -54,10 +61,10 @@ function patchesInBox(sheet, [x0, y0], [x1, y1], count) {
   return found;
 }
 
-/** The neighbour of a token on its photo; from CLS, or from nothing, the middle patch. */
+/** The neighbour of a token on its photo; from what is no patch, or from nothing, the middle patch. */
 function neighbour(sheet, token, [down, right]) {
-  const at = token < 0 ? { photo: 0, cls: true } : placeOf(sheet, token);
-  if (at.cls) return tokenOf(sheet, { photo: at.photo, row: Math.floor(sheet.rows / 2), col: Math.floor(sheet.cols / 2) });
+  const at = token < 0 ? { photo: 0, front: "CLS" } : placeOf(sheet, token);
+  if (at.front) return tokenOf(sheet, { photo: at.photo, row: Math.floor(sheet.rows / 2), col: Math.floor(sheet.cols / 2) });
   const [row, col] = [limit(at.row + down, 0, sheet.rows - 1), limit(at.col + right, 0, sheet.cols - 1)];
   return tokenOf(sheet, { photo: at.photo, row, col });
 }

@@ -26,7 +26,7 @@ from explorer.ui.view.photo_lens import SHOT, PhotoLens, draw_lens, lens_choice
 from explorer.words import COMPRESSION, METHODS, SPARSITY, meaning
 
 FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
-MULTIPLES = {"attention": "Attention of CLS", "pca": METHODS["pca"], "maskcut": METHODS["maskcut"]}
+MULTIPLES = {"attention": "Attention", "pca": METHODS["pca"], "maskcut": METHODS["maskcut"]}
 TILE_SIDE = 112
 FOUND_BY = {"attention": "attention", "maskcut": "MaskCut"}
 EMERGED = "small boxes"

@@ -219,6 +219,12 @@ def _parts(view: View, layer: int, like: View, home: int) -> measures.patches.Se
 def prediction_table(sides: Sequence[Side]) -> None:
     """The most probable classes of each side, with their probability in all."""
     heading("Prediction", "The five most probable classes of each, softmax of the logits over its own classes.")
+    if headless := [side for side in sides if not side.view.card.has_head]:
+        names = " and ".join(side.letter for side in headless)
+        st.caption(f"{names} {'has' if len(headless) == 1 else 'have'} no head: features alone, no class.")
+    sides = [side for side in sides if side.view.card.has_head]
+    if not sides:
+        return
     chances: list[dict[str, float]] = []
     for side in sides:
         card, shares = side.view.card, measures.prediction.probabilities(side.view.trace.logits[0])

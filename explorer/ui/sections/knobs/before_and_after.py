@@ -15,6 +15,7 @@ from explorer.ui.panels.layers import rate_panel, sparsity_panel
 from explorer.ui.state.knobs import knob_moves, knobs_now
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
+from explorer.words import NO_HEAD
 
 PICTURES_TEXT = (
     "Move over a picture to see a patch's attention. A knob shows in the layers after its own; those of the last "
@@ -24,6 +25,9 @@ PICTURES_TEXT = (
 
 def prediction_change(view: View) -> None:
     """The five most probable classes now, each with its change; the class as trained is added when it dropped out."""
+    if not view.card.has_head:
+        heading("Prediction", NO_HEAD)
+        return
     now, before = (measures.prediction.probabilities(one.trace.logits[0]) for one in (view, view.trained))
     shown = list(np.argsort(-now, kind="stable")[:5])
     if (first := int(np.argmax(before))) not in shown:
@@ -41,6 +45,8 @@ def prediction_change(view: View) -> None:
 
 def change_sentence(view: View, rates: bool) -> str:
     """What the turned knobs changed, in one sentence. rates: R^c and non-zeros too, which take longer."""
+    if not view.card.has_head:
+        return _feature_sentence(view, rates)
     now, before = (measures.prediction.probabilities(one.trace.logits[0]) for one in (view, view.trained))
     was, best = int(np.argmax(before)), int(np.argmax(now))
     name = plain(view.card.class_name(was))
@@ -50,6 +56,16 @@ def change_sentence(view: View, rates: bool) -> str:
     if was != best:
         text += f", now “{plain(view.card.class_name(best))}” with {now[best]:.0%}"
     return f"**{text}{_rate_words(view) if rates else ''}**"
+
+
+def _feature_sentence(view: View, rates: bool) -> str:
+    """change_sentence of a model that predicts nothing: how far its features turned."""
+    if not view.turned:
+        return f"{NO_HEAD} Nothing is turned yet."
+    now, before = (one.trace.points[view.card.answer][0].astype(float) for one in (view, view.trained))
+    length = np.linalg.norm(now) * np.linalg.norm(before)
+    cosine = float(now @ before / length) if length else 0.0
+    return f"**Cosine of the features now and as trained: {cosine:.3f}{_rate_words(view) if rates else ''}**"
 
 
 def _rate_words(view: View) -> str:

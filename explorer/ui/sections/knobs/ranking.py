@@ -17,7 +17,7 @@ from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.knobs import turn
 from explorer.ui.view.photo import View
-from explorer.words import EFFECTS, meaning
+from explorer.words import EFFECTS, meaning, whole_photo
 
 JOB = "ablation_job"
 """Session state: the running or ended ablations."""
@@ -27,7 +27,12 @@ COLUMNS = {
     "head": st.column_config.NumberColumn("k", width=40, help="Head"),
     **{
         key: st.column_config.NumberColumn(EFFECTS[key][0], width=width, format=form, help=EFFECTS[key][1])
-        for key, width, form in (("kl_nats", 75, "%.3f"), ("top1_change", 75, "%+.1f pp"), ("mask_change", 65, "%.2f"))
+        for key, width, form in (
+            ("kl_nats", 75, "%.3f"),
+            ("top1_change", 75, "%+.1f pp"),
+            ("feature_change", 75, "%.3f"),
+            ("mask_change", 65, "%.2f"),
+        )
     },
     "top1_without": st.column_config.TextColumn(EFFECTS["top1_without"][0]),
 }
@@ -38,7 +43,7 @@ def head_ranking(view: View, layer: int) -> None:
     heading(
         "Which heads matter here?",
         "Each head of the network as trained is silenced alone, all else left as it is. The longer the bar, the more "
-        "the prediction depends on that head for this photo.",
+        f"{'the prediction depends' if view.card.has_head else 'the features depend'} on that head for this photo.",
     )
     trained = view.trained
     every = range(1, view.card.layers + 1)
@@ -75,14 +80,18 @@ def _start_buttons(trained: View, layer: int, every: range) -> None:
 
 def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
     names = [f"layer {e.layer}, head {e.head}" for e in effects[:BARS]]
-    values = np.array([e.divergence for e in effects[:BARS]])
+    values = np.array([e.size for e in effects[:BARS]])
+    label = figures.DIVERGENCE_LABEL if trained.card.has_head else figures.FEATURES_LABEL
     of = f"{len(effects)} heads of {layers} layer{'s' if layers > 1 else ''}"
     title = (
         f"{of}, the most important first" if len(names) == len(effects) else f"The {len(names)} most important of {of}"
     )
-    plot(figures.ranked_bars(names, values, label=figures.DIVERGENCE_LABEL, title=title), "ranking")
+    plot(figures.ranked_bars(names, values, label=label, title=title), "ranking")
     rows = effect_rows(trained.card, effects)
-    shown = [{**row, "top1_change": 100 * effect.top_change} for row, effect in zip(rows, effects, strict=True)]
+    shown = [
+        row if effect.top_change is None else {**row, "top1_change": 100 * effect.top_change}
+        for row, effect in zip(rows, effects, strict=True)
+    ]
     event = st.dataframe(
         shown, column_config=COLUMNS, hide_index=True, key="ranking_table", on_select="rerun",
         selection_mode="multi-row",
@@ -95,10 +104,15 @@ def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
             args=(trained.card, [Turn("g", one.layer, one.head, 0.0) for one in chosen]),
         )  # fmt: skip
         download("Effects (CSV)", lambda: csv_text(rows), f"{trained.file_stem}_heads.csv")
+    of_answer = (
+        f"{meaning('KL')} Δ top-1: what the class named as trained loses or gains."
+        if trained.card.has_head
+        else "1 − cos: how far the features turn away from those as trained; 0 = the same direction, 2 = opposite."
+    )
     st.caption(
-        f"{meaning('KL')} Δ top-1: what the class named as trained loses or gains. 1 − IoU: how much of the mask "
-        "moves, the patches that hold 60 % of CLS's attention in the last layer (quick, and read before that layer's "
-        "own heads act, so it is 0 for them)."
+        f"{of_answer} 1 − IoU: how much of the mask moves, the patches that hold 60 % of the attention of "
+        f"{whole_photo(trained.card.prefix)} in the last layer (quick, and read before that layer's own heads act, so "
+        "it is 0 for them)."
     )
 
 

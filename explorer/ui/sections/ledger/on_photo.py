@@ -45,4 +45,4 @@ def token_maps(view: View, layer: int, eps_squared: float) -> dict[str, Array]:
         for z in (view.trace.z(layer), view.trace.z_half(layer))
     )
     rates = {"whole": measures.rates.token_rates(x, eps_squared), "parts": before, "change": after - before}
-    return {_source(name, eps_squared): of[1:].reshape(view.trace.grid) for name, of in rates.items()}
+    return {_source(name, eps_squared): of[view.trace.front :].reshape(view.trace.grid) for name, of in rates.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import hub, zoo
-from explorer.card import ModelCard
+from explorer.card import CLASS_TOKEN, ModelCard
 from explorer.errors import ExplorerError
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import plain, show_problem
@@ -17,6 +17,7 @@ from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.state.sharing import IMPORTS, MAX_ZOO_BYTES, own_models, shared, used
+from explorer.words import NO_HEAD, in_front
 
 JOB = "import_job"
 
@@ -77,6 +78,11 @@ def _card(card: ModelCard) -> None:
         )
         facts = {**reads, "η": list(card.eta), "λ": list(card.lam)}
         right.json({**facts, "measured": dict(card.measured), "parity": dict(card.parity)}, expanded=1)
+        if card.prefix != (CLASS_TOKEN,) and not card.reads_text:
+            front = in_front(card.prefix)
+            right.caption(f"In front of the patches: {front or 'nothing, there is no class token'}.")
+        if not card.has_head:
+            right.caption(NO_HEAD)
         if card.classes:
             right.caption(plain(f"{len(card.classes)} classes: {', '.join(card.classes[:12])}, …"))
 

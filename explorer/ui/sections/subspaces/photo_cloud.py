@@ -169,11 +169,11 @@ def colours_of(tokens: TokenSet, settings: CloudSettings) -> TokenColours:
 
 
 def _colours(tokens: TokenSet, colour: str, head: int | None, clusters: int) -> TokenColours:
-    grid, photos = tokens.sheet.grid, len(tokens.pictures)
+    grid, photos, front = tokens.sheet.grid, len(tokens.pictures), len(tokens.sheet.prefix)
     if colour == "position":
-        return figures.position_colours(grid, photos)
+        return figures.position_colours(grid, photos, front)
     if colour == "pixels":
-        return figures.photo_colours(tokens.pictures, tokens.sheet.patch, tokens.sheet.stride)
+        return figures.photo_colours(tokens.pictures, tokens.sheet.patch, tokens.sheet.stride, front)
     if colour == "clusters":
         labels = measures.patches.cloud_clusters(tokens.projections, grid, head, clusters)
         return figures.label_colours(labels, [f"cluster {k + 1}" for k in range(labels.max() + 1)])
@@ -239,7 +239,8 @@ def _selection(
 
     def table() -> str:
         sheet, columns = tokens.sheet, [axis.split(" (")[0] for axis in axes]
-        return csv_text(token_rows(about, sheet.names, sheet.grid, rows, rates, columns, places))
+        prefix = len(sheet.prefix)
+        return csv_text(token_rows(about, sheet.names, sheet.grid, rows, rates, columns, places, front=prefix))
 
     with right:
         label = "Selected tokens (CSV)" if len(chosen) else "All tokens (CSV)"

@@ -133,8 +133,7 @@ def _groups(view: TextView, settings: TextCloud, projections: Array, places: Arr
         return figures.Points(name, places[of], [names[i] for i in of], words=own, numbers=of, **look)
 
     if settings.colour == "strongest":
-        behind_cls = np.pad(projections, ((0, 0), (1, 0), (0, 0)))  # a photo's tokens begin with CLS, a text's do not
-        strongest = measures.patches.strongest_subspace(behind_cls, (len(places), 1))[:, 0]
+        strongest = measures.patches.strongest_subspace(projections, (len(places), 1))[:, 0]
         heads = np.unique(strongest)
         return [points(f"head {k + 1}", np.flatnonzero(strongest == k), color=figures.head_color(k)) for k in heads]
     if settings.colour == "surprise":
