@@ -31,7 +31,8 @@ GLOSSARY: dict[str, str] = {
 }
 """Symbols and words of all pages in plain words."""
 PHOTO_GLOSSARY: dict[str, str] = {
-    "**CLS**": "the first token; it stands for the whole photo and is classified",
+    "**CLS**": "the class token, in front of the patches; it stands for the whole photo, and most heads read it alone",
+    "**registers**": "tokens of no place in front of the patches, where some ViTs keep what belongs to no patch",
     "**MaskCut**": "cuts the patches into object and background where they are least alike, without labels",
     "**PCA-RGB**": "the three strongest directions among the projections of the foreground, as red, green and blue",
     "**IoU**": "overlap of two masks over their union; 1 is a perfect match",

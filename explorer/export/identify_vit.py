@@ -17,6 +17,8 @@ from explorer.trace import Array
 CLIP_EPS = 1e-5
 """Epsilon of the norms where one stands in front of the first layer, as in CLIP; timm's other ViTs have 1e-6."""
 GELU = "gelu"
+OTHER_ARCHITECTURES = {"_rpn_": "norms behind its updates", "quickgelu": "another activation"}
+"""In timm's names of networks whose tensors are a plain ViT's and that compute something else."""
 POOLS: dict[str, Pool] = {"token": "token", "avg": "avg"}
 Weights = Mapping[str, Array]
 
@@ -66,6 +68,13 @@ def _check_kind(weights: Weights, said: Mapping[str, Any]) -> None:
     activation = said.get("hidden_act", GELU)
     if activation != GELU:
         raise ExplorerError(f"Its config.json says hidden_act {activation!r}: ViTs with {GELU} alone are imported.")
+    architecture = str(said.get("architecture", ""))
+    if other := next((sign for sign in OTHER_ARCHITECTURES if sign in architecture), None):
+        raise ExplorerError(f"It is {architecture}: a ViT with {OTHER_ARCHITECTURES[other]} is not imported.")
+    if "pos_embed" not in weights:
+        raise ExplorerError(
+            "The checkpoint has no tensor pos_embed: ViTs with rotary positions, as DINOv3's, or none are not imported."
+        )
     first, second = (weights.get(f"blocks.0.mlp.fc{i}.weight") for i in (1, 2))
     if first is None or second is None or first.ndim != 2 or second.ndim != 2:
         return  # named later

@@ -49,7 +49,7 @@ OLD_EPS = 1e-12
 def renamed(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint under timm's names, and in its facts whose names it had; unchanged where it has them already.
 
-    Raises ExplorerError where query, key and value do not fit together, or two tensors would get one name.
+    Raises ExplorerError where query, key and value do not fit together.
     """
     weights, facts = checkpoint.weights, checkpoint.facts
     if isinstance(families.recognised(weights), families.Unsupported):
@@ -63,11 +63,7 @@ def renamed(checkpoint: Checkpoint) -> Checkpoint:
     if not any(re.match(r"blocks\.(\d+\.)+attn\.qkv\.weight$", name) for name in weights):
         return checkpoint
     found = {_under(META, name): array for name, array in weights.items()}
-    if len(found) < len(weights):
-        raise ExplorerError(
-            "Two tensors of the checkpoint have one name in timm's words: its layers are not told apart."
-        )
-    if set(found) == set(weights):
+    if set(found) == set(weights) or len(found) < len(weights):  # in stages, not in chunks
         return checkpoint
     return dataclasses.replace(
         checkpoint, weights=found, facts=facts | {"renamed": "DINOv2's or DeiT's names to timm's"}

@@ -37,7 +37,7 @@ __all__ = [
 
 KNOWN: tuple[Family | Unsupported, ...] = (
     Unsupported(label="CRATE-α CLIPA", signature=r"^visual\..*\.fn\."),
-    Unsupported(label="CLIP or CLIPA", signature=r"^visual\.|^vision_model\.|^text_model\."),
+    Unsupported(label="CLIP, SigLIP or CLIPA", signature=r"^visual\.|^vision_model\.|^text_model\."),
     NANOCHAT_CRATE,
     CRATE_LM_ROTARY,
     CRATE_LM,

@@ -2,26 +2,25 @@
 
 from explorer.families.record import Unsupported
 
-STAGES = r"(?:^|\.)(?:layers|stages|encoder\.layers|encoder\.stages)\.\d+\."
+BLOCK = r"(?:layers|stages)\.\d+\.blocks\.\d+\.(?:attn|attention(?:\.self)?)"
+STAGE = r"stages\.\d+\.(?:blocks\.|layers\.)?\d+"
 
 OTHER_VISION = (
+    Unsupported(label="Swin", signature=rf"{BLOCK}\.(?:relative_position|logit_scale|continuous_position)"),
+    Unsupported(label="ConvNeXt", signature=rf"{STAGE}\.(?:conv_dw|dwconv)\.weight$"),
     Unsupported(
-        label="Swin", signature=rf"{STAGES}(?:blocks\.\d+\..*(?:relative_position|logit_scale)|downsample\.norm)"
+        label="ResNet",
+        signature=r"^(?:layer4\.0\.conv1\.weight$|(?:resnet\.)?encoder\.stages\.\d+\.layers\.\d+\.layer\.)",
     ),
-    Unsupported(label="ConvNeXt", signature=r"\.(?:conv_dw|dwconv)\.weight$"),
-    Unsupported(label="ResNet", signature=r"^(?:layer4\.0\.conv1\.weight|resnet\.encoder\.stages\.)"),
+    Unsupported(label="gated ViT (SwiGLU)", signature=r"\.mlp\.(?:w12|w3|weights_in|fc1_g)\.(?:weight|bias)$"),
+    Unsupported(label="DINOv3", signature=r"^(?:rope_embed\.|storage_tokens$|embeddings\.patch_embeddings\.weight$)"),
     Unsupported(
-        label="ViT with a gated MLP (SwiGLU)",
-        signature=r"\.mlp\.(?:w12|w3|weights_in|fc1_g)\.(?:weight|bias)$",
-    ),
-    Unsupported(
-        label="DINOv3", signature=r"^(?:rope_embed\.|storage_tokens$)|(?:^|\.)embeddings\.patch_embeddings\.weight$"
-    ),
-    Unsupported(label="EVA", signature=r"^blocks\.\d+\.attn\.(?:q_proj|inner_attn_ln|rope)"),
-    Unsupported(
-        label="BEiT",
-        signature=r"relative_position_bias_table$|rel_pos_bias|^blocks\.\d+\.attn\.q_bias$|^beit\.|\.lambda_[12]$",
+        label="BEiT or EVA",
+        signature=r"^(?:beit\.|rel_pos_bias\.|blocks\.\d+\.attn\.(?:relative_position|q_bias|q_proj|inner_attn_ln)"
+        r"|(?:encoder\.layer|layers)\.\d+\.lambda_[12]$)",
     ),
     Unsupported(label="CaiT", signature=r"^blocks_token_only\."),
+    Unsupported(label="TNT", signature=r"^blocks\.\d+\.attn_in\."),
+    Unsupported(label="Hiera or MViT", signature=r"^blocks\.\d+\.proj\.weight$"),
 )
-"""In this order, after the families of CRATE and before the ViT, whose names some of them have, too."""
+"""Before the ViT, whose names some of them have, too."""

@@ -17,8 +17,8 @@ def black_box_notes(label: str) -> Notes:
         "zero.",
         ledger=f"A {label} was not derived from this objective. Its keys stand in for the projections into subspaces, "
         "its second half step is an MLP, and no entry is ever exactly zero: read the numbers as those of a black box.",
-        tokens=f"A {label} has no subspaces U_k: its keys play their part here, with their bias. Query and value are "
-        "other projections, which this page leaves out.",
+        tokens=f"A {label} has no subspaces U_k: its keys play their part here, with a bias where they have one. Query "
+        "and value are other projections, which this page leaves out.",
         weights=f"A {label} has no subspaces: in their place stand its key matrices, one for each head.",
         theory=f"A {label} was not derived from this model. Its keys stand where the subspaces would, for comparison.",
         whiteness=f"A {label} was not derived from this objective: it has no shared subspaces and no dictionary. Its "
@@ -41,7 +41,7 @@ VIT = Family(
     soft_cap=0.0,
     signature=r"^blocks\.\d+\.attn\.qkv\.weight$",
     lacks="",
-    released={192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16},
+    released={192: 3, 320: 5, 384: 6, 512: 8, 640: 10, 768: 12, 1024: 16, 1280: 16},
     unused=("mask_token", "pooler.dense.*", "decoder*"),  # of DINOv2, Hugging Face's ViT, MAE
     tied=False,
     biases="all",

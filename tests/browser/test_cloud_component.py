@@ -286,8 +286,21 @@ def pure(page: Page) -> Page:
 
 SHEET = (
     "({ columns: 2, tiles: 3, tileWidth: 64, tileHeight: 48, width: 128, height: 96, "
-    "rows: 5, cols: 7, patch: 16, stride: 8 })"
+    "rows: 5, cols: 7, patch: 16, stride: 8, prefix: ['CLS'] })"
 )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("prefix", [(), ("CLS", "register 1", "register 2")])
+def test_patches_stand_behind_whatever_is_in_front(pure: Page, prefix):
+    sheet = SHEET.replace("['CLS']", str(list(prefix)))
+    total = len(prefix) + 35
+    places = pure.evaluate(f"Array.from({{ length: {total} }}, (_, i) => placeOf({sheet}, {total} + i))")
+    assert [place["front"] for place in places] == [*prefix, *[""] * 35]
+    assert all(place["photo"] == 1 for place in places)
+    assert pure.evaluate(f"tokenOf({sheet}, {{ photo: 1, row: 2, col: 3 }})") == total + len(prefix) + 2 * 7 + 3
+    assert pure.evaluate(f"boxOf({sheet}, {total + len(prefix)})") == [64, 0, 16, 16]
+    assert pure.evaluate(f"tileBox({sheet}, 1)") == [64, 0, 64, 48]
 
 
 @pytest.mark.browser
@@ -296,7 +309,7 @@ def test_patches_and_tokens_are_inverse(pure: Page):
         f"""() => {{
             const sheet = {SHEET}, wrong = [];
             for (let token = 0; token < 3 * 36; token++) {{
-                if (placeOf(sheet, token).cls) continue;
+                if (placeOf(sheet, token).front) continue;
                 const [x, y, w, h] = boxOf(sheet, token);
                 if (patchAt(sheet, x + w / 2, y + h / 2) !== token) wrong.push(token);
             }}

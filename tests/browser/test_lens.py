@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from explorer import lens
 from explorer.families.crate import CRATE
 from explorer.measures.patches.attention import attention_rows, threshold_entries, threshold_mass
-from explorer.measures.patches.methods import Segments
+from explorer.measures.patches.methods import Segments, place_attention
 from explorer.measures.rates.histogram import threshold_histogram
 from explorer.trace import Trace
 from tests.browser.conftest import bring
@@ -30,7 +30,7 @@ class Card:
     """As much of a model card as a lens asks for."""
 
     name, layers, heads, head_dim, patch = "model", LAYERS, HEADS, WIDTH, PATCH
-    has_subspaces, traits = True, CRATE
+    has_subspaces, traits, reads_text, prefix, has_class_token = True, CRATE, False, ("CLS",), True
 
 
 def projections(layer: int, tokens: int = TOKENS, heads: int = HEADS, width: int = WIDTH) -> np.ndarray:
@@ -142,6 +142,35 @@ def test_query_and_key_of_a_vit_are_not_mixed_up(tab: Page):
     q, k = projections(1), projections(2)
     feed = lens.pack_arrays({}, {"query": q.astype(np.float16), "key": k.astype(np.float16)})
     np.testing.assert_allclose(attention_in_browser(tab, feed, 2), attention_rows(q, k, 2), rtol=3e-2, atol=1e-4)
+
+
+def in_front_of(tab: Page, prefix: tuple[str, ...], place: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a place attends to in the browser and by the measures, (K,rows,cols), with these tokens in front."""
+
+    class Other(Card):
+        pass
+
+    Other.prefix, Other.has_class_token = prefix, "CLS" in prefix
+    tokens = len(prefix) + ROWS * COLS
+    halves = projections(3, tokens).astype(np.float16).astype(np.float32)
+    run = Trace(Other(), {"subspace.3": halves[None]}, (ROWS, COLS), STRIDE)  # pyright: ignore[reportArgumentType]
+    flat = tab.evaluate(
+        """([text, grid, place]) => {
+            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            return Array.from(placeRows(attentionLayer(unpackArrays(bytes).arrays), grid, place));
+        }""",
+        [base64.b64encode(lens.attention_feed("v", run, 3)).decode(),
+         lens.grid(run, np.zeros((ROWS * PATCH, COLS * PATCH, 3), np.uint8)), place],
+    )  # fmt: skip
+    got = np.array(flat).reshape(HEADS, tokens)[:, len(prefix) :].reshape(HEADS, ROWS, COLS)
+    return got, place_attention(run, 3, place)
+
+
+@pytest.mark.parametrize("place", [0, 1, 7])
+@pytest.mark.parametrize("prefix", [(), ("CLS", "register 1", "register 2"), ("register 1",)])
+def test_a_place_is_the_same_whatever_stands_in_front(tab: Page, prefix, place):
+    got, expected = in_front_of(tab, prefix, place)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("keep", [0.05, 0.5, 0.6, 0.95])

@@ -23,6 +23,7 @@ COLOURS = {"v": (200, 30, 30), "w": (30, 30, 200)}
 
 class Card:
     name, heads, head_dim, patch, has_subspaces, traits = "model", HEADS, WIDTH, PATCH, True, CRATE
+    reads_text, prefix, has_class_token = False, ("CLS",), True
 
     def __init__(self, view: str) -> None:
         self.layers = LAYERS[view]

@@ -144,6 +144,20 @@ def test_kernel_that_is_no_square():
 
 
 OTHERS = {
+    "Swin": [
+        "patch_embed.proj.weight", "layers.0.blocks.0.attn.qkv.weight", "layers.0.blocks.0.attn.qkv.bias",
+        "layers.0.blocks.0.attn.relative_position_bias_table", "layers.0.downsample.norm.weight", "head.weight",
+    ],
+    "ConvNeXt": ["stem.0.weight", "stages.0.blocks.0.conv_dw.weight", "stages.0.blocks.0.mlp.fc1.weight"],
+    "ResNet": ["conv1.weight", "layer1.0.conv1.weight", "layer4.0.conv1.weight", "fc.weight"],
+    "gated ViT": ["cls_token", "pos_embed", "blocks.0.attn.qkv.weight", "blocks.0.mlp.w12.weight"],
+    "BEiT": ["cls_token", "blocks.0.attn.qkv.weight", "blocks.0.attn.q_bias", "blocks.0.gamma_1"],
+    "XCiT": ["blocks.0.attn.qkv.weight", "blocks.0.attn.temperature", "cls_attn_blocks.0.attn.qkv.weight"],
+    "CaiT": ["blocks.0.attn.qkv.weight", "blocks_token_only.0.attn.q.weight", "cls_token"],
+    "DINOv3": ["cls_token", "storage_tokens", "rope_embed.periods", "blocks.0.attn.qkv.weight", "blocks.0.ls1.gamma"],
+    "BEiT or EVA": ["cls_token", "blocks.0.attn.q_proj.weight", "blocks.0.attn.qkv.weight"],
+    "CLIP": ["vision_model.encoder.layers.0.self_attn.q_proj.weight", "logit_scale"],
+    " BERT": ["bert.embeddings.word_embeddings.weight", "bert.encoder.layer.0.attention.self.query.weight"],
     "MAE": [
         "cls_token", "pos_embed", "mask_token", "decoder_pos_embed", "patch_embed.proj.weight",
         "blocks.0.layers.0.0.fn.qkv.weight", "blocks.0.layers.0.1.fn.weight", "norm.weight",
@@ -173,6 +187,14 @@ def test_other_families_are_named(family):
     sentence = refusal({key: empty(4, 4) for key in OTHERS[family]})
     assert family in sentence
     assert "CRATE-α" in sentence  # what can be imported instead
+
+
+def test_no_family_is_called_by_anothers_name():
+    """Transformers of Meta and OpenAI are refused as what they are, not as CRATE's relatives with like names."""
+    for family in ("XCiT", " BERT", "CLIP", "BEiT or EVA"):
+        sentence = refusal({key: empty(4, 4) for key in OTHERS[family]}).split(":")[0]
+        assert "CRATE" not in sentence
+        assert "ToST" not in sentence
 
 
 def test_unknown_keys_are_shown():

@@ -236,6 +236,7 @@ def test_what_does_not_fit_is_named(change, sentence):
     ("said", "sentence"),
     [
         ({"global_pool": "map"}, "pools by 'map'"), ({"hidden_act": "quick_gelu"}, "hidden_act 'quick_gelu'"),
+        ({"architecture": "vit_base_patch16_rpn_224"}, "norms behind its updates"),
         ({"grid": [2, 4]}, "no grid of 2 × 4"), ({"grid": "square"}, None),
         ({"grid": [3]}, r"should be \[rows, columns\]"),
     ],

@@ -48,7 +48,7 @@ def attention_map(query: Array, key: Array, token: int, grid: tuple[int, int]) -
 
 def tokens_in_front(tokens: int, grid: tuple[int, int]) -> int:
     """How many of N tokens stand in front of a grid's patches. Raises ValueError where there are fewer than patches."""
-    if tokens < grid[0] * grid[1] or not tokens:
+    if not 0 < grid[0] * grid[1] <= tokens:
         raise ValueError(f"{tokens} tokens do not fit a grid of {grid[0]}×{grid[1]} patches")
     return tokens - grid[0] * grid[1]
 

@@ -20,7 +20,6 @@ from explorer.lens import asset, pack
 from explorer.trace import Array
 from explorer.ui.components.web import sources
 from explorer.ui.state.settings import no_widget, url_setting
-from explorer.words import in_front
 
 CHOSEN, CAMERA, SCENE = "picked", "view", "picked_scene"
 """The settings' names in the session and, but for the scene, in the URL: selected tokens, camera, whose tokens."""
@@ -66,8 +65,7 @@ class Sheet:
             "width": self.columns * self.tile[1], "height": rows * self.tile[0], "columns": self.columns,
             "tiles": len(self.names), "tileWidth": self.tile[1], "tileHeight": self.tile[0],
             "rows": self.grid[0], "cols": self.grid[1], "patch": self.patch, "stride": self.stride,
-            "prefix": list(self.prefix), "others": in_front([name for name in self.prefix if name != CLASS_TOKEN]),
-            "digest": hashlib.sha256(self.jpeg).hexdigest(),
+            "prefix": list(self.prefix), "digest": hashlib.sha256(self.jpeg).hexdigest(),
         }  # fmt: skip
 
 

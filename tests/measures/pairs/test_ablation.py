@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr, softmax
 
-from explorer.measures.pairs.ablation import HeadEffect, head_effects, kl_divergence, ranked
+from explorer.measures.pairs.ablation import HeadEffect, feature_effects, head_effects, kl_divergence, ranked
 from explorer.measures.prediction import log_probabilities, probabilities
 
 QUARTERS = np.log([0.25, 0.25, 0.5])
@@ -67,3 +67,15 @@ def test_ranked_by_divergence_then_by_place():
     places = [(1, 1, 0.1), (2, 1, 0.5), (1, 2, 0.5), (1, 3, 0.0)]
     effects = [HeadEffect(layer, head, kl, 0.0, 0, 0.0) for layer, head, kl in places]
     assert [(one.layer, one.head) for one in ranked(effects)] == [(1, 2), (2, 1), (1, 1), (1, 3)]
+
+
+def test_without_a_head_the_features_say_how_much_changed():
+    """Right angles and opposite directions, whatever the lengths."""
+    mask = np.ones((2, 2), bool)
+    ablated = np.array([[2.0, 0.0], [0.0, 5.0], [-1.0, 0.0], [0.0, 0.0]])
+    found = feature_effects(1, [1, 2, 3, 4], np.array([1.0, 0.0]), ablated, mask, np.stack([mask] * 4))
+    assert [one.feature_change for one in found] == pytest.approx([0, 1, 2, 1])
+    assert {(one.divergence, one.top, one.top_change) for one in found} == {(None, None, None)}
+    assert [one.head for one in ranked(found)] == [3, 2, 4, 1]
+    with pytest.raises(ValueError, match="do not fit"):
+        feature_effects(1, [1], np.zeros(2), ablated, mask, np.stack([mask] * 4))

@@ -10,7 +10,7 @@ from explorer.measures.pairs.photos import ClassChange, compare_attention, compa
 from explorer.measures.pairs.similarity import cka_map, procrustes_distance
 from explorer.measures.pairs.weights import match_atoms, match_heads, weight_changes
 from explorer.measures.patches.attention import attention_rows, jensen_shannon
-from explorer.measures.patches.grid import Patches, carry_tokens, nearest_tokens, patches_of
+from explorer.measures.patches.grid import Patches, carry_tokens, matching_tokens, patches_of
 from explorer.trace import Knobs
 from tests.conftest import pixels, prepared
 
@@ -142,7 +142,7 @@ def test_heads_that_a_model_lacks_are_left_out():
 def test_a_run_against_itself_on_an_exact_refinement(turned):
     """Every patch of 8 becomes four of 4 with its tokens: its attention is spread evenly over them."""
     coarse = drawn(FOUR, heads=1, scale=2.0)
-    rows = nearest_tokens(SIXTEEN, FOUR)
+    rows = matching_tokens(SIXTEEN, FOUR)[1]
     fine = (coarse[0][:, rows], coarse[1][:, rows])
     runs = [(fine, SIXTEEN), (coarse, FOUR)] if turned else [(coarse, FOUR), (fine, SIXTEEN)]
     found = compare_attention(runs[0][0], runs[1][0], runs[0][1], runs[1][1])

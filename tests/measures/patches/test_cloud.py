@@ -94,6 +94,6 @@ def test_wrong_shapes_are_refused():
     with pytest.raises(ValueError, match=r"\(B,K,N,p\)"):
         cloud_rates(projections()[0])
     with pytest.raises(ValueError, match="do not fit"):
-        cloud_clusters(projections(), (3, 5))
+        cloud_clusters(projections(), (30, 50))
     with pytest.raises(ValueError, match="coordinates"):
         centred_in_cube(np.zeros(3))

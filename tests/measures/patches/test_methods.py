@@ -23,7 +23,10 @@ def planted(grid: tuple[int, int], box: tuple[slice, slice], seed: int = 0) -> n
 
 
 def trace_of(projections: np.ndarray, grid: tuple[int, int]) -> Trace:
-    card = SimpleNamespace(name="planted", layers=1, heads=2, patch=4, has_subspaces=True, traits=CRATE)
+    card = SimpleNamespace(
+        name="planted", layers=1, heads=2, patch=4, has_subspaces=True, traits=CRATE, prefix=("CLS",), reads_text=False,
+        has_class_token=True,
+    )  # fmt: skip
     return Trace(card, {"subspace.1": projections[None]}, grid, stride=2)  # pyright: ignore[reportArgumentType]
 
 

@@ -265,8 +265,10 @@ function showLegend(box, legend, sheet) {
     entry.append(swatch, made("span", "", `${label} (${count})`));
     parts.push(entry);
   }
-  for (const [sign, name] of [["★", sheet.prefix.includes("CLS") ? "CLS" : ""], ["✦", sheet.others]]) {
-    if (!name) continue;
+  const [first, registers] = [sheet.prefix.includes("CLS"), sheet.prefix.filter((name) => name.startsWith("register")).length];
+  const rest = sheet.prefix.length - first - registers;
+  const signs = [["★", first && "CLS"], ["✦", rest && "distillation"], ["✦", registers && `${registers} register${registers > 1 ? "s" : ""}`]];
+  for (const [sign, name] of signs.filter(([, name]) => name)) {
     const star = made("span", "entry");
     star.append(made("span", "star", sign), made("span", "", name));
     parts.push(star);

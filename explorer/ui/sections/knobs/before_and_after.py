@@ -19,7 +19,7 @@ from explorer.words import NO_HEAD
 
 PICTURES_TEXT = (
     "Move over a picture to see a patch's attention. A knob shows in the layers after its own; those of the last "
-    "layer change only the prediction."
+    "layer change only the {answer}."
 )
 
 
@@ -87,7 +87,7 @@ def before_and_after(view: View) -> Callable[[], None]:
     layers, trained = view.card.layers, view.trained
     sentence = st.empty()
     sentence.markdown(change_sentence(view, rates=False))
-    heading("Attention and objects", PICTURES_TEXT)
+    heading("Attention and objects", PICTURES_TEXT.format(answer="prediction" if view.card.has_head else "features"))
     choice = lens_choice(view, "read", layers)
     names = (("attention", "Attention"), ("objects", "Objects"))
     panels = [PANELS["photo"], *(PANELS[name] for name, _ in names)]
