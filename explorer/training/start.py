@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
 from explorer.export.checkpoint import read_checkpoint
 from explorer.export.identify import Identity, identify
+from explorer.export.renaming import renamed
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
 from explorer.models.parts import positions
@@ -27,7 +29,7 @@ def load_start(state: State, recipe: Recipe, path: Path) -> None:
     checkpoint (NAME.json for NAME.pth.tar) names the same classes; otherwise it stays as drawn. A language model must
     have the recipe's tokens. Raises ExplorerError for another network.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = renamed(read_checkpoint(path))
     card = read_card(beside if (beside := card_beside(path)).is_file() else None)
     identity = identify(checkpoint.weights, recipe.heads, card.eta, card.lam, checkpoint.facts | card.provenance)
     if problem := _problem(identity, card, recipe, state) or _other_tokens(path, recipe, state):
@@ -66,6 +68,8 @@ def _problem(identity: Identity, card: CardFile, recipe: Recipe, state: State) -
             "eta": (found.per_layer(found.eta), asked.per_layer(asked.eta)),
             "lambda": (found.per_layer(found.lam), asked.per_layer(asked.lam)),
         }  # fmt: skip
+        own = asdict(replace(found.form, head=asked.form.head))  # a head is drawn where there is none
+        pairs |= {name.replace("_", " "): (own[name], value) for name, value in asdict(asked.form).items()}
     return next((f"{name} {has}, the recipe {asks}" for name, (has, asks) in pairs.items() if has != asks), None)
 
 

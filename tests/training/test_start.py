@@ -100,3 +100,16 @@ def test_cards_lie_beside():
     assert [card_beside(Path("a") / name).name for name in ("x_p2.pth.tar", "x.pth", "x.1.safetensors")] == [
         "x_p2.json", "x.json", "x.1.json",
     ]  # fmt: skip
+
+
+def test_features_start_a_run_and_other_parts_do_not(quick_reader, tmp_path):
+    """A ViT without a head gives the rest of the network; one with registers is another network."""
+    recipe = tiny_recipe("vit")
+    trained = fresh(recipe, COLOURS, CPU).model.state_dict()
+    headless = {name: tensor + 1 for name, tensor in trained.items() if not name.startswith("head.")}
+    torch.save(headless, tmp_path / "vit.pth")
+    found = started(tmp_path / "vit.pth", recipe).model.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in headless.items())
+    torch.save(headless | {"register_tokens": torch.zeros(1, 2, 8)}, tmp_path / "vit.pth")
+    with pytest.raises(ExplorerError, match="it has registers 2, the recipe 0"):
+        started(tmp_path / "vit.pth", recipe)
