@@ -9,6 +9,8 @@ import torch
 from explorer import zoo
 from explorer.export import checkpoint
 from explorer.export.importer import import_file
+from explorer.inputs.gallery import gallery_photo
+from explorer.report import report_html, run_report
 from tests.conftest import draw, read_in_process
 from tests.models.forms import size_of
 from tests.pages.test_every_page import texts
@@ -92,3 +94,11 @@ def test_their_cards_say_what_they_have(others):
     card = zoo.find_model("dino")
     assert card.prefix == ("CLS", *(f"register {i}" for i in range(1, 5)))
     assert not card.has_head
+
+
+def test_the_report_of_a_model_without_a_head(other_zoo):
+    card = zoo.find_model("dino", other_zoo)
+    subject = run_report(gallery_photo("flamingo").path.read_bytes(), "flamingo", card, None, None, "crop")
+    page = report_html(subject).decode()
+    assert NO_HEAD in page
+    assert '<table class="prediction"></table>' in page
