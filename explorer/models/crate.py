@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from explorer.models.form import Form
+from explorer.models.form import PLAIN, Form
 from explorer.models.parts import (
     Law,
     attention,
@@ -45,7 +45,7 @@ class Size:
     eta: float | tuple[float, ...] = 0.1
     lam: float | tuple[float, ...] = 0.1
     inner: int | None = None
-    form: Form = Form()
+    form: Form = PLAIN
 
     @property
     def grid(self) -> tuple[int, int]:

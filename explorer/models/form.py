@@ -47,3 +47,6 @@ class Form:
     def answer(self) -> str:
         """The output that the network ends in."""
         return "logits" if self.head else "features"
+
+
+PLAIN = Form()
