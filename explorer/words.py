@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 GLOSSARY: dict[str, str] = {
     "**token**": "a vector of d numbers that stands for one patch of a photo, or one piece of a text",
@@ -125,6 +127,24 @@ EFFECTS = {
     "top1_without": ("says without it", "the most probable class without the head"),
 }
 """What silencing a head changes: key → the head of its column, and what that is."""
+
+
+def not_taken(origin: Mapping[str, Any]) -> list[str]:
+    """What an import left in its checkpoint, from the card's provenance: other sets of weights, tensors without use."""
+    notes = []
+    if others := origin.get("other_weights"):
+        notes.append(
+            f"{origin.get('weights')} was taken; the file holds {listed(others)}, too: --weights picks another."
+        )
+    if ignored := origin.get("ignored_tensors"):
+        notes.append(f"Left out, as the network does not read them: {listed(ignored)}.")
+    return notes
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(map(str, names[:most])) + (f" and {more} more" if more > 0 else "")
 
 
 def meaning(word: str) -> str:
