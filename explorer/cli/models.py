@@ -59,11 +59,11 @@ def inspect(checkpoint: FileArgument, as_json: JsonOption = False) -> None:
     table = Table("weights", "family", "tensors", "numbers", "", box=SIMPLE)
     for place, one in enumerate(found.sets):
         remarks = ["an average"] * one.average + ["taken by default"] * (place == 0 and len(found.sets) > 1)
-        numbers = f"{one.numbers / 1e6:.2f} M"
-        table.add_row(escape(one.name), one.family or "unknown", str(one.tensors), numbers, ", ".join(remarks))
+        sizes = (str(one.tensors), f"{one.numbers:,}")
+        table.add_row(escape(one.name), one.family or "unknown", *sizes, ", ".join(remarks))
     console.print(table)
     facts = [f"{key} {value}" for key, value in found.facts.items() if key != "wrapper"]
-    lines = {"left out": found.left_out, "says of itself": facts, "classes not read": found.unread}
+    lines = {"left out": found.left_out, "says of itself": facts, "objects not read": found.unread}
     for title, names in lines.items():
         if names:
             console.print(f"{title}: {words.listed(names, 8)}", markup=False, highlight=False)

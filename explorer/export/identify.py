@@ -67,7 +67,7 @@ def family_of(weights: dict[str, Array], where: str = "") -> Family:
     if found is None:
         some = ", ".join(sorted(weights)[:3])
         place = f", found {where}" if where else ""
-        raise ExplorerError(f"No known model has these keys ({some}, …{place}): this version imports {known} models.")
+        raise ExplorerError(f"No known model has these keys ({some}, …){place}: this version imports {known} models.")
     if not isinstance(found, Family):
         raise ExplorerError(f"This is a {found.label} checkpoint: this version imports {known} models only.")
     return found

@@ -18,6 +18,7 @@ import torch
 from explorer.errors import ExplorerError
 from explorer.export import unpickle
 from explorer.export.checkpoint import read_checkpoint
+from explorer.export.tensors import NotACheckpointError, Storage, Stored
 from explorer.export.unpickle import Opaque, read_pickled
 
 FORMS = {"zip": True, "row of pickles": False}
@@ -120,6 +121,21 @@ def opcodes(mark: Path) -> dict[str, bytes]:
         "call of what was made": b"\x80\x02" + name + b")R" + path + b"\x85R.",
         "our own names": b"\x80\x04\x8c\x18explorer.export.unpickle\x8c\x0cpickle.loads\x93C\x01.\x85R.",
     }
+
+
+def test_numbers_cannot_be_moved_after_they_were_named(tmp_path):
+    """BUILD sets attributes: of a tensor none can be set, and a changed storage still ends where the file does."""
+    storage = torch.ones(4).storage()
+    tensor = (torch._utils._rebuild_tensor_v2, (storage, 0, (4,), (1,), False, {}))
+    torch.save({"blocks": Calls(*tensor[:1], *tensor[1], state={"offset": 9})}, tmp_path / "odd.pth")
+    with pytest.raises(NotACheckpointError, match="not a whole PyTorch checkpoint"):
+        read_pickled(tmp_path / "odd.pth")
+    made = Storage("float32", 4, 0)
+    data = np.memmap(tmp_path / "odd.pth", np.uint8, "r")
+    for change in ({"start": 1 << 60}, {"start": "0"}, {"count": 1 << 60}, {"kind": "int3"}, {"start": -8}):
+        vars(made).update({"kind": "float32", "count": 4, "start": 0} | change)
+        with pytest.raises(NotACheckpointError, match=r"outside of its own numbers|plain numbers"):
+            Stored(made, 1 << 20, (4,), (1,), "float32").read("blocks", data)
 
 
 @pytest.mark.parametrize("opcode", opcodes(Path()))

@@ -155,7 +155,7 @@ def _weights(source: str | Upload) -> str | None:
 
 def _set_line(one: Mapping[str, Any]) -> str:
     average = ", an average" if one["average"] else ""
-    return f"{one['name']} ({one['family'] or 'unknown'}, {one['numbers'] / 1e6:.2f} M numbers{average})"
+    return f"{one['name']} ({one['family'] or 'unknown'}, {one['numbers']:,} numbers{average})"
 
 
 def _identity(source: str | Upload) -> str:
