@@ -120,15 +120,15 @@ def look_inside(source: str | Upload) -> list[dict[str, Any]]:
     Raises ExplorerError with its sentence where the file cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
-        label = path = source
+        path = Path(source if isinstance(source, str) else f"{folder}/{_safe_name(source.name)}")
         if isinstance(source, Upload):
-            label, path = Path(source.name).name, str(Path(folder) / _safe_name(source.name))
-            Path(path).write_bytes(source.data)
+            path.write_bytes(source.data)
         command = [sys.executable, "-m", "explorer.cli", "inspect", "--json", "--", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=DEFAULT_DIRECTORY.parent, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it could not be read"])[-1]
-        raise ExplorerError(last.removeprefix("error: ").replace(Path(str(path)).name, str(label)))
+        label = path.name if isinstance(source, str) else Path(source.name).name
+        raise ExplorerError(last.removeprefix("error: ").replace(path.name, label))
     return json.loads(done.stdout)["sets"]
 
 
