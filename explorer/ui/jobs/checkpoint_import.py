@@ -73,6 +73,7 @@ class Upload:
 
 _started: WeakSet[ImportJob] = WeakSet()
 _looking = threading.BoundedSemaphore(MAX_IMPORTS)
+"""So many files are looked into at once; others wait."""
 
 
 def start_import(
@@ -119,7 +120,7 @@ def look_inside(source: str | Upload) -> list[dict[str, Any]]:
 
     Raises ExplorerError with its sentence where the file cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
+    with _looking, tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
         path = Path(source if isinstance(source, str) else f"{folder}/{_safe_name(source.name)}")
         if isinstance(source, Upload):
             path.write_bytes(source.data)
