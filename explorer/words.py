@@ -58,6 +58,11 @@ METHODS = {
     "subspace": "Strongest subspace",
 }
 """A way to segment a photo (measures.patches.METHODS) → what it shows."""
+EPOCH_NOTE = (
+    "Epochs are passes over the training data. **Epoch 0** is the very start of this run: the weights that training "
+    "began with. The **random-init control** is another draw by the same laws, in the build of the model in view."
+)
+"""Where a start of a run and a control can be seen together."""
 COMPRESSION, SPARSITY = "Compression: Rᶜ", "Sparsity: non-zero entries"
 """The titles of the two published curves."""
 COMPRESSION_CAPTION = (

@@ -99,7 +99,7 @@ def _chart_panel(
     total: str = "",
     verdict: str | Sequence[str] = "",
 ) -> Panel:
-    """verdict: what it says in one line; a list of lines, one for each layer, or for each shot where series have shots."""
+    """verdict: what it says in one line; a list of lines: one for each layer, or each shot where series have shots."""
     look = style.look_of(label)
     chart = {
         "kind": kind, "series": list(series), "xLabel": axis[0], "xName": axis[1], "yLabel": plain_signs(label),

@@ -18,6 +18,7 @@ from explorer.verdicts.heads import (
 )
 from explorer.verdicts.objective import HIGHER, LOWER, as_derived, losses, net_change, used_codes
 from explorer.verdicts.places import LAYERS, Places
+from explorer.verdicts.results import differences, results
 from explorer.verdicts.rule import RANGE_SHARE, change, least_difference, number, rounding, sentence
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "biggest_slice",
     "change",
     "curve",
+    "differences",
     "farthest",
     "heads",
     "least_difference",
@@ -44,6 +46,7 @@ __all__ = [
     "net_change",
     "number",
     "ranking",
+    "results",
     "rounding",
     "sentence",
     "several",

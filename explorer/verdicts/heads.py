@@ -23,7 +23,7 @@ def heads(per_head: Array, control: Array | None = None, *, label: str, share: b
     if not np.isfinite(values).any():
         return NOTHING
     least = least_difference(label, values, control)
-    return sentence([_most_and_least(values, label, least, share), _leave(values, control, label, least)])
+    return sentence([_most_and_least(values, label, least, share), _leave(values, control, least)])
 
 
 def _most_and_least(values: Array, label: str, least: float, share: bool) -> str:
@@ -39,7 +39,7 @@ def _most_and_least(values: Array, label: str, least: float, share: bool) -> str
     )
 
 
-def _leave(values: Array, control: Array | None, label: str, least: float) -> str:
+def _leave(values: Array, control: Array | None, least: float) -> str:
     """How many heads are below and above the control's."""
     if control is None:
         return ""
@@ -95,7 +95,9 @@ def steepest(spectra: Array, control: Array | None = None) -> str:
         return NOTHING
     head = int(np.nanargmax(ratios))
     said = f"Steepest: head {head + 1}, its first direction {ratios[head]:.1f} times its median one"
-    return said + ("" if grey is None or not np.isfinite(grey).any() else f"; {CONTROL}'s at most {np.nanmax(grey):.1f}")
+    return said + (
+        "" if grey is None or not np.isfinite(grey).any() else f"; {CONTROL}'s at most {np.nanmax(grey):.1f}"
+    )
 
 
 def _slopes(spectra: Array) -> Array:

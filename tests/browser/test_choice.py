@@ -81,7 +81,7 @@ def test_playing_goes_on_until_it_is_stopped(tab: Page):
 def test_keys_work_before_the_lens_was_clicked_but_not_while_somebody_types(tab: Page):
     tab.evaluate(
         """() => document.body.insertAdjacentHTML("beforeend",
-            '<input id="typed"><div id="moved" role="slider" tabindex="0">a slider</div><button id="other">b</button>')"""
+            '<input id="typed"><div id="moved" role="slider" tabindex="0">-</div><button id="other">b</button>')"""
     )
     for place in ("#typed", "#moved"):
         tab.locator(place).focus()

@@ -22,7 +22,11 @@ def test_the_heads_of_a_layer_with_a_tie():
     [
         ([2.0, 2.01], None, "All heads alike, at 2.0 nats"),
         ([2.0], [2.0], "One head: 2.0 nats; level with the control's"),
-        ([1.0, 3.0], [5.0, 6.0], "Most in head 2 (3.0 nats), least in head 1 (1.0 nats); every head below the control's"),
+        (
+            [1.0, 3.0],
+            [5.0, 6.0],
+            "Most in head 2 (3.0 nats), least in head 1 (1.0 nats); every head below the control's",
+        ),
         ([np.nan, np.nan], None, verdicts.NOTHING),
     ],
 )
@@ -122,3 +126,28 @@ def test_a_model_without_names_for_its_classes():
     assert verdicts.answer("panda", (), np.array([0.2, 0.8])) == (
         "panda: the model says class 1 80 %, and its classes have no names"
     )
+
+
+def test_measured_results_are_apart_where_their_intervals_are():
+    own = {"top-1": (0.78, 0.77, 0.79), "top-5": (0.94, 0.93, 0.95), "a guess": (0.3, 0.1, 0.5)}
+    control = {"top-1": (0.004, 0.002, 0.006), "top-5": (0.02, 0.017, 0.025), "a guess": (0.2, 0.1, 0.3)}
+    assert verdicts.results(own, control, figures.ACCURACY_LABEL) == (
+        "Above the control: top-1 and top-5; level with the control: a guess"
+    )
+    one = {"top-1": own["top-1"]}
+    assert verdicts.results(one, control, figures.ACCURACY_LABEL) == "Top-1: 78.0 %, above the control (0.4 %)"
+    assert verdicts.results(one, {}, figures.ACCURACY_LABEL) == ""
+    assert verdicts.results(control, own, figures.ACCURACY_LABEL).startswith("Below the control: top-1 and top-5")
+
+
+def test_differences_leave_zero_out_or_do_not():
+    found = {"attention": (0.1, 0.05, 0.15), "MaskCut": (-0.1, -0.15, -0.05), "PCA": (0.02, -0.1, 0.1)}
+    assert verdicts.differences(found, figures.CORLOC_LABEL) == (
+        "Above 0: attention; below 0: MaskCut; not to be told from 0: PCA"
+    )
+    many = dict.fromkeys("abcde", (0.1, 0.05, 0.15))
+    assert verdicts.differences(many, figures.CORLOC_LABEL) == "Above 0: all 5"
+    assert verdicts.differences(many | {"f": (0.0, 0.0, 0.0)}, figures.CORLOC_LABEL).startswith(
+        "Above 0: a, b, c and 2 more"
+    )
+    assert verdicts.differences({}, figures.CORLOC_LABEL) == verdicts.NOTHING

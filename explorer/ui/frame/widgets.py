@@ -67,7 +67,8 @@ def verdict_line(text: str, key: str) -> None:
 def plot(figure: go.Figure, key: str, select: bool = False, verdict: str = "") -> list[int]:
     """A chart; its camera button saves it in the chosen format, and its title is its text alternative.
 
-    verdict: what it says, in one line above it. select: let points be chosen; their numbers (figures.Points) are returned.
+    verdict: what it says, in one line above it. select: let points be chosen; their numbers (figures.Points) are
+    returned.
     """
     verdict_line(verdict, key)
     title = re.sub(r"<[^>]+>", "", figure.layout.title.text or key.replace("_", " "))  # pyright: ignore[reportAttributeAccessIssue]

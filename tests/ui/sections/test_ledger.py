@@ -38,7 +38,7 @@ BOOKS = [
 )
 def test_every_line_and_which_way_is_worse(name, values, worse):
     line = next(line for line in LINES if line.name == name)
-    found = line.values(BOOKS, lam=0.1)
+    found = line.values(BOOKS, price=0.1)
     np.testing.assert_allclose(found, [values], rtol=1e-12)
     np.testing.assert_array_equal(line.worse(found), [worse])
 

@@ -163,10 +163,11 @@ def curves_section(sides: Sequence[Side]) -> Section:
     alike = same_build(sides)
     controls = [side.view.curves(control=True) for side in alike]
     names = [(side.letter, side.color) for side in sides]
+    apart = [side.letter for side in sides if side not in alike]
     charts = []
     for i, (title, label) in enumerate(((COMPRESSION, figures.RATE_LABEL), (SPARSITY, figures.NONZERO_LABEL))):
         lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
-        charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
+        charts.append(runs_panel(title, label, lines, [values[i] for values in controls], apart))
     return Section(charts, ROWS["curves"], curves_note(sides, alike), wide=True)
 
 
