@@ -67,10 +67,9 @@ def bars_panel(
     """A quantity of every head of the lens's layer, (L,K), with the control. total: the symbol of the heads' sum."""
     bars = _series("trained", per_head, "", SOLID) | {"colors": list(style.HEAD_COLORS)}
     lines = [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
-    others = [None] * len(per_head) if control is None else control
     said = [
-        verdicts.heads(mine, other, label=label, share=bool(total))
-        for mine, other in zip(per_head, others, strict=True)
+        verdicts.heads(mine, None if control is None else control[i], label=label, share=bool(total))
+        for i, mine in enumerate(per_head)
     ]
     axis = (quantities.HEAD_LABEL, "head")
     return _chart_panel("bars", title, label, [bars, *lines], axis, explanation, total, verdict=said)

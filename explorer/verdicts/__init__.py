@@ -6,7 +6,7 @@ good is a caption's matter, and a ViT never claimed to compress.
 """
 
 from explorer.verdicts.answers import answer
-from explorer.verdicts.curves import AS_TRAINED, CONTROL, NOTHING, Measured, curve, several, story
+from explorer.verdicts.curves import AS_TRAINED, CONTROL, NOTHING, Measured, curve, medians, several, story
 from explorer.verdicts.heads import (
     at_one,
     biggest_slice,
@@ -42,6 +42,7 @@ __all__ = [
     "heads",
     "least_difference",
     "losses",
+    "medians",
     "nearest_pair",
     "net_change",
     "number",

@@ -89,11 +89,12 @@ def story(
         known = np.flatnonzero(np.isfinite(values))
         if not len(known):
             continue
-        went = f"{key} {number(values[known[0]], label, unit=False)} → {number(values[known[-1]], label)}"
+        went = f"{key} {number(float(values[known[0]]), label, unit=False)} → {number(float(values[known[-1]]), label)}"
         if key in controls:
             control = np.broadcast_to(np.asarray(controls[key], float), values.shape)
             least = least_difference(label, values, control)
-            went += f", {beside(Measured(values), Measured(control), name, label, along, least, most=False)}"
+            side = beside(Measured(values), Measured(control), name, label, along, least, most=False)
+            went += f", {side}" if side else ""
         parts.append(went)
     if not parts:
         return NOTHING
@@ -134,8 +135,8 @@ def course(values: Array, label: str, along: Places, least: float) -> str:
     """How a curve goes from its first to its last place, and where it is highest or lowest in between."""
     at = np.flatnonzero(np.isfinite(values))
     if len(at) == 1:
-        return f"{number(values[at[0]], label)} in {along.name(int(at[0]))}"
-    first, last = values[at[0]], values[at[-1]]
+        return f"{number(float(values[at[0]]), label)} in {along.name(int(at[0]))}"
+    first, last = float(values[at[0]]), float(values[at[-1]])
     high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
     if values[high] - values[low] < least:
         return f"stays at {number(float(np.nanmean(values)), label)}"
@@ -143,7 +144,7 @@ def course(values: Array, label: str, along: Places, least: float) -> str:
     words = f"falls {ends}" if first - last >= least else f"rises {ends}" if last - first >= least else ""
     over, under = values[high] - max(first, last), min(first, last) - values[low]
     peak, word = (high, "highest") if over >= under else (low, "lowest")
-    tail = f"{word} in {along.name(peak)} ({number(values[peak], label)})" if max(over, under) >= least else ""
+    tail = f"{word} in {along.name(peak)} ({number(float(values[peak]), label)})" if max(over, under) >= least else ""
     return f"{words or f'ends where it begins, at {number(last, label)}'}, {tail}".removesuffix(", ")
 
 
@@ -153,3 +154,10 @@ def _measured(line: Array | Measured | None) -> Measured | None:
 
 def _ends(one: Measured) -> tuple[Array, Array]:
     return (one.values if one.low is None else one.low), (one.values if one.high is None else one.high)
+
+
+def medians(values: Mapping[str, Array], *, label: str, what: str) -> str:
+    """The median of some sets of numbers, which are drawn sorted. what: what the numbers are of."""
+    found = {name: np.asarray(some, float)[np.isfinite(some)] for name, some in values.items()}
+    said = [f"{name} {number(float(np.median(some)), label)}" for name, some in found.items() if len(some)]
+    return f"Median {what}: {', '.join(said)}" if said else NOTHING

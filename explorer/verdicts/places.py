@@ -10,6 +10,9 @@ import numpy as np
 from explorer.trace import Array
 from explorer.verdicts.rule import listed
 
+MOST_RUNS = 2
+"""Stretches of places that are named one by one."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -25,7 +28,8 @@ class Places:
         return f"{self.axis} {self._label(at)}"
 
     def where(self, chosen: Array) -> str:
-        """Those of a boolean array: "in every layer", "from layer 3 on", "up to layer 2", "in layers 3–5 and 7"."""
+        """Those of a boolean array: "in every layer", "from layer 3 on", "up to layer 2", "in layers 3–5 and 7";
+        where these are too many to read, "in 4 of 9 layers"."""
         at = np.flatnonzero(chosen)
         if len(at) == len(chosen):
             return f"in every {self.axis}" if len(chosen) > 1 else f"in its one {self.axis}"
@@ -34,6 +38,8 @@ class Places:
                 return f"from {self.name(int(at[0]))} on"
             if at[0] == 0:
                 return f"up to {self.name(int(at[-1]))}"
+        if 1 + (np.diff(at) > 1).sum() > MOST_RUNS:
+            return f"in {len(at)} of {len(chosen)} {self.axis}s"
         return f"in {self.those(chosen)}"
 
     def those(self, chosen: Array) -> str:

@@ -24,7 +24,8 @@ def mask(*chosen: int, count: int = 6) -> np.ndarray:
         ((1,), "in layer 1"),
         ((2, 3), "in layers 2 and 3"),
         ((2, 3, 4, 6), "in layers 2–4 and 6"),
-        ((1, 3, 5), "in layers 1, 3 and 5"),
+        ((1, 3, 5), "in 3 of 6 layers"),
+        ((1, 3), "in layers 1 and 3"),
     ],
 )
 def test_places(chosen, said):
@@ -137,3 +138,10 @@ def test_the_story_of_a_training_run():
         "From epoch 0 to 76: attention 10.0 % → 40.0 %, above the control from epoch 3.8 on; MaskCut 30.0 % → 30.0 %"
     )
     assert verdicts.story({}, {}, label=RATE, along=epochs) == verdicts.NOTHING
+
+
+def test_medians_of_what_is_drawn_sorted():
+    values = {"A": np.array([0.1, 0.5, 0.2]), "control": np.array([0.5, np.nan]), "none": np.array([])}
+    said = verdicts.medians(values, label=figures.FIRING_LABEL, what="code")
+    assert said == "Median code: A 20.0 %, control 50.0 %"
+    assert verdicts.medians({}, label=figures.FIRING_LABEL, what="code") == verdicts.NOTHING

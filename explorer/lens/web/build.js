@@ -37,7 +37,7 @@ function buildPanel(lens, panel) {
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => savePanel(lens, made, form));
   const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", { title: panel.title }, panel.title)] : []),
-    ...(panel.verdict ? [element("p", { class: "verdict" }, panel.verdict)] : []), canvas, bar, element("figcaption", {}, caption), keep);
+    canvas, bar, ...(panel.verdict ? [element("p", { class: "verdict" }, panel.verdict)] : []), element("figcaption", {}, caption), keep);
   const made = { ...panel, figure, canvas, bar, caption };
   if (panel.kind === "versus") canvas.after(versusControls(lens, made));
   canvas.onpointermove = (event) => point(lens, pointedToken(lens, made, event));

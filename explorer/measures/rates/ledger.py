@@ -104,6 +104,18 @@ def measure_ledger(
     return [_layer(trace, layer, of_layer, image, eps_squared) for layer, of_layer in enumerate(weights, start=1)]
 
 
+def compression_changes(
+    trace: Trace, weights: Sequence[LayerWeights], image: int = 0, eps_squared: float = OFFICIAL_EPS_SQUARED
+) -> Array:
+    """How R^c changes in the first half step of every layer, in nats (L,): that of half_steps, at a small part of the
+    ledger's cost."""
+    return np.array([
+        subspace_coding_rate(project(trace.z_half(layer, image), of_layer), eps_squared).sum()
+        - subspace_coding_rate(project(trace.z(layer, image), of_layer), eps_squared).sum()
+        for layer, of_layer in enumerate(weights, start=1)
+    ])  # fmt: skip
+
+
 def _layer(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_squared: float) -> LayerLedger:
     tokens = (trace.z(layer, image), trace.z_half(layer, image), trace.z(layer + 1, image))
     before, half, after = (balance(z, weights, eps_squared) for z in tokens)

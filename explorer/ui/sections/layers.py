@@ -14,7 +14,7 @@ from explorer.ui.panels.layers import POSITIONS, RatePosition, layer_maps, rate_
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens
-from explorer.words import meaning
+from explorer.words import TOKEN_RATE, meaning
 
 TOKENS_TEXT = (
     "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
@@ -61,7 +61,7 @@ def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Calla
         Section(
             [
                 PANELS["photo"],
-                Panel("map", "Rate of each token", "rate", scale="rate", unit="nats"),
+                Panel("map", TOKEN_RATE, "rate", scale="rate", unit="nats"),
                 Panel("map", "Length of each token", "norm", "of the next layer", scale="rate"),
             ],
             "The same tokens on the photo", MAPS_TEXT,

@@ -13,6 +13,7 @@ from explorer.measures.rates.ledger import (
     Balance,
     LayerLedger,
     balance,
+    compression_changes,
     half_steps,
     lasso_loss,
     lasso_start,
@@ -71,6 +72,15 @@ def test_all_three_balances_of_a_layer_use_its_own_norm_and_subspaces(measured):
         expected = sum(0.5 * np.linalg.slogdet(np.eye(len(z)) + alpha * head @ head.T)[1] for head in W)
         assert of_layer.after.subspace_coding_rate == pytest.approx(expected, rel=1e-8)
         assert of_layer.after.l0 == np.count_nonzero(z)
+
+
+def test_the_quick_way_to_the_changes_of_compression_is_that_of_the_ledger(measured):
+    _, trace, weights = measured
+    for eps_squared in (0.01, 0.3):
+        steps = half_steps(measure_ledger(trace, weights, eps_squared=eps_squared), 0.0)
+        expected = [step.subspace_coding_rate for step in steps[::2]]
+        found = compression_changes(trace, weights, eps_squared=eps_squared)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.01, 2.0])

@@ -20,6 +20,7 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.text import TextView
 from explorer.ui.view.text_lens import token_place
+from explorer.words import EPOCH_NOTE
 
 SECONDS_PER_EPOCH = 1.0
 SHOT = "text_shot"
@@ -81,7 +82,10 @@ def _curves(views: Sequence[TextView], epochs: Sequence[str], costs: Sequence[Ar
     along = verdicts.Places("epoch", labels=epochs)
     ticks = {"tickvals": x, "ticktext": epochs}
     control = [values[-1] for values in views[-1].curves(control=True)]
-    heading("When did it emerge?", "Rᶜ and non-zeros are those of the last layer. Epochs are not evenly spaced.")
+    heading(
+        "When did it emerge?",
+        f"Rᶜ and non-zeros are those of the last layer. Epochs are not evenly spaced. {EPOCH_NOTE}",
+    )
     own = [view.curves() for view in views]
     charts = (
         (figures.SURPRISE_LABEL, "Mean surprise of this text", "this text", [cost.mean() for cost in costs], None),
