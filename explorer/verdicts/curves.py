@@ -123,7 +123,7 @@ def beside(
     parts = []
     for word, chosen in (("below", below), ("above", above)):
         if chosen.any():
-            parts.append(f"{word} {name if not parts else 'it'} {along.where(chosen)}")
+            parts.append(f"{word}{'' if parts else f' {name}'} {along.where(chosen)}")
     gap = np.where(below | above, values - others, 0.0)
     at = int(np.argmax(np.abs(gap)))
     tail = f" (most in {along.name(at)}: {change(gap[at], label)})" if most and count > 1 else ""

@@ -42,7 +42,7 @@ def test_places_have_names_of_their_own():
 def test_a_curve_below_its_control():
     values = np.array([100.0, 101, 90, 80, 70])  # the range is 31, so 0.62 counts
     assert verdicts.curve(values, FLAT, label=RATE) == (
-        "Below the control from layer 3 on, above it in layer 2 (most in layer 5: −30.0 nats); "
+        "Below the control from layer 3 on, above in layer 2 (most in layer 5: −30.0 nats); "
         "falls from 100.0 to 70.0 nats, highest in layer 2 (101.0 nats)"
     )
 
@@ -90,7 +90,7 @@ def test_what_is_no_number_is_left_out():
 
 def test_a_level_that_means_something():
     assert verdicts.curve(np.array([0.3, -0.1, -0.2]), label=figures.COSINE_LABEL, level=("0", 0.0)) == (
-        "Below 0 from layer 2 on, above it in layer 1; falls from 0.300 to −0.200"
+        "Below 0 from layer 2 on, above in layer 1; falls from 0.300 to −0.200"
     )
 
 
@@ -124,7 +124,7 @@ def test_several_curves_against_one_control():
 def test_a_band_of_controls_is_left_only_outside_of_it():
     band = Measured(FLAT[:3], FLAT[:3] - 5, FLAT[:3] + 5)
     said = verdicts.several({"A": np.array([96.0, 94.0, 108.0])}, band, label=RATE)
-    assert said == "A below the control in layer 2, above it in layer 3 (most in layer 3: +8.0 nats)"
+    assert said == "A below the control in layer 2, above in layer 3 (most in layer 3: +8.0 nats)"
 
 
 def test_the_story_of_a_training_run():

@@ -15,7 +15,7 @@ function build(lens) {
     parts.push(element("div", { class: look, style: columns || false }, ...made.map((panel) => panel.figure)));
     return element("section", {}, ...parts);
   });
-  const keys = !data.toolbar.length && lens.panels.some(({ kind }) => kind === "photo") ? [element("p", {}, keysButton(lens))] : [];
+  const keys = !data.toolbar.length && !buttonElsewhere(lens) && lens.panels.some(({ kind }) => kind === "photo") ? [element("p", {}, keysButton(lens))] : [];
   lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, ...keys, lens.said);
 }
 

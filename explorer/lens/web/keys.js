@@ -52,5 +52,8 @@ function showKeys(lens) {
   lens.keys.showModal();
 }
 
+/** Whether another lens on the page has a toolbar, and so the button. */
+const buttonElsewhere = (lens) => [...heard.lenses].some((other) => other !== lens && other.root.isConnected && other.data.toolbar?.length);
+
 /** The button that opens the list. */
 const keysButton = (lens) => element("button", { type: "button", class: "chip", title: "The keys of these pictures (key ?)", onclick: () => showKeys(lens) }, "? Keys");

@@ -25,9 +25,9 @@ EPS_SQUARED = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 LEDGER_CAPTION = (
     "Each layer keeps books of its own: its three points share one norm, its subspaces $U^\\ell$ and $\\varepsilon^2$, "
     "so a line within a layer is the work of its two half steps. The dotted jump to the next layer is nobody's work: "
-    "the same tokens, valued with other subspaces. A cross marks a half step that moved the curve the wrong way, "
-    "its task or not. Compression fills in zeros, so with a price μ above 0 sparsification has to win them back: judge "
-    "whole layers, as the line above and the table do. The height itself means little, because $U$ is learned and "
+    "the same tokens, valued with other subspaces. A cross marks a layer that as a whole moved the curve the "
+    "wrong way. Compression fills in zeros, so with a price μ above 0 sparsification has to win them back: judge whole "
+    "layers. The height itself means little, because $U$ is learned and "
     "need not be orthonormal: compare changes, and with the grey control."
 )
 BOUNDS_CAPTION = (
@@ -54,8 +54,8 @@ class Line:
         return np.array([[self.value(b, price) for b in (one.before, one.half, one.after)] for one in books])
 
     def worse(self, values: Array) -> Array:
-        """Which half steps move the quantity against the objective: (L,3) → bool (L,2)."""
-        return verdicts.losses(np.diff(values, axis=1), self.better, self.label)
+        """Which layers as a whole move the quantity against the objective: (L,3) → bool (L,)."""
+        return verdicts.losses(values[:, 2] - values[:, 0], self.better, self.label)
 
 
 LINES = (
@@ -142,7 +142,7 @@ def step_names(card: ModelCard) -> tuple[str, str]:
 
 
 def ledger_figure(view: RunView, settings: LedgerSettings) -> go.Figure:
-    """The chosen quantity at every position, trained and control, with a cross where a half step moved it wrongly."""
+    """The chosen quantity at every position, trained and control, with a cross where a layer moved it wrongly."""
     line = settings.line
     trained, control = (
         line.values(ledger_books(view, settings.eps_squared, random), settings.price) for random in (False, True)
@@ -229,4 +229,4 @@ def bounds_figure(view: RunView) -> tuple[go.Figure, str]:
     )
     low, high = (100 * (end(ours) - floor) / (ceiling - floor) for end in (np.min, np.max))
     said = f"{low:.0f}–{high:.0f} % of the way from the floor to the ceiling"
-    return figure, verdicts.sentence([said, verdicts.curve(ours, random, label=figures.RATE_LABEL)])
+    return figure, verdicts.sentence([verdicts.curve(ours, random, label=figures.RATE_LABEL), said])
