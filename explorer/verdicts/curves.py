@@ -126,9 +126,9 @@ def beside(
             parts.append(f"{word}{'' if parts else f' {name}'} {along.where(chosen)}")
     gap = np.where(below | above, values - others, 0.0)
     at = int(np.argmax(np.abs(gap)))
-    tail = f" (most in {along.name(at)}: {change(gap[at], label)})" if most and count > 1 else ""
-    tail = f" ({change(gap[at], label)})" if most and count == 1 else tail
-    return ", ".join(parts) + tail
+    one = int((below | above).sum()) == 1
+    tail = f"({'' if one else f'most in {along.name(at)}: '}{change(gap[at], label)})"
+    return ", ".join([*parts[:-1], f"{parts[-1]} {tail}" if most else parts[-1]])
 
 
 def course(values: Array, label: str, along: Places, least: float) -> str:

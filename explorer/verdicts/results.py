@@ -47,7 +47,7 @@ def _side(own: Interval, other: Interval, label: str) -> str:
 
 
 def _names(names: Sequence[str], of: int) -> str:
-    if len(names) == of and of > 1:
-        return "both" if of == 2 else f"all {of}"
+    if len(names) == of > MOST_NAMED:
+        return f"all {of}"
     more = len(names) - MOST_NAMED
     return listed([*names[:MOST_NAMED], f"{more} more"] if more > 0 else names)

@@ -30,7 +30,7 @@ function keysOf({ data, manners }) {
     ...(film ? [[",  .", "earlier, later in the film"]] : []),
     [`1 … ${Math.min(data.headCount, manners.joinsDigits ? data.headCount : 9)}`, `that head${data.headCount > 9 && manners.joinsDigits ? " (two digits in quick succession)" : ""}`],
     ["0", "all heads"],
-    [Object.keys(manners.steps).map((key) => ARROWS[key]).join(" "), `${manners.thing} beside it, after a click into the pictures`],
+    [Object.keys(manners.steps).map((key) => ARROWS[key]).join(" "), `${manners.thing} beside it, after a click on one`],
     ["Esc", `back to ${manners.home}`],
     ["?", "this list"],
   ];

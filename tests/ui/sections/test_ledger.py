@@ -12,6 +12,7 @@ from explorer.measures.rates.ledger import Balance, LayerLedger
 from explorer.measures.rates.rate import coding_rate, subspace_token_rates
 from explorer.ui.sections.ledger.accounts import LINES
 from explorer.ui.sections.ledger.on_photo import token_maps
+from explorer.ui.sections.ledger.table import _change
 from explorer.ui.state import caches
 from tests.conftest import pixels, prepared
 
@@ -72,3 +73,11 @@ def test_maps_of_two_distortions_share_neither_a_name_nor_a_place_in_the_cache(o
     )
     assert not fine.keys() & coarse.keys()
     assert fine["whole@0.01"].sum() > coarse["whole@0.3"].sum()
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [(-0.04, 1, "0.0"), (0.04, 1, "0.0"), (-0.06, 1, "−0.1"), (1234.5, 0, "+1,234"), (0, 0, "0"), (np.nan, 1, "–")],
+)
+def test_a_change_that_is_shown_as_0_has_no_sign(value, digits, written):
+    assert _change(value, digits) == written

@@ -145,5 +145,8 @@ def _draw(rows: Sequence[dict[str, Any]], worse: Sequence[set[str]]) -> None:
 
 
 def _change(value: float, digits: int) -> str:
-    """A change with its sign; a dash where the step has no such number."""
-    return NO_CHANGE if np.isnan(value) else f"{value:+,.{digits}f}".replace("-", "−")
+    """A change with its sign, and without one where it is shown as 0; a dash where the step has no such number."""
+    if np.isnan(value):
+        return NO_CHANGE
+    text = f"{value:+,.{digits}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text[1:]

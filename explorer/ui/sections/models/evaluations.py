@@ -11,7 +11,7 @@ import streamlit as st
 
 from explorer import figures, verdicts
 from explorer.card import ModelCard
-from explorer.card_runs import epoch_of, run_of
+from explorer.card_runs import epoch_of, name_and_epoch, run_of
 from explorer.errors import ExplorerError
 from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
@@ -51,7 +51,10 @@ def evaluations(chosen: ModelCard | None) -> None:
     names = [card.name for card in evaluated]
     first = chosen or sidebar.choice().card
     index = names.index(first.name) if first and first.name in names else 0
-    name = st.selectbox("Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}")
+    name = st.selectbox(
+        "Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}",
+        format_func=lambda one: name_and_epoch(evaluated[names.index(one)]),
+    )  # fmt: skip
     card = evaluated[names.index(name)]
     try:
         results = results_of(card)
