@@ -13,6 +13,12 @@ GLOSSARY: dict[str, str] = {
     "$U_k$": "the k-th learned subspace of a layer, which is its **head** k: p directions in the d-dimensional space",
     "$U_k^\\top Z$": "the tokens **projected** into subspace k; query, key and value of head k at once",
     "$D$": "the learned dictionary of a layer, in which the tokens should become sparse",
+    "$X$": "the tokens as a step reads them, behind its norm LN",
+    "$A$, **codes**": "how much of each atom a token has; sparse where few are above 0",
+    "**atom**": "one direction of the dictionary $D$, a column of it",
+    "**coherence**": "how far directions that should be apart point the same way: |cos| of two of them, 0 to 1; of "
+    "subspaces, the nearest angle between them",
+    "**residual**": "what a step's output is added to: the tokens that entered the step, kept whole",
     "**MSSA**": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
     "**ISTA**": "one shrinkage-thresholding step: sparsifies the tokens against D",
     "$R$": "coding rate: **nats** (units of information, 1.44 bits) needed to encode all tokens up to the distortion ε",
@@ -21,8 +27,13 @@ GLOSSARY: dict[str, str] = {
     "**rate of a token**": "what Rᶜ would lose without it, exactly, in nats; high: few others point its way",
     "$\\|Z\\|_0$": "number of entries that are not zero; sparsification should lower it",
     "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
-    "$\\eta, \\lambda$": "step size and threshold weight of the ISTA step",
+    "$\\eta, \\lambda$": "step size and threshold weight of the network's own ISTA step",
+    "$\\mu$": "the price of a non-zero entry in the objective of the ledger, in nats; the papers write λ for it, too",
     "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
+    "**epoch**": "one pass over the training data; epoch 0 is the start of a run, the very weights it began with; "
+    "the random-init control is another draw by the same laws",
+    "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
+    "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",
     "**KL**": "how far the probabilities of one prediction are from another's, in nats; 0 = the same, no upper limit",
     "**JS**": "how far two distributions are apart (Jensen–Shannon divergence), in bits; 0 = the same, 1 = no overlap",
     "**CKA**": "likeness of two sets of tokens up to rotation and scale; 0 = unrelated, 1 = equal",
@@ -42,24 +53,28 @@ PHOTO_GLOSSARY: dict[str, str] = {
 """Those of the pages that show photos."""
 TEXT_GLOSSARY: dict[str, str] = {
     "**␣, ⏎, ‹…›**": "in the names of tokens: a blank, the end of a line, and bytes that are no character alone",
-    "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
     "**logits, scores**": "what the model gives every token before the softmax makes probabilities of it",
-    "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",
-    "**code, atom**": "an atom is a direction of the dictionary D; a token's codes say how much of each atom it has",
     "**top-k, top-p**": "draw the next token from the k most probable alone, or from the fewest that make up a share p",
     "**Kneser–Ney**": "a model that only counts pairs or triples of tokens in the training text: the bar to beat",
     "**effective rank**": "how many directions the tokens really use: exp of the entropy of their spectrum",
     "**LASSO**": "the loss that one ISTA step should lower: squared error plus λ times the sum of the codes",
 }
 """Those of the pages that show texts."""
+TOKEN_RATE = "What a token adds to Rᶜ"
+"""Its rate, in a title."""
 METHODS = {
-    "attention": "Kept attention",
+    "attention": "Where most attention goes",
     "maskcut": "Objects (MaskCut)",
     "pca": "Parts (PCA-RGB)",
     "kmeans": "Clusters (k-means)",
     "subspace": "Strongest subspace",
 }
 """A way to segment a photo (measures.patches.METHODS) → what it shows."""
+EPOCH_NOTE = (
+    "Epochs are passes over the training data. Epoch 0 is the very start of a run: the weights that training began "
+    "with. The random-init control is another draw by the same laws, in the build of the model in view."
+)
+"""Where a start of a run and a control can be seen together."""
 COMPRESSION, SPARSITY = "Compression: Rᶜ", "Sparsity: non-zero entries"
 """The titles of the two published curves."""
 COMPRESSION_CAPTION = (

@@ -3,9 +3,9 @@
 from explorer import figures
 from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.widgets import fragment, heading, plot
+from explorer.ui.panels.prediction import prediction_caption
 from explorer.ui.sections.segment import (
     mask_comparison,
-    prediction_caption,
     segment_downloads,
     segment_lens,
     segment_settings,

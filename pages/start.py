@@ -3,7 +3,9 @@
 import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
-from explorer.ui.sections.start import choose_photo, first_lens, top_line
+from explorer.ui.frame.widgets import plain
+from explorer.ui.panels.headline import headline
+from explorer.ui.sections.start import choose_photo, first_lens
 from explorer.ui.view.photo import current_view
 from explorer.ui.view.take_away import take_away
 from explorer.words import COMPRESSION_CAPTION, SPARSITY_CAPTION
@@ -15,8 +17,9 @@ st.markdown(
     "inside has a meaning, and here you can look at all of them."
 )
 view = current_view()
+held = st.empty()
 st.markdown(
-    f"{top_line(view)}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
+    "**Move over a picture**: the attention of the patch under the pointer follows at once. "
     "Otherwise it is that of CLS, the token that stands for the whole photo and is classified."
 )
 show_objects = first_lens(view)
@@ -27,4 +30,5 @@ st.subheader("Try another photo", anchor=False)
 choose_photo("pages/segment.py")
 take_away(view)
 glossary()
+held.markdown(f"**And here?** {plain(headline(view, 'this photo'))}.")
 show_objects()

@@ -23,7 +23,7 @@ class LensChoice:
 
 @dataclass(frozen=True)
 class LensLook:
-    """How the lens draws. rule, keep: how kept attention is thresholded; objects: MaskCut's most."""
+    """How the lens draws. rule, keep: where most attention goes; objects: MaskCut's most."""
 
     alpha: float = 0.65
     rule: str = "mass"

@@ -64,7 +64,8 @@ def token_colours(trace: Trace, lens: Sequence[NextTokens]) -> list[Colour]:
             explanation="How far what enters this layer is from the model's output: KL divergence of the next token.",
         ),
         Colour(
-            "rate", np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
+            "what it adds to Rᶜ",
+            np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
             f"{meaning('rate of a token')} Of this layer, ε² = 0.01, tokens as they are.",
         ),
         Colour(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer import figures, lens
+from explorer import figures, lens, verdicts
 from explorer.measures.patches import segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
@@ -119,6 +119,7 @@ def page_html(
     numbers of its table were measured. glossary: words and what they mean. settings, feeds, style, script: of the lens;
     the script has a function showLens(settings, feeds).
     """
+    curves = _curves(report)
     parts = {
         "title": html.escape(report.title),
         "style": style + asset("report.css"),
@@ -129,7 +130,8 @@ def page_html(
         "table": _table(report_rows(report.rows, report.control)),
         "glossary": _glossary(glossary),
         "data": _json(settings),
-        "figures": _json([json.loads(str(figure.to_json())) for figure in _curves(report)]),
+        "figures": _json([json.loads(str(figure.to_json())) for figure, _ in curves]),
+        "verdicts": _json([said for _, said in curves]),
         "csv": _json(csv_text(layer_rows(list(report.rows), list(report.control)))),
         "feeds": feeds,
         "plotly": _plotly(),
@@ -225,7 +227,8 @@ def _plotly() -> str:
 # ---- curves, tables, words ----
 
 
-def _curves(report: Report) -> list[go.Figure]:
+def _curves(report: Report) -> list[tuple[go.Figure, str]]:
+    """The curves, and what each says."""
     rows, control, card = report.rows, report.control, report.trace.card
     rates, others = (np.array([r.subspace_coding_rate_official for r in some]) for some in (rows, control))
     shares, random = (np.array([r.nonzero_fraction for r in some]) for some in (rows, control))
@@ -234,7 +237,7 @@ def _curves(report: Report) -> list[go.Figure]:
         old_rates = np.array([row.subspace_coding_rate_official for row in report.trained.rows])
         old_shares = np.array([row.nonzero_fraction for row in report.trained.rows])
     heads = np.stack([row.per_head_official for row in rows])
-    return [
+    drawn = [
         figures.layer_curve(
             rates, others, label=figures.RATE_LABEL, title=f"{COMPRESSION} (official, input of MSSA)",
             bounds=rate_bounds(card.heads, card.head_dim), ghost=old_rates,
@@ -242,6 +245,12 @@ def _curves(report: Report) -> list[go.Figure]:
         figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY, ghost=old_shares),
         figures.stacked_heads(heads, title="R<sup>c</sup>, head by head"),
     ]  # fmt: skip
+    said = [
+        verdicts.curve(rates, others, label=figures.RATE_LABEL, ghost=old_rates),
+        verdicts.curve(shares, random, label=figures.NONZERO_LABEL, ghost=old_shares),
+        verdicts.sentence([verdicts.biggest_slice(heads)]),
+    ]
+    return list(zip(drawn, said, strict=True))
 
 
 def _definitions(about: Mapping[str, str]) -> str:

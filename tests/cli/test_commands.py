@@ -107,10 +107,10 @@ def test_measure_of_a_batch_is_the_mean_of_its_images(command, tmp_path):
 
 @pytest.mark.parametrize("model", ["crate", "crate_alpha", "vit"])
 def test_ledger_as_json_adds_up_and_has_its_control(command, model):
-    code, out, _ = command("ledger", model, PHOTO, "--lambda", "0.01", "--eps-squared", "0.1", "--json")
+    code, out, _ = command("ledger", model, PHOTO, "--price", "0.01", "--eps-squared", "0.1", "--json")
     values = json.loads(out)
     assert code == 0
-    assert (values["lambda"], values["eps_squared"]) == (0.01, 0.1)
+    assert (values["price"], values["eps_squared"]) == (0.01, 0.1)
     assert values["trained"] != values["control"]
     for part in (values["trained"], values["control"]):
         assert [(step["layer"], step["name"]) for step in part["steps"]] == [

@@ -15,7 +15,8 @@ function build(lens) {
     parts.push(element("div", { class: look, style: columns || false }, ...made.map((panel) => panel.figure)));
     return element("section", {}, ...parts);
   });
-  lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, lens.said);
+  const keys = !data.toolbar.length && !buttonElsewhere(lens) && lens.panels.some(({ kind }) => kind === "photo") ? [element("p", {}, keysButton(lens))] : [];
+  lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, ...keys, lens.said);
 }
 
 function buildToolbar(lens) {
@@ -25,7 +26,7 @@ function buildToolbar(lens) {
     layer: () => countControl(lens, "layer", layerLabel),
     heads: () => headsControl(lens),
   };
-  return element("div", { class: "toolbar" }, ...toolbar.map((name) => controls[name]()));
+  return element("div", { class: "toolbar" }, ...toolbar.map((name) => controls[name]()), keysButton(lens));
 }
 
 /** The picture of one panel, its title, scale, caption and the two ways to keep it. */
@@ -36,7 +37,7 @@ function buildPanel(lens, panel) {
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => savePanel(lens, made, form));
   const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", { title: panel.title }, panel.title)] : []),
-    canvas, bar, element("figcaption", {}, caption), keep);
+    canvas, bar, ...(panel.verdict ? [element("p", { class: "verdict" }, panel.verdict)] : []), element("figcaption", {}, caption), keep);
   const made = { ...panel, figure, canvas, bar, caption };
   if (panel.kind === "versus") canvas.after(versusControls(lens, made));
   canvas.onpointermove = (event) => point(lens, pointedToken(lens, made, event));
@@ -59,8 +60,9 @@ function buildChart(lens, panel) {
   const svg = svgElement("svg", { role: "img", class: "chart" });
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => saveChart(lens, made, form));
-  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), svg, element("figcaption", {}, caption), keep);
-  const made = { ...panel, figure, svg, caption, at: null };
+  const verdict = element("p", { class: "verdict" });
+  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), verdict, svg, element("figcaption", {}, caption), keep);
+  const made = { ...panel, figure, verdict, svg, caption, at: null };
   const position = (event) => {
     const box = svg.getBoundingClientRect();
     const { left, right } = CHART;
@@ -80,6 +82,11 @@ function buildChart(lens, panel) {
   return made;
 }
 
+/** What a chart says in one line: of all that it shows, or of the layer or shot in view. */
+function verdictOf({ verdict, series }, { layer, shot }) {
+  return Array.isArray(verdict) ? (verdict[series[0].shots ? shot : layer - 1] ?? "") : (verdict ?? "");
+}
+
 /** What a panel's chart draws from, beside its series: an array of the lens's layer. */
 const arrayOf = (lens, panel) => panel.source && feedsOf(viewOf(lens)).segments.get(`${panel.source}.${lens.layer}`);
 
@@ -90,8 +97,9 @@ function drawChartPanel(lens, panel) {
   const waits = chart.kind === "histogram" && !array;
   const draw = chart.kind === "histogram" ? () => drawHistogram(panel.svg, chart, array, look) : () => drawChart(panel.svg, chart, look);
   const text = waits ? `layer ${lens.layer} is on its way…` : draw();
+  setText(panel.verdict, verdictOf(panel.chart, lens));
   setText(panel.caption, [text, panel.explanation].filter(Boolean).join(". "));
-  panel.svg.setAttribute("aria-label", `${panel.title}: ${text}`);
+  panel.svg.setAttribute("aria-label", [`${panel.title}: ${text}`, panel.verdict.textContent].filter(Boolean).join(". "));
 }
 
 /** One small picture for each head; a click shows that head in the large one. */

@@ -4,6 +4,7 @@
 //   chosen       the names of what is chosen; more(lens): what Python is told besides
 //   steps        arrow key → direction; beside(lens, direction): the token there
 //   after        called with the lens and a choice after each
+//   thing, home  what a token is, and where Escape goes, in words
 //   playMs       how long a step takes while playing; lastRests: steps for which it stays at the last
 //   pauses       a moved slider stops playing: who moves it wants to look
 //   joinsDigits  two digits in quick succession are one head; else a digit is a click on the head's button
@@ -42,6 +43,7 @@ function follow(lens, data, send, layout) {
   Object.assign(lens, { data, send });
   if (data.at >= lens.at) Object.assign(lens, choiceOf(lens, data));
   lens.layer = Math.min(lens.layer, data.layers);
+  hear(lens);
   if (layout !== lens.layout) build(Object.assign(lens, { layout, sliders: {}, headButtons: [] }));
   invalidate(lens);
 }
@@ -126,7 +128,7 @@ function go(lens, what, value) {
 // ---- keys ----
 
 function onKey(lens, event) {
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || (keysShown(lens) && event.key !== "?")) return;
   const { key } = event;
   const { steps, beside } = lens.manners;
   const onControl = ["range", "select-one"].includes(event.composedPath()[0].type);
@@ -134,6 +136,7 @@ function onKey(lens, event) {
   const count = what && COUNTS[what].count(lens.data);
   if (key in steps && !onControl) choose(lens, { token: beside(lens, steps[key]) });
   else if (count) choose(lens, { [what]: COUNTS[what].first + clamp(lens[what] - COUNTS[what].first + by, count) });
+  else if (key === "?") showKeys(lens);
   else if (key === "Escape") choose(lens, { token: 0 });
   else if (/^\d$/.test(key)) onDigit(lens, key);
   else return;

@@ -11,6 +11,7 @@ const MANNERS = {
     share(lens);
     say(lens);
   },
+  thing: "the patch", home: "CLS, the token that stands for the whole photo",
   playMs: 700, lastRests: 2, pauses: true, joinsDigits: true, tellsAtOnce: true,
 };
 

@@ -5,6 +5,7 @@ const MANNERS = {
   chosen: ["layer", "heads", "token", "colour"],
   steps: { ArrowLeft: -1, ArrowRight: 1 },
   beside: (lens, direction) => 1 + clamp(chosenToken(lens) + direction, lens.feed.count),
+  thing: "the token", home: "the last token",
   playMs: 800, lastRests: 0,
 };
 

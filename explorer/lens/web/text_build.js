@@ -21,7 +21,7 @@ function build(lens) {
   lens.root.replaceChildren(
     element("div", { class: "toolbar" },
       countControl(lens, "layer", "Layer ℓ", "Layer"), headsControl(lens),
-      element("div", { class: "control" }, element("label", {}, "Colour"), lens.select)),
+      element("div", { class: "control" }, element("label", {}, "Colour"), lens.select), keysButton(lens)),
     lens.text, lens.scale, lens.caption,
     element("div", { class: "columns" },
       element("section", {}, element("h5", {}, "What comes next?"), lens.next),

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.card import ModelCard
 from explorer.lens import PANELS, LensChoice, LensLook, Panel, Section, bars_panel, histogram_panel
 from explorer.ui.panels.layers import POSITIONS, RatePosition, layer_maps, rate_panel, sparsity_panel
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens
-from explorer.words import meaning
+from explorer.words import TOKEN_RATE, meaning
 
 TOKENS_TEXT = (
     "A sample: evenly spaced tokens (rows, CLS on top) by the first dimensions (columns), compressed and then "
@@ -51,22 +51,34 @@ def layers_lens(view: View, choice: LensChoice, position: RatePosition) -> Calla
     tokens += [Panel("matrix", codes, "z_next", scale="signed")]
     charts = [rate_panel(view, position), sparsity_panel(view), heads]
     if view.card.has_ista:
-        charts.append(
-            histogram_panel("Entries before and after the threshold", "threshold", ("before", "after"), THRESHOLD_TEXT)
-        )
+        charts.append(histogram_panel(
+            "Entries before and after the threshold", "threshold", ("before", "after"), THRESHOLD_TEXT,
+            threshold_verdicts(view),
+        ))  # fmt: skip
     sections = [
         Section(charts, wide=True),
         Section(tokens, "The tokens", TOKENS_TEXT, wide=True),
         Section(
             [
                 PANELS["photo"],
-                Panel("map", "Rate of each token", "rate", scale="rate", unit="nats"),
+                Panel("map", TOKEN_RATE, "rate", scale="rate", unit="nats"),
                 Panel("map", "Length of each token", "norm", "of the next layer", scale="rate"),
             ],
             "The same tokens on the photo", MAPS_TEXT,
         ),
     ]  # fmt: skip
     return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="layers_lens", toolbar=(), maps=layer_maps))
+
+
+def threshold_verdicts(view: View) -> list[str]:
+    """Of every layer, which share the threshold leaves, beside the control's."""
+    ours, random = view.curves()[1], view.curves(control=True)[1]
+    return [
+        verdicts.at_one(
+            own, grey, label=figures.NONZERO_LABEL, where=f"Non-zero after layer {layer}", spread=[*ours, *random]
+        )
+        for layer, (own, grey) in enumerate(zip(ours, random, strict=True), start=1)
+    ]
 
 
 def sparsity_caption(card: ModelCard) -> str:

@@ -13,8 +13,9 @@ from explorer.lens import PANELS, LensLook, Section
 from explorer.measures.patches import default_layer, segment_trace
 from explorer.trace import Knobs
 from explorer.ui.components.gallery import pick_photo, thumbnails
-from explorer.ui.frame.widgets import plain
+from explorer.ui.panels.headline import headline
 from explorer.ui.panels.layers import rate_panel, sparsity_panel
+from explorer.ui.panels.prediction import photo_panel
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.view.photo import View, make_view
@@ -29,8 +30,7 @@ def prepare() -> None:
         return
     view = make_view(card, sample(FIRST_PHOTO), None, first_stride(card), "crop", Knobs())
     thumbnails()
-    for control in (False, True):
-        view.curves(control)
+    headline(view, "this photo")
     for method in ("maskcut", "pca"):
         layer = default_layer(card.layers, method)
         view.measured(segment_trace, method=method, layer=layer, head=None, **LensLook().options(method))
@@ -43,7 +43,7 @@ def first_lens(view: View) -> Callable[[], None]:
     """
     last, before = view.card.layers, default_layer(view.card.layers, "maskcut")
     panels = [
-        PANELS["photo"],
+        photo_panel(view),
         replace(PANELS["attention"], layer=last, title="Its attention"),
         replace(PANELS["objects"], layer=before, title="Its objects", explanation="found without any mask in training"),
         replace(PANELS["parts"], layer=before, title="Its parts", explanation="three components as colours"),
@@ -51,12 +51,6 @@ def first_lens(view: View) -> Callable[[], None]:
     choice = replace(lens_choice(view), heads=())
     sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
     return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False))
-
-
-def top_line(view: View) -> str:
-    """The most probable class, or what the model is when it has no class names."""
-    names, probabilities = view.top_classes(1)
-    return f"“{plain(names[0])}”, says the model, with {probabilities[0]:.0%}"
 
 
 def choose_photo(page: str) -> None:
