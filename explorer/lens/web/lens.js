@@ -11,6 +11,7 @@ const MANNERS = {
     share(lens);
     say(lens);
   },
+  overview: PHOTO_OVERVIEW,
   playMs: 700, lastRests: 2, pauses: true, joinsDigits: true, tellsAtOnce: true,
 };
 
