@@ -29,6 +29,8 @@ GLOSSARY: dict[str, str] = {
     "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
     "$\\eta, \\lambda$": "step size and threshold weight of the network's own ISTA step",
     "$\\mu$": "the price of a non-zero entry in the objective of the ledger, in nats; the papers write λ for it, too",
+    "**evenness**": "entropy of attention over the most that it can be; 0 = all on one token, 1 = even, all the same",
+    "**× even**": "a share of attention, times the number of tokens that can be looked at; even attention gives each 1",
     "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
     "**epoch**": "one pass over the training data; epoch 0 is the start of a run, the very weights it began with; "
     "the random-init control is another draw by the same laws",
@@ -62,6 +64,28 @@ TEXT_GLOSSARY: dict[str, str] = {
 """Those of the pages that show texts."""
 TOKEN_RATE = "What a token adds to Rᶜ"
 """Its rate, in a title."""
+_EVEN = "0: all on one token, 1: the same on all that it can look at."
+PHOTO_HEADS = {
+    "evenness": ("evenness", f"How evenly a patch spreads its attention; {_EVEN}"),
+    "distance": ("distance", "How far a patch is from the patches that it looks at (mean attention distance)."),
+    "itself": ("share on itself", "How much of its attention a patch gives to itself."),
+    "cls": ("share on CLS", "How much of its attention a patch gives to CLS."),
+    "cls_evenness": ("evenness of CLS", f"How evenly CLS spreads its attention; {_EVEN}"),
+    "objects": (
+        "CLS on the objects",
+        "How much of CLS's attention to the patches lies on MaskCut's objects of the layer before the last.",
+    ),
+}
+"""A number of a head on a photo (measures.patches.PHOTO_NUMBERS) → its name and what it is."""
+TEXT_HEADS = {
+    "evenness": ("evenness", f"How evenly a token spreads its attention; {_EVEN}"),
+    "distance": ("distance", "How many tokens back a token looks."),
+    "itself": ("share on itself", "How much of its attention a token gives to itself."),
+    "before": ("share on the one before", "How much of its attention a token gives to the one right before it."),
+    "last": ("share on the last eight", "How much of its attention a token gives to the eight right before it."),
+    "first": ("share on the first", "How much of its attention a token gives to the first of the text."),
+}
+"""A number of a head on a text (measures.patches.TEXT_NUMBERS) → its name and what it is."""
 METHODS = {
     "attention": "Where most attention goes",
     "maskcut": "Objects (MaskCut)",

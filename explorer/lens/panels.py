@@ -40,6 +40,7 @@ class Panel:
 PANELS = {
     "photo": Panel("photo", "Photo"),
     "attention": Panel("attention", "Attention"),
+    "overview": Panel("overview", "Every head of every layer"),
     "objects": Panel("objects", METHODS["maskcut"], "maskcut"),
     "parts": Panel("colours", METHODS["pca"], "pca", "components 1–3 of the foreground"),
     "kept": Panel("kept", METHODS["attention"]),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from explorer.card import ModelCard
+from explorer.lens.heads import AS_USUAL, Ways, ways_settings
 from explorer.lens.panels import Panel, look_up_colors
 from explorer.trace import Array, Trace
 
@@ -19,6 +20,7 @@ class LensChoice:
     heads: tuple[int, ...]
     token: int
     shot: int = 0
+    ways: Ways = AS_USUAL
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def settings(
     sections: Sequence[Section],
     look: LensLook,
     *,
-    toolbar: Sequence[str] = ("layer", "heads"),
+    toolbar: Sequence[str] = ("layer", "heads", "against"),
     page: str = "",
     layer_label: str = "Layer ℓ",
     at: int = 0,
@@ -84,9 +86,9 @@ def settings(
 
     view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
     that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer",
-    "heads" and "film". shots, film_label: views that take the place of the lens's own one after the other, and what
-    each is called; the name of their slider. page: lenses of one page share layer, heads, token and shot. by_depth: see
-    trace.layer_on. file: how files saved from it begin.
+    "heads", "film" and "against", what attention's colours are relative to. shots, film_label: views that take the
+    place of the lens's own one after the other, and what each is called; the name of their slider. page: lenses of one
+    page share what is chosen. by_depth: see trace.layer_on. file: how files saved from it begin.
     """
     return {
         "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
@@ -96,10 +98,10 @@ def settings(
         "toolbar": list(toolbar), "byDepth": by_depth, "shot": choice.shot,
         "shots": [{"view": one, "name": called} for one, called in shots], "filmLabel": film_label,
         "layerLabel": layer_label, "file": file, "alt": alt,
-    }  # fmt: skip
+    } | ways_settings(choice.ways, False, 1 + grids[view]["rows"] * grids[view]["cols"])  # fmt: skip
 
 
 def needs_attention(sections: Sequence[Section]) -> bool:
     """Whether a panel draws attention, so that the browser needs the projections."""
     kinds = {kind for section in sections for panel in section.panels for kind in (panel.kind, panel.over)}
-    return bool(kinds & {"attention", "kept"}) or any(section.strip for section in sections)
+    return bool(kinds & {"attention", "kept", "overview"}) or any(section.strip for section in sections)

@@ -41,7 +41,8 @@ class Report:
     """What every report is about.
 
     about: what to say of the run, label → text. rows, control: the numbers of every layer, trained and at random init;
-    trained: the run as trained and its numbers, where knobs are turned.
+    trained: the run as trained and its numbers, where knobs are turned. heads: the numbers of every head, by name
+    (lens.photo_heads, lens.text_heads).
     """
 
     title: str
@@ -50,6 +51,7 @@ class Report:
     trace: Trace
     rows: Sequence[LayerMeasures]
     control: Sequence[LayerMeasures]
+    heads: Mapping[str, Array]
     trained: AsTrained | None = None
 
 
@@ -166,15 +168,17 @@ def _settings(subject: PhotoReport) -> dict[str, Any]:
         first = [panel for one in first for panel in _before_and_now(one)]
     sections = [
         lens.Section(first),
-        lens.Section(title="Every head", explanation="Each on its own scale; click one to enlarge it.", strip=True),
+        lens.Section(title="Every head", explanation="Point at a patch to read it; click to enlarge one.", strip=True),
+        lens.Section([lens.PANELS["overview"]], wide=True),
         lens.Section(more, "The same tokens, read in other ways"),
     ]
     traces = {VIEW: subject.trace} | ({TRAINED: subject.trained.trace} if subject.trained else {})
     grids = {name: lens.grid(trace, subject.picture, subject.scale) for name, trace in traces.items()}
-    return lens.settings(
+    settings = lens.settings(
         VIEW, grids, subject.trace.card, subject.choice, sections, subject.look, file=subject.file_stem,
         alt=subject.title,
     )  # fmt: skip
+    return settings | {"numbers": [one for one in settings["numbers"] if f"heads.{one['key']}" in subject.heads]}
 
 
 def _before_and_now(panel: lens.Panel) -> list[lens.Panel]:
@@ -192,7 +196,7 @@ def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tupl
     for source in {lens.PANELS[name].source for name in PANELS} - {""}:
         for layer in layers:
             found[f"{source}.{layer}"] = segment(method=source, layer=layer, head=None, **subject.look.options(source))
-    fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found)]
+    fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found, subject.heads)]
     traces = {VIEW: trace}
     if subject.trained:
         traces[TRAINED], options = subject.trained.trace, subject.look.options("maskcut")

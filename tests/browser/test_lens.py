@@ -311,6 +311,9 @@ def test_a_layer_that_is_not_here_is_asked_for_and_drawn_when_it_comes(drawn: Pa
         "heads": [],
         "token": 0,
         "shot": 0,
+        "against": "range",
+        "cells": "pictures",
+        "network": "own",
         "at": 0,
         "have": {"v": [1, 2, 3]},
     }

@@ -44,6 +44,37 @@ function meanOfHeads(rows, heads, tokens, chosen) {
   return mean;
 }
 
+// ---- against even attention, which gives each of the n tokens that can be looked at 1/n ----
+
+const EVEN_REACH = 3; // the colours end at 2^±3 times even attention: on photos and texts about a hundredth lies beyond
+
+/** Shares as powers of two of even attention: log₂(share·n); what cannot be looked at has none. */
+const againstEven = (shares, seen) => Float32Array.from(shares, (share) => Math.max(Math.log2(share * seen), -1e3));
+
+/** "1.6×": so many times what even attention gives. */
+const timesEven = (times) => `${times >= 9.95 ? times.toFixed(0) : times >= 0.0995 ? times.toFixed(times < 0.995 ? 2 : 1) : times.toPrecision(1)}×`;
+
+/** Entropy of a row over that of even attention: 1 = even, 0 = all on one; null where there is no choice. */
+function evenness(row, seen) {
+  if (seen < 2) return null;
+  let entropy = 0;
+  for (const share of row) if (share > 0) entropy -= share * Math.log(share);
+  return entropy / Math.log(seen);
+}
+
+const LAST = 8; // measures.patches.heads.LAST
+
+/** What a row of attention says in numbers: [name, value or null, whether it is a share]. causal: of a text. */
+function rowNumbers(row, token, causal) {
+  const sum = (from, to) => row.slice(Math.max(from, 0), to).reduce((total, share) => total + share, 0);
+  const even = ["evenness", evenness(row, causal ? token + 1 : row.length), false];
+  const own = ["itself", row[token], true];
+  if (!causal) return token ? [even, own, ["CLS", row[0], true]] : [even, ["itself", row[0], true]];
+  return [even, own, ["one before", token ? row[token - 1] : null, true], ["last eight", token ? sum(token - LAST, token) : null, true], ["first", row[0], true]];
+}
+
+const rowNumber = ([, value, share]) => (value === null ? "–" : share ? percent(value) : value.toFixed(2));
+
 /** The largest `keep` share of the entries (measures.threshold_entries). */
 function keepEntries(values, keep) {
   const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);

@@ -25,6 +25,7 @@ function buildToolbar(lens) {
     film: () => countControl(lens, "shot", filmLabel),
     layer: () => countControl(lens, "layer", layerLabel),
     heads: () => headsControl(lens),
+    against: () => againstControl(lens),
   };
   return element("div", { class: "toolbar" }, ...toolbar.map((name) => controls[name]()), keysButton(lens));
 }
@@ -32,6 +33,7 @@ function buildToolbar(lens) {
 /** The picture of one panel, its title, scale, caption and the two ways to keep it. */
 function buildPanel(lens, panel) {
   if (panel.kind === "chart") return buildChart(lens, panel);
+  if (panel.kind === "overview") return buildOverview(lens, panel);
   const canvas = element("canvas", { role: "img" });
   const bar = element("div", { class: "scale", hidden: true }, element("span"), element("i"), element("span"));
   const caption = element("span");
@@ -107,10 +109,12 @@ function headPanels(lens, view) {
   const { views, view: home } = lens.data;
   return Array.from({ length: views[view || home].heads }, (_, k) => {
     const canvas = element("canvas", { role: "img" });
-    const caption = element("span");
-    const figure = element("figure", { class: "panel head", style: headStyle(lens.data, k + 1), title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption));
-    const made = { kind: "head", view, head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption };
+    const [caption, numbers] = [element("span"), element("span", { class: "numbers" })];
+    const figure = element("figure", { class: "panel head", style: headStyle(lens.data, k + 1), title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption, numbers));
+    const made = { kind: "head", view, head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption, numbers };
     canvas.onclick = (event) => pickHead(lens, k + 1, event);
+    canvas.onpointermove = (event) => read(lens, pointedToken(lens, made, event));
+    canvas.onpointerleave = canvas.onpointercancel = () => read(lens, null);
     return made;
   });
 }

@@ -1,6 +1,6 @@
 // What is chosen in a lens, on photos or on text, and how: sliders that play, head buttons, keys; and how Python is told.
-// The state: layer, heads (from 1; none = all), token (pinned; 0 = none), pointed (under the pointer, or null), at (number of
-// the last choice). A lens has `build` and `draw` of its own, and says in its manners what else it does in its own way:
+// The state: layer, heads (from 1; none = all), token (pinned; 0 = none), pointed (under the pointer, or null), how attention is
+// shown (WAYS, see lens/heads.py), at (number of the last choice). A lens has `build` and `draw` of its own, and says in its manners what else it does in its own way:
 //   chosen       the names of what is chosen; more(lens): what Python is told besides
 //   steps        arrow key → direction; beside(lens, direction): the token there
 //   after        called with the lens and a choice after each
@@ -26,17 +26,19 @@ const COUNTS = {
 };
 const COUNT_KEYS = { "[": ["layer", -1], "]": ["layer", 1], ",": ["shot", -1], ".": ["shot", 1] };
 
+const WAYS = { against: "range", cells: "pictures", network: "own" };
+
 const clamp = (value, count) => Math.min(Math.max(value, 0), count - 1);
 
 function createChoice(root, manners) {
-  const lens = { root, manners, layer: 1, heads: [], token: 0, pointed: null, at: 0, lastSent: 0, typed: "", playing: {} };
+  const lens = { root, manners, layer: 1, heads: [], token: 0, pointed: null, ...WAYS, at: 0, lastSent: 0, typed: "", playing: {} };
   root.tabIndex = 0;
   root.onkeydown = (event) => onKey(lens, event);
   return lens;
 }
 
 /** What is chosen in a lens or, `from`, in what the page says. */
-const choiceOf = (lens, from = lens) => Object.fromEntries(lens.manners.chosen.map((name) => [name, from[name]]));
+const choiceOf = (lens, from = lens) => Object.fromEntries([...lens.manners.chosen, ...Object.keys(WAYS)].map((name) => [name, from[name]]));
 
 /** Take what the page says; its choice counts unless the user has chosen something newer here. */
 function follow(lens, data, send, layout) {
@@ -44,7 +46,7 @@ function follow(lens, data, send, layout) {
   if (data.at >= lens.at) Object.assign(lens, choiceOf(lens, data));
   lens.layer = Math.min(lens.layer, data.layers);
   hear(lens);
-  if (layout !== lens.layout) build(Object.assign(lens, { layout, sliders: {}, headButtons: [] }));
+  if (layout !== lens.layout) build(Object.assign(lens, { layout, sliders: {}, headButtons: [], againstButtons: [] }));
   invalidate(lens);
 }
 
@@ -180,6 +182,19 @@ function headsControl(lens) {
   return element("div", { class: "control", role: "group", "aria-label": "Heads" }, element("label", {}, "Heads"), ...lens.headButtons);
 }
 
+/** What attention's colours are relative to. */
+function againstControl(lens) {
+  const button = ([key, name]) => element("button", { type: "button", class: "chip", "data-key": key, title: AGAINST_HELP[key], onclick: () => choose(lens, { against: key }) }, name);
+  const buttons = Object.entries(lens.data.againsts).map(button);
+  lens.againstButtons.push(...buttons);
+  return element("div", { class: "control", role: "group", "aria-label": "Scale of attention" }, element("label", {}, "Scale"), ...buttons);
+}
+
+const AGAINST_HELP = {
+  range: "Each picture on its own range: from its least to its most",
+  even: "Against even attention, which gives every token the same share: pale is as even, red or orange more, blue less; the same scale for all heads and layers",
+};
+
 /** The controls stand as chosen. */
 function showControls(lens) {
   for (const [what, { slider, value, play }] of Object.entries(lens.sliders)) {
@@ -188,5 +203,6 @@ function showControls(lens) {
     setText(play, lens.playing[what] ? "❚❚" : "▶");
     play.setAttribute("aria-label", lens.playing[what] ? "Pause" : COUNTS[what].play);
   }
+  for (const button of lens.againstButtons) button.setAttribute("aria-pressed", String(button.dataset.key === lens.against));
   lens.headButtons.forEach((button, head) => button.setAttribute("aria-pressed", head ? lens.heads.includes(head) : !lens.heads.length));
 }

@@ -12,6 +12,7 @@ const MANNERS = {
     say(lens);
   },
   thing: "the patch", home: "CLS, the token that stands for the whole photo",
+  overview: PHOTO_OVERVIEW,
   playMs: 700, lastRests: 2, pauses: true, joinsDigits: true, tellsAtOnce: true,
 };
 

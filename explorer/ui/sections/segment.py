@@ -23,7 +23,9 @@ from explorer.words import meaning
 
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
-STRIP_TEXT = "The same attention, head by head, each on its own scale. Click a head to enlarge it; with Shift, several."
+STRIP_TEXT = (
+    "The same attention, head by head. Point at a patch to read it; click a head to enlarge it, with Shift several."
+)
 RULE_NAMES = {"mass": "Attention", "entries": "Patches"}
 
 

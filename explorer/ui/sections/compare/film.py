@@ -87,8 +87,8 @@ def film_lens(film: Film) -> None:
     maps = partial(compare_maps, like=last, by_depth=False, parts=True, numbers=False)
     first, *others = film.views
     draw_lens(PhotoLens(
-        first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads"], others=others,
-        shots=film.epochs, film_label="Epoch", maps=maps,
+        first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads", "against"],
+        others=others, shots=film.epochs, film_label="Epoch", maps=maps,
     ))()  # fmt: skip
 
 
