@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from explorer.errors import ExplorerError
 
-SUFFIXES = (".pth", ".pt", ".pth.tar", ".safetensors", ".onnx")
+SUFFIXES = (".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".safetensors", ".onnx")
 PREFIX = "hub:"
 COMPANIONS = ("config.json", "tokenizer.json", "vocab.json", "merges.txt")
 """Of a language model: what the importer looks for beside the checkpoint."""

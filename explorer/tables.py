@@ -85,6 +85,22 @@ def layer_rows(measures: list[LayerMeasures], control: list[LayerMeasures]) -> l
     return rows
 
 
+def head_rows(numbers: Mapping[str, Array]) -> list[dict[str, Any]]:
+    """One row for each head of each layer. numbers: by name (3,L,K), of a run, its control and even attention."""
+    _, layers, heads = next(iter(numbers.values())).shape
+    names = {"": 0, "_control": 1, "_even": 2}
+    return [
+        {"layer": layer + 1, "head": head + 1}
+        | {
+            f"{name.removeprefix('heads.')}{end}": float(values[i, layer, head])
+            for name, values in numbers.items()
+            for end, i in names.items()
+        }
+        for layer in range(layers)
+        for head in range(heads)
+    ]
+
+
 def report_rows(measures: Sequence[LayerMeasures], control: Sequence[LayerMeasures]) -> list[dict[str, Any]]:
     """The main numbers of every layer beside the control's, under short names for a table."""
     return [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 GLOSSARY: dict[str, str] = {
     "**token**": "a vector of d numbers that stands for one patch of a photo, or one piece of a text",
@@ -12,6 +13,12 @@ GLOSSARY: dict[str, str] = {
     "$U_k$": "the k-th learned subspace of a layer, which is its **head** k: p directions in the d-dimensional space",
     "$U_k^\\top Z$": "the tokens **projected** into subspace k; query, key and value of head k at once",
     "$D$": "the learned dictionary of a layer, in which the tokens should become sparse",
+    "$X$": "the tokens as a step reads them, behind its norm LN",
+    "$A$, **codes**": "how much of each atom a token has; sparse where few are above 0",
+    "**atom**": "one direction of the dictionary $D$, a column of it",
+    "**coherence**": "how far directions that should be apart point the same way: |cos| of two of them, 0 to 1; of "
+    "subspaces, the nearest angle between them",
+    "**residual**": "what a step's output is added to: the tokens that entered the step, kept whole",
     "**MSSA**": "multi-head subspace self-attention: compresses the tokens towards the subspaces",
     "**ISTA**": "one shrinkage-thresholding step: sparsifies the tokens against D",
     "$R$": "coding rate: **nats** (units of information, 1.44 bits) needed to encode all tokens up to the distortion ε",
@@ -20,8 +27,15 @@ GLOSSARY: dict[str, str] = {
     "**rate of a token**": "what Rᶜ would lose without it, exactly, in nats; high: few others point its way",
     "$\\|Z\\|_0$": "number of entries that are not zero; sparsification should lower it",
     "$\\varepsilon^2$": "squared distortion allowed for each token in the rates",
-    "$\\eta, \\lambda$": "step size and threshold weight of the ISTA step",
+    "$\\eta, \\lambda$": "step size and threshold weight of the network's own ISTA step",
+    "$\\mu$": "the price of a non-zero entry in the objective of the ledger, in nats; the papers write λ for it, too",
+    "**evenness**": "entropy of attention over the most that it can be; 0 = all on one token, 1 = even, all the same",
+    "**× even**": "a share of attention, times the number of tokens that can be looked at; even attention gives each 1",
     "**random-init control**": "the same network with weights drawn as before training; only what differs was learned",
+    "**epoch**": "one pass over the training data; epoch 0 is the start of a run, the very weights it began with; "
+    "the random-init control is another draw by the same laws",
+    "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
+    "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",
     "**KL**": "how far the probabilities of one prediction are from another's, in nats; 0 = the same, no upper limit",
     "**JS**": "how far two distributions are apart (Jensen–Shannon divergence), in bits; 0 = the same, 1 = no overlap",
     "**CKA**": "likeness of two sets of tokens up to rotation and scale; 0 = unrelated, 1 = equal",
@@ -42,18 +56,39 @@ PHOTO_GLOSSARY: dict[str, str] = {
 """Those of the pages that show photos."""
 TEXT_GLOSSARY: dict[str, str] = {
     "**␣, ⏎, ‹…›**": "in the names of tokens: a blank, the end of a line, and bytes that are no character alone",
-    "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
     "**logits, scores**": "what the model gives every token before the softmax makes probabilities of it",
-    "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",
-    "**code, atom**": "an atom is a direction of the dictionary D; a token's codes say how much of each atom it has",
     "**top-k, top-p**": "draw the next token from the k most probable alone, or from the fewest that make up a share p",
     "**Kneser–Ney**": "a model that only counts pairs or triples of tokens in the training text: the bar to beat",
     "**effective rank**": "how many directions the tokens really use: exp of the entropy of their spectrum",
     "**LASSO**": "the loss that one ISTA step should lower: squared error plus λ times the sum of the codes",
 }
 """Those of the pages that show texts."""
+TOKEN_RATE = "What a token adds to Rᶜ"
+"""Its rate, in a title."""
+_EVEN = "0: all on one token, 1: the same on all that it can look at."
+PHOTO_HEADS = {
+    "evenness": ("evenness", f"How evenly a patch spreads its attention; {_EVEN}"),
+    "distance": ("distance", "How far a patch is from the patches that it looks at (mean attention distance)."),
+    "itself": ("share on itself", "How much of its attention a patch gives to itself."),
+    "cls": ("share on CLS", "How much of its attention a patch gives to CLS."),
+    "cls_evenness": ("evenness of CLS", f"How evenly CLS spreads its attention; {_EVEN}"),
+    "objects": (
+        "CLS on the objects",
+        "How much of CLS's attention to the patches lies on MaskCut's objects of the layer before the last.",
+    ),
+}
+"""A number of a head on a photo (measures.patches.PHOTO_NUMBERS) → its name and what it is."""
+TEXT_HEADS = {
+    "evenness": ("evenness", f"How evenly a token spreads its attention; {_EVEN}"),
+    "distance": ("distance", "How many tokens back a token looks."),
+    "itself": ("share on itself", "How much of its attention a token gives to itself."),
+    "before": ("share on the one before", "How much of its attention a token gives to the one right before it."),
+    "last": ("share on the last eight", "How much of its attention a token gives to the eight right before it."),
+    "first": ("share on the first", "How much of its attention a token gives to the first of the text."),
+}
+"""A number of a head on a text (measures.patches.TEXT_NUMBERS) → its name and what it is."""
 METHODS = {
-    "attention": "Kept attention",
+    "attention": "Where most attention goes",
     "maskcut": "Objects (MaskCut)",
     "pca": "Parts (PCA-RGB)",
     "kmeans": "Clusters (k-means)",
@@ -61,6 +96,11 @@ METHODS = {
 }
 """A way to segment a photo (measures.patches.METHODS) → what it shows."""
 NO_HEAD = "This model has no head: it gives features alone, so it predicts no class."
+EPOCH_NOTE = (
+    "Epochs are passes over the training data. Epoch 0 is the very start of a run: the weights that training began "
+    "with. The random-init control is another draw by the same laws, in the build of the model in view."
+)
+"""Where a start of a run and a control can be seen together."""
 COMPRESSION, SPARSITY = "Compression: Rᶜ", "Sparsity: non-zero entries"
 """The titles of the two published curves."""
 COMPRESSION_CAPTION = (
@@ -148,6 +188,24 @@ def in_front(prefix: Sequence[str]) -> str:
 def whole_photo(prefix: Sequence[str]) -> str:
     """Whose attention is that of the whole photo: CLS, or without a class token all patches'."""
     return "CLS" if "CLS" in prefix else "all patches on average"
+
+
+def not_taken(origin: Mapping[str, Any]) -> list[str]:
+    """What an import left in its checkpoint, from the card's provenance: other sets of weights, tensors without use."""
+    notes = []
+    if others := origin.get("other_weights"):
+        notes.append(
+            f"{origin.get('weights')} was taken; the file holds {listed(others)}, too: --weights picks another."
+        )
+    if ignored := origin.get("ignored_tensors"):
+        notes.append(f"Left out, as the network does not read them: {listed(ignored)}.")
+    return notes
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(map(str, names[:most])) + (f" and {more} more" if more > 0 else "")
 
 
 def meaning(word: str) -> str:

@@ -23,7 +23,9 @@ from explorer.ui.sections.experiment.drawing import (
     rate_kind,
     rate_steps,
     sparse_steps,
+    sparse_verdicts,
     token_clouds,
+    whole_verdicts,
 )
 from explorer.ui.view.take_away import take_away
 
@@ -53,25 +55,30 @@ st.caption(
 )
 
 kind = rate_kind()
+said = whole_verdicts(run, kind)
 rate, share = st.columns(2)
 with rate:
-    plot(cached_figure(rate_steps, run, step=step, kind=kind), "x_rates")
+    plot(cached_figure(rate_steps, run, step=step, kind=kind), "x_rates", verdict=said[0])
     st.caption(
         "Nats that the tokens take in the data's subspaces ($R^c$), all together ($R$), or the difference. Shrinking "
         "every token lowers both, so compare with the grey control: the same steps, which know only wrong subspaces."
     )
 with share:
-    plot(cached_figure(own_share_steps, run, step=step), "x_share")
+    plot(cached_figure(own_share_steps, run, step=step), "x_share", verdict=said[1])
     st.caption(
         "Share of a token's energy that lies in the subspace it was drawn from, mean over the tokens; 100 % is exactly "
         "in it, whatever its length. Rising above the control means that noise was removed and the token was kept."
     )
 
-for column, figure, key in zip(
-    st.columns(3), cached_figure(sparse_steps, run, step=step), ("x_l0", "x_l1", "x_error"), strict=True
+for column, figure, key, text in zip(
+    st.columns(3),
+    cached_figure(sparse_steps, run, step=step),
+    ("x_l0", "x_l1", "x_error"),
+    sparse_verdicts(run),
+    strict=True,
 ):
     with column:
-        plot(figure, key)
+        plot(figure, key, verdict=text)
 st.caption(
     "Non-zeros and $\\ell_1$ fall as λ removes small entries; what is decoded, $A D^\\top$, then misses more of the "
     "compressed tokens. A good setting is sparse at a small error." + overshoot_note(run)

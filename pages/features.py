@@ -4,7 +4,8 @@ import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.sidebar import language_card
-from explorer.ui.frame.widgets import page_part
+from explorer.ui.frame.widgets import page_part, verdict_line
+from explorer.ui.panels.headline import codes_line
 from explorer.ui.sections.features import (
     code_card,
     code_number,
@@ -25,7 +26,7 @@ PARTS = {"token": "Codes of a token", "word": "Find by a word", "all": "All code
 title("Features")
 if language_card().has_ista:
     what = (
-        "The sparsifying step writes every token as a few atoms of a learned dictionary. "
+        "The sparsifying step writes every token as a sum of atoms of a learned dictionary, of few where it is sparse. "
         "**Which atom stands for what?**"
     )
 else:
@@ -44,6 +45,7 @@ with left:
     layer = layer_slider(view, "Layer of the code" if part == "word" else "Layer ℓ")
 with right:
     place = token_place(view) if part == "token" else 0
+verdict_line(codes_line(view, layer), "codes")
 if part == "token":
     token_codes(view, data[0] if data else None, layer, place)
 elif part == "word" and data:

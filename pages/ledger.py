@@ -13,6 +13,7 @@ from explorer.ui.sections.ledger.accounts import (
     ledger_note,
 )
 from explorer.ui.sections.ledger.on_photo import ledger_lens
+from explorer.ui.sections.ledger.table import ledger_table
 from explorer.ui.sections.ledger.whiteness import distortion_curves, whiteness_curves
 from explorer.ui.view.layer import layer_slider
 from explorer.ui.view.photo import current_view
@@ -21,7 +22,7 @@ from explorer.ui.view.take_away import take_away
 PARTS = {
     "accounts": "Every half step",
     "photo": "Where on the photo",
-    "white": "How white is each layer?",
+    "white": "How near to the theory's steps",
     "distortion": "What ε² decides",
 }
 
@@ -29,8 +30,8 @@ title("Ledger")
 st.markdown(
     "CRATE is derived from one objective: tokens should carry much information as a whole (a high $R$), little "
     "within the subspaces (a low $R^c$), in few entries that are not zero: "
-    "$\\;\\max\\; R(Z) - R^c(Z;\\,U) - \\lambda\\|Z\\|_0$. Compression should lower $R^c$, "
-    "sparsification should win zeros and keep $R$. This page keeps the accounts."
+    "$\\;\\max\\; R(Z) - R^c(Z;\\,U) - \\mu\\|Z\\|_0$ (the papers write λ for the price μ). Compression should lower "
+    "$R^c$, sparsification should win zeros and keep $R$. This page keeps the accounts."
 )
 view = current_view()
 ledger_note(view.card)
@@ -40,13 +41,16 @@ part = page_part("books", PARTS)
 def accounts() -> None:
     """Every half step: as a curve, as a table, and head by head."""
     settings = ledger_accounts(view)
+    ledger_table(view, settings)
     heading("What each head costs", "$R^c$ is exactly the sum over the heads: a tall slice spends much.")
     heads, bounds = st.columns(2)
     with heads:
-        plot(heads_figure(view, settings.eps_squared), "ledger_heads")
+        figure, said = heads_figure(view, settings.eps_squared)
+        plot(figure, "ledger_heads", verdict=said)
         st.caption("Tokens that enter each layer, as they are, at the ε² chosen above. Compare layers and heads.")
     with bounds:
-        plot(bounds_figure(view), "ledger_bounds")
+        figure, said = bounds_figure(view)
+        plot(figure, "ledger_bounds", verdict=said)
         st.caption(BOUNDS_CAPTION)
 
 

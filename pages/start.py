@@ -3,7 +3,9 @@
 import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
-from explorer.ui.sections.start import choose_photo, first_lens, top_line
+from explorer.ui.frame.widgets import plain
+from explorer.ui.panels.headline import headline
+from explorer.ui.sections.start import choose_photo, first_lens, how_to_look
 from explorer.ui.view.photo import current_view
 from explorer.ui.view.take_away import take_away
 from explorer.words import COMPRESSION_CAPTION, SPARSITY_CAPTION
@@ -15,7 +17,8 @@ st.markdown(
     "inside has a meaning, and here you can look at all of them."
 )
 view = current_view()
-st.markdown(top_line(view))
+held = st.empty()
+st.markdown(how_to_look(view))
 show_objects = first_lens(view)
 st.caption(f"{COMPRESSION_CAPTION} {SPARSITY_CAPTION}")
 
@@ -24,4 +27,5 @@ st.subheader("Try another photo", anchor=False)
 choose_photo("pages/segment.py")
 take_away(view)
 glossary()
+held.markdown(f"**And here?** {plain(headline(view, 'this photo'))}.")
 show_objects()

@@ -4,8 +4,10 @@ import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.sidebar import language_card
-from explorer.ui.frame.widgets import fragment, page_part
+from explorer.ui.frame.widgets import fragment, page_part, plain
+from explorer.ui.panels.headline import headline
 from explorer.ui.sections.ledger.accounts import ledger_accounts, ledger_note
+from explorer.ui.sections.ledger.table import ledger_table
 from explorer.ui.sections.text import text_knobs, text_layers
 from explorer.ui.view.layer import layer_slider
 from explorer.ui.view.take_away import take_away
@@ -33,6 +35,7 @@ else:
     )
 st.markdown(f"{what} **Type something, then move over the tokens.**")
 view = current_text()
+st.markdown(f"**And here?** {plain(headline(view, 'this text'))}.")
 part = page_part("read", PARTS)
 
 
@@ -57,7 +60,7 @@ def knobs() -> None:
 def ledger() -> None:
     """The objective, half step by half step."""
     ledger_note(view.card)
-    ledger_accounts(view)
+    ledger_table(view, ledger_accounts(view))
 
 
 draw = {"tokens": tokens, "layers": layers, "knobs": knobs, "ledger": ledger}

@@ -70,11 +70,11 @@ def torch_points(module: nn.Module, image: np.ndarray, **knobs) -> dict[str, np.
         return {name: value.numpy() for name, value in module(torch.from_numpy(image), **feeds).items()}
 
 
-def read_in_process(path: Path, target: Path) -> dict:
-    """What the reader's child process does, without the 2 s that a child needs to import torch."""
+def read_in_process(path: Path, target: Path | None, weights: str | None) -> dict:
+    """What the reader's child process does, without the time that a child needs to start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "limit_memory", lambda file_bytes: None)
-        return reader.main(path, target)
+        return reader.main(path, target, weights)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ MODULES = sorted(
 )
 
 LOW = {"zoo", "inputs", "runtime", "measures", "trace", "card", "errors"}
-VIEW = {*LOW, "ui.state", "ui.components", "ui.frame", "knobs", "figures", "lens"}
+VIEW = {*LOW, "ui.state", "ui.components", "ui.frame", "knobs", "figures", "verdicts", "lens"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "families": set(),
@@ -34,17 +34,30 @@ MAY_IMPORT: dict[str, set[str]] = {
     "constructed": {"measures", "trace", "errors"},
     "hub": {"errors"},
     "figures": {"trace"},
+    "verdicts": {"figures", "trace"},
     "words": set(),
     "studies": {*LOW, "words"},
     "tables": {"words", "figures", "inputs", "measures", "studies", "trace", "card"},
-    "lens": {"trace", "card", "measures", "figures", "words"},
-    "report": {"lens", "figures", "inputs", "measures", "runtime", "tables", "trace", "card", "words", "zoo"},
+    "lens": {"trace", "card", "measures", "figures", "verdicts", "words"},
+    "report": {
+        "lens",
+        "figures",
+        "inputs",
+        "measures",
+        "runtime",
+        "tables",
+        "trace",
+        "verdicts",
+        "card",
+        "words",
+        "zoo",
+    },
     "bench": {"families", "lens", "trace", "card", "errors"},
     "ui": set(),
     "ui.launch": {"processors", "ui", "ui.sections"},
     "ui.state": {*LOW, "knobs"},
     "ui.components": {"ui.state", "lens", "figures", "inputs", "card", "knobs", "trace"},
-    "ui.frame": {*LOW, "ui.state", "words"},
+    "ui.frame": {*LOW, "card_runs", "ui.state", "words"},
     "ui.jobs": {*LOW, "ui.state", "studies", "hub"},
     "ui.view": {*LOW, "ui.state", "ui.components", "ui.frame", "ui.view", "knobs", "figures", "lens", "report"},
     "ui.panels": {*VIEW, "words", "families", "ui.view", "ui.jobs", "evaluation", "tables"},
@@ -61,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tables",
         "words",
     },
-    "pages": {"words", "ui.frame", "ui.view", "ui.panels", "ui.sections", "measures", "figures", "trace"},
+    "pages": {"words", "ui.frame", "ui.view", "ui.panels", "ui.sections", "measures", "figures", "trace", "verdicts"},
     "streamlit_app": {"ui.frame", "ui.state", "errors"},
     "models": {"families", "rotary"},
     "export": {"families", "models", "trace", "card", "errors", "rotary"},

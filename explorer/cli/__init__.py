@@ -15,6 +15,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "app": start.app,
     "models": models.models,
     "import": models.import_model,
+    "inspect": models.inspect,
     "trace": files.trace,
     "measure": tables.measure,
     "ledger": tables.ledger,

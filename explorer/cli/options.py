@@ -132,11 +132,11 @@ def steps(card: ModelCard, name: str, settings: list[str] | None) -> Array | Non
     return values
 
 
-def entry_price(lam: float) -> float:
-    """--lambda: a finite number that is not negative."""
-    if not (math.isfinite(lam) and lam >= 0):
-        raise ExplorerError(f"--lambda {lam:g} should be 0 or more nats for each non-zero entry.")
-    return lam
+def entry_price(price: float) -> float:
+    """--price: a finite number that is not negative."""
+    if not (math.isfinite(price) and price >= 0):
+        raise ExplorerError(f"--price {price:g} should be 0 or more nats for each non-zero entry.")
+    return price
 
 
 def distortion(eps_squared: float) -> float:

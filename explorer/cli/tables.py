@@ -56,12 +56,15 @@ def measure(
 @of_one_input
 def ledger(
     asked: Asked,
-    lam: Annotated[float, typer.Option("--lambda", help="λ of the objective: nats for each non-zero entry.")] = 0.0003,
+    price: Annotated[
+        float,
+        typer.Option("--price", "--lambda", help="μ of the objective (the papers' λ): nats for a non-zero entry."),
+    ] = 0.0003,
     eps_squared: Annotated[float, typer.Option(help="Squared distortion of the rates.")] = OFFICIAL_EPS_SQUARED,
     as_json: JsonOption = False,
 ) -> None:
-    """What each half step changes in R − R^c − λ‖Z‖₀, what it makes worse, and how near it is to its derivation."""
-    prices = entry_price(lam), distortion(eps_squared)
+    """What each half step changes in R − R^c − μ‖Z‖₀, what it makes worse, and how near it is to its derivation."""
+    prices = entry_price(price), distortion(eps_squared)
     values = ledger_numbers(asked.card, asked.prepared(), Knobs(stride=asked.stride), *prices)
     if as_json:
         print_json(values)

@@ -33,6 +33,8 @@ def describe(
     image_size = 0 if of_text else _image_size(size, card_file)
     weights = identity.weights(checkpoint.weights)
     origin: dict[str, Any] = {} if of_text else {"trained_size": size.image_size}
+    if checkpoint.others:
+        origin |= {"weights": checkpoint.taken, "other_weights": list(checkpoint.others)}
     if identity.absent:
         origin["absent_biases"] = list(identity.absent)
     return ModelCard(
@@ -44,7 +46,7 @@ def describe(
         provenance={
             **checkpoint.facts, **card_file.provenance,
             "file": checkpoint.name, "sha256": checkpoint.sha256, "imported": datetime.now(UTC).date().isoformat(),
-            "ignored_tensors": list(identity.ignored), **origin,
+            "ignored_tensors": [*identity.ignored, *checkpoint.left_out], **origin,
         },
     )  # fmt: skip
 

@@ -62,12 +62,14 @@ def identify(
     return Identity(family, size, *_compare(family, size, weights))
 
 
-def family_of(weights: dict[str, Array]) -> Family:
-    """The family of a state dict. Raises ExplorerError for one that is not known, or not imported."""
+def family_of(weights: dict[str, Array], where: str = "") -> Family:
+    """The family of a state dict. Raises ExplorerError for one that is not known, or not imported; where: its place in
+    the file, in words."""
     found, known = families.recognised(weights), families.labels()
     if found is None:
         some = ", ".join(sorted(weights)[:3])
-        raise ExplorerError(f"No known model has these keys ({some}, …): this version imports {known} models.")
+        place = f", found {where}" if where else ""
+        raise ExplorerError(f"No known model has these keys ({some}, …){place}: this version imports {known} models.")
     if not isinstance(found, Family):
         raise ExplorerError(f"This is a {found.label} checkpoint: this version imports {known} models only.")
     return found

@@ -46,20 +46,23 @@ def import_file(
     progress: Progress = _silent,
     tokenizer_path: Path | None = None,
     replace: bool = True,
+    weights: str | None = None,
 ) -> ModelCard:
     """Import an official checkpoint into the zoo, or an .onnx file that CRATE Explorer exported elsewhere.
 
     heads and the card file set what a checkpoint's shapes do not tell. tokenizer_path: of a language model, a
     tokenizer.json or a folder with it or with GPT-2's files; without, those beside the checkpoint are taken, and where
-    there are none the model takes token numbers only. replace: whether a model of that name may go. Returns the
-    installed model's card. Raises ExplorerError for whatever does not fit; then nothing is installed.
+    there are none the model takes token numbers only. replace: whether a model of that name may go. weights: of a file
+    with several sets, which one, by default the plain one. Returns the installed model's card. Raises ExplorerError for
+    whatever does not fit; then nothing is installed.
     """
     name = zoo.check_name(name or zoo.suggest_name(path.name))
     if path.suffix.lower() != ".onnx":
-        data = _export(path, name, heads, read_card(card_path), tokenizer_path, progress)
-    elif heads or card_path or tokenizer_path:
+        data = _export(path, name, heads, read_card(card_path), tokenizer_path, weights, progress)
+    elif heads or card_path or tokenizer_path or weights:
         raise ExplorerError(
-            f"{path.name} is an exported model, whose card is inside: leave --heads, --card and --tokenizer out."
+            f"{path.name} is an exported model, whose card is inside: "
+            "leave --heads, --card, --tokenizer and --weights out."
         )
     else:
         data = _inspected(path, progress)
@@ -70,13 +73,19 @@ def import_file(
 
 
 def _export(
-    path: Path, name: str, heads: int | None, card_file: CardFile, tokenizer_path: Path | None, progress: Progress
+    path: Path,
+    name: str,
+    heads: int | None,
+    card_file: CardFile,
+    tokenizer_path: Path | None,
+    weights: str | None,
+    progress: Progress,
 ) -> bytes:
     """A checkpoint as a traced ONNX model that agrees with its PyTorch module."""
     progress("Reading the checkpoint", 0.02)
-    checkpoint = renamed(read_checkpoint(path))
+    checkpoint = renamed(read_checkpoint(path, weights))
     progress("Recognising the model", 0.3)
-    if family_of(checkpoint.weights).reads_config:
+    if family_of(checkpoint.weights, checkpoint.where).reads_config:
         checkpoint = dataclasses.replace(checkpoint, facts=checkpoint.facts | find_config(path))
     said = next((n for n in (heads, card_file.heads, _heads_said(checkpoint.facts)) if n is not None), None)
     beside = checkpoint.facts | card_file.provenance

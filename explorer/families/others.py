@@ -20,6 +20,7 @@ OTHER_VISION = (
         r"|(?:encoder\.layer|layers)\.\d+\.lambda_[12]$)",
     ),
     Unsupported(label="CaiT", signature=r"^blocks_token_only\."),
+    Unsupported(label="Twins", signature=r"^pos_block\."),
     Unsupported(label="TNT", signature=r"^blocks\.\d+\.attn_in\."),
     Unsupported(label="Hiera or MViT", signature=r"^blocks\.\d+\.proj\.weight$"),
 )

@@ -11,7 +11,6 @@ from explorer.figures.curves import layer_curve
 from explorer.trace import Array
 
 POSITIONS = ("enters", "after compression", "after sparsification")
-STEP_NAMES = ("compression", "sparsification")
 EPS_LABEL = "ε² (squared distortion)"
 
 
@@ -26,15 +25,15 @@ def ledger_curve(
     """A balance at ℓ, ℓ+½ and ℓ+1 of every layer, each layer a line of its own.
 
     values, control: (L,3), entry [0,0] is Z¹ in the books of layer 1, [0,2] Z² in the same books; [1,0] is Z² in those
-    of layer 2, and a dotted line joins the two. label: of quantities. worse: bool (L,2), half steps that get a cross
-    at their end. Raises ValueError for NaN or other shapes.
+    of layer 2, and a dotted line joins the two. label: of quantities. worse: bool (L,), layers that get a cross at
+    their end. Raises ValueError for NaN or other shapes.
     """
     values = finite(values, 2, "values")
     control = alike(control, values, "control")
     if values.shape[1] != len(POSITIONS):
         raise ValueError(f"values must be (L,3), got {values.shape}")
-    if worse is not None and np.shape(worse) != (len(values), 2):
-        raise ValueError(f"worse must have the shape {(len(values), 2)}, got {np.shape(worse)}")
+    if worse is not None and np.shape(worse) != (len(values),):
+        raise ValueError(f"worse must have the shape {(len(values),)}, got {np.shape(worse)}")
     look, figure = style.look_of(label), go.Figure()
     if control is not None:
         _books(figure, control, look, style.CONTROL_NAME, style.CONTROL_COLOR, "dash")
@@ -80,11 +79,11 @@ def _with_gaps(*columns: Array) -> list[float | None]:
 
 
 def _crosses(figure: go.Figure, values: Array, worse: Array, look: quantities.Quantity) -> None:
-    layer, step = np.nonzero(worse)
+    layer = np.flatnonzero(worse)
     figure.add_scatter(
-        x=layer + 1 + (step + 1) / 2, y=values[layer, step + 1], mode="markers", name="this step made it worse",
+        x=layer + 2, y=values[layer, -1], mode="markers", name="this layer made it worse",
         marker={"symbol": "x-thin", "size": 13, "line": {"color": style.WORSE_COLOR, "width": 3}},
-        customdata=[f"{STEP_NAMES[s]} of layer {i + 1}" for i, s in zip(layer, step, strict=True)],
+        customdata=[f"layer {i + 1}" for i in layer],
         hovertemplate=f"%{{customdata}} made it worse: {style.hover('y', look)}<extra></extra>",
         showlegend=bool(len(layer)),
     )  # fmt: skip

@@ -12,12 +12,14 @@ FIRST_PHOTO = "kangaroo"
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture that the user chose: its name, its bytes and their SHA-256."""
+    """A picture that the user chose: its name, its bytes and their SHA-256. label: what the gallery says it shows;
+    empty where nobody does."""
 
     name: str
     data: bytes
     sha256: str
     credit: str = ""
+    label: str = ""
 
 
 def sample(name: str) -> Photo:
@@ -25,4 +27,4 @@ def sample(name: str) -> Photo:
     chosen = gallery_photo(name)
     data = chosen.path.read_bytes()
     credit = f"{chosen.source}, {chosen.licence}"
-    return Photo(chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), credit)
+    return Photo(chosen.name.replace("_", " "), data, hashlib.sha256(data).hexdigest(), credit, chosen.label)

@@ -15,6 +15,18 @@ from explorer.lens.charts import (
     shots_panel,
 )
 from explorer.lens.feeds import attention_feed, photo_feed, segments_feed, view_id
+from explorer.lens.heads import (
+    AGAINST,
+    NETWORKS,
+    OBJECTS,
+    PICTURES,
+    Ways,
+    cells_of,
+    heads_feed,
+    object_heads,
+    photo_heads,
+    text_heads,
+)
 from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
 from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
@@ -22,8 +34,12 @@ from explorer.lens.text import Colour, TextLensChoice, text_feed, text_settings,
 from explorer.lens.web import SCRIPTS, TEXT_SCRIPTS, asset
 
 __all__ = [
+    "AGAINST",
     "DASHED",
+    "NETWORKS",
+    "OBJECTS",
     "PANELS",
+    "PICTURES",
     "SCRIPTS",
     "SOLID",
     "TEXT_SCRIPTS",
@@ -33,22 +49,28 @@ __all__ = [
     "Panel",
     "Section",
     "TextLensChoice",
+    "Ways",
     "asset",
     "attention_feed",
     "bars_panel",
+    "cells_of",
     "curve_panel",
     "film_panel",
     "grid",
+    "heads_feed",
     "histogram_panel",
     "needs_attention",
+    "object_heads",
     "pack",
     "pack_arrays",
     "photo_feed",
+    "photo_heads",
     "runs_panel",
     "segments_feed",
     "settings",
     "shots_panel",
     "text_feed",
+    "text_heads",
     "text_settings",
     "token_colours",
     "view_id",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer import verdicts
 from explorer.figures import quantities, style
 from explorer.lens.panels import Panel
 from explorer.trace import Array
@@ -30,23 +31,34 @@ def curve_panel(
     lines = [_series("trained" if ghost is None else "now", values, color, SOLID)]
     lines += [] if ghost is None else [_series(style.GHOST_NAME, ghost, color, DOTTED)]
     lines += [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
-    return _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation)
+    said = verdicts.curve(values, control, label=label, ghost=ghost)
+    return _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation, verdict=said)
 
 
 def runs_panel(
-    title: str, label: str, runs: Sequence[tuple[str, str, Array]], controls: Sequence[Array], explanation: str = ""
+    title: str,
+    label: str,
+    runs: Sequence[tuple[str, str, Array]],
+    controls: Sequence[Array],
+    apart: Sequence[str] = (),
+    explanation: str = "",
 ) -> Panel:
     """A quantity at every layer of several runs, which may differ in depth. runs: name, colour, values (L,).
 
-    controls: the same of their random-init controls, drawn as one band from the least to the most.
+    controls: the same of their random-init controls, drawn as one band from the least to the most. apart: the names of
+    runs that are built in another way, so that these controls say nothing of them.
     """
     lines = [_series(name, values, color, SOLID) for name, color, values in runs]
-    panel = _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation)
     deepest = max(map(len, controls))
     at = [np.array([values[i] for values in controls if i < len(values)]) for i in range(deepest)]
-    band = {"name": style.CONTROL_NAME, "color": style.CONTROL_COLOR}
-    ends = {"low": [float(v.min()) for v in at], "high": [float(v.max()) for v in at]}
-    return replace(panel, chart={**(panel.chart or {}), "band": band | ends})
+    low, mean, high = (np.array([end(values) for values in at]) for end in (np.min, np.mean, np.max))
+    said = verdicts.several(
+        {name: values for name, _, values in runs if name not in apart}, verdicts.Measured(mean, low, high),
+        label=label, alone={name: values for name, _, values in runs if name in apart},
+    )  # fmt: skip
+    panel = _chart_panel("curve", title, label, lines, ("layer", "layer"), explanation, verdict=said)
+    band = {"name": style.CONTROL_NAME, "color": style.CONTROL_COLOR, "low": low.tolist(), "high": high.tolist()}
+    return replace(panel, chart={**(panel.chart or {}), "band": band})
 
 
 def bars_panel(
@@ -55,15 +67,24 @@ def bars_panel(
     """A quantity of every head of the lens's layer, (L,K), with the control. total: the symbol of the heads' sum."""
     bars = _series("trained", per_head, "", SOLID) | {"colors": list(style.HEAD_COLORS)}
     lines = [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
-    return _chart_panel("bars", title, label, [bars, *lines], (quantities.HEAD_LABEL, "head"), explanation, total)
+    said = [
+        verdicts.heads(mine, None if control is None else control[i], label=label, share=bool(total))
+        for i, mine in enumerate(per_head)
+    ]
+    axis = (quantities.HEAD_LABEL, "head")
+    return _chart_panel("bars", title, label, [bars, *lines], axis, explanation, total, verdict=said)
 
 
-def histogram_panel(title: str, source: str, names: tuple[str, str], explanation: str = "") -> Panel:
-    """Entries before and after the threshold of the lens's layer. source: its measures.threshold_histogram."""
+def histogram_panel(
+    title: str, source: str, names: tuple[str, str], explanation: str = "", verdict: Sequence[str] = ()
+) -> Panel:
+    """Entries before and after the threshold of the lens's layer. source: its measures.threshold_histogram. verdict:
+    of every layer."""
     colors = (style.CONTROL_COLOR, style.look_of(quantities.NONZERO_LABEL).color)
     series = [{"name": name, "color": color, "dash": SOLID} for name, color in zip(names, colors, strict=True)]
     series.append({"name": "threshold ηλ", "color": style.SELECTED_COLOR, "dash": DOTTED})
     chart = {"kind": "histogram", "series": series, "xLabel": quantities.ENTRY_LABEL, "yLabel": "entries (count)"}
+    chart["verdict"] = list(verdict)
     return Panel("chart", title, source, explanation, chart=chart)
 
 
@@ -75,11 +96,14 @@ def _chart_panel(
     axis: tuple[str, str],
     explanation: str,
     total: str = "",
+    verdict: str | Sequence[str] = "",
 ) -> Panel:
+    """verdict: what it says in one line; a list of lines: one for each layer, or each shot where series have shots."""
     look = style.look_of(label)
     chart = {
         "kind": kind, "series": list(series), "xLabel": axis[0], "xName": axis[1], "yLabel": plain_signs(label),
         "unit": look.unit, "percent": look.number.endswith("%"), "sum": total,
+        "verdict": verdict,
     }  # fmt: skip
     return Panel("chart", title, explanation=explanation, chart=chart)
 
@@ -108,7 +132,8 @@ def shots_panel(
     lines = [now]
     lines += [] if last is None else [_series("at the end", last, color, DOTTED)]
     lines += [] if control is None else [_series(style.CONTROL_NAME, control, style.CONTROL_COLOR, DASHED)]
-    return _chart_panel("curve", title, label, lines, ("layer", "layer"), "")
+    said = [verdicts.curve(values, control, label=label) for values in shots]
+    return _chart_panel("curve", title, label, lines, ("layer", "layer"), "", verdict=said)
 
 
 def film_panel(
@@ -122,6 +147,10 @@ def film_panel(
     turn: the shot (from 0) before which something else changed, and what, for a line with that word.
     """
     series = [_series(name, values, color, dash) for name, color, dash, values in lines]
-    panel = _chart_panel("curve", title, label, series, (across, across), "")
+    own = {name: values for name, _, dash, values in lines if dash == SOLID}
+    named = {color: name for name, color, dash, _ in lines if dash == SOLID}
+    controls = {named[color]: values for _, color, dash, values in lines if dash != SOLID and color in named}
+    said = verdicts.story(own, controls, label=label, along=verdicts.Places(across, labels=places), name="its control")
+    panel = _chart_panel("curve", title, label, series, (across, across), "", verdict=said)
     chart = {**(panel.chart or {}), "along": "shot", "places": list(places), "dashed": style.CONTROL_NAME}
     return replace(panel, chart=chart | ({"turn": {"before": turn[0], "name": turn[1]}} if turn else {}))

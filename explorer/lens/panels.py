@@ -18,7 +18,7 @@ class Panel:
     view, layer: what it shows, where that is not the lens's own view or layer. like: the views whose numbers together
     set the ends of the scale, so that panels can be compared; none = its own. chart: see charts.py.
     scale, unit: of a map of numbers. versus: the view that a panel of kind "versus" lays beside its own, each drawn as
-    the kind `over` would be; names: what the two are called.
+    the kind `over` would be; names: what the two are called. verdict: one line below it; a chart has its own, above it.
     """
 
     kind: str
@@ -34,11 +34,13 @@ class Panel:
     versus: str = ""
     over: str = ""
     names: tuple[str, str] = ("", "")
+    verdict: str = ""
 
 
 PANELS = {
     "photo": Panel("photo", "Photo"),
     "attention": Panel("attention", "Attention"),
+    "overview": Panel("overview", "Every head of every layer"),
     "objects": Panel("objects", METHODS["maskcut"], "maskcut"),
     "parts": Panel("colours", METHODS["pca"], "pca", "components 1–3 of the foreground"),
     "kept": Panel("kept", METHODS["attention"]),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from explorer.card import ModelCard
+from explorer.lens.heads import AS_USUAL, Ways, ways_settings
 from explorer.lens.panels import Panel, look_up_colors
 from explorer.trace import Array, Trace
 from explorer.words import in_front, whole_photo
@@ -21,11 +22,12 @@ class LensChoice:
     heads: tuple[int, ...]
     token: int
     shot: int = 0
+    ways: Ways = AS_USUAL
 
 
 @dataclass(frozen=True)
 class LensLook:
-    """How the lens draws. rule, keep: how kept attention is thresholded; objects: MaskCut's most."""
+    """How the lens draws. rule, keep: where most attention goes; objects: MaskCut's most."""
 
     alpha: float = 0.65
     rule: str = "mass"
@@ -74,7 +76,7 @@ def settings(
     sections: Sequence[Section],
     look: LensLook,
     *,
-    toolbar: Sequence[str] = ("layer", "heads"),
+    toolbar: Sequence[str] = ("layer", "heads", "against"),
     page: str = "",
     layer_label: str = "Layer ℓ",
     at: int = 0,
@@ -88,22 +90,43 @@ def settings(
 
     view: the name of the lens's own feeds. grids: the grid of every view that a panel shows. at: number of the choice
     that this answers; the browser ignores an answer to an older one. toolbar: which controls it has, "layer",
-    "heads" and "film". shots, film_label: views that take the place of the lens's own one after the other, and what
-    each is called; the name of their slider. page: lenses of one page share layer, heads, token and shot. by_depth: see
-    trace.layer_on. file: how files saved from it begin.
+    "heads", "film" and "against", what attention's colours are relative to. shots, film_label: views that take the
+    place of the lens's own one after the other, and what each is called; the name of their slider. page: lenses of one
+    page share what is chosen. by_depth: see trace.layer_on. file: how files saved from it begin.
     """
     return {
-        "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
-        "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
-        "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
-        "sections": [asdict(section) for section in sections], "attention": needs_attention(sections), "page": page,
-        "toolbar": list(toolbar), "byDepth": by_depth, "shot": choice.shot,
-        "shots": [{"view": one, "name": called} for one, called in shots], "filmLabel": film_label,
-        "layerLabel": layer_label, "file": file, "alt": alt,
-    }  # fmt: skip
+        "view": view,
+        "views": dict(grids),
+        "layers": card.layers,
+        "headCount": card.heads,
+        "layer": choice.layer,
+        "heads": list(choice.heads),
+        "token": choice.token,
+        "at": at,
+        "alpha": look.alpha,
+        "rule": look.rule,
+        "keep": look.keep,
+        "look": look_up_colors(),
+        "sections": [asdict(section) for section in sections],
+        "attention": needs_attention(sections),
+        "page": page,
+        "toolbar": list(toolbar),
+        "byDepth": by_depth,
+        "shot": choice.shot,
+        "shots": [{"view": one, "name": called} for one, called in shots],
+        "filmLabel": film_label,
+        "layerLabel": layer_label,
+        "file": file,
+        "alt": alt,
+    } | ways_settings(choice.ways, False, _tokens(grids[view]))  # fmt: skip
+
+
+def _tokens(grid: Mapping[str, Any]) -> int:
+    """Tokens of a view: its patches, and what stands in front of them."""
+    return grid["prefix"] + grid["rows"] * grid["cols"]
 
 
 def needs_attention(sections: Sequence[Section]) -> bool:
     """Whether a panel draws attention, so that the browser needs the projections."""
     kinds = {kind for section in sections for panel in section.panels for kind in (panel.kind, panel.over)}
-    return bool(kinds & {"attention", "kept"}) or any(section.strip for section in sections)
+    return bool(kinds & {"attention", "kept", "overview"}) or any(section.strip for section in sections)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from explorer.card import ModelCard
-from explorer.figures.style import HEAD_COLORS
 from explorer.lens.feeds import HALF_MAX
+from explorer.lens.heads import AS_USUAL, Ways, ways_settings
 from explorer.lens.packing import pack_arrays
+from explorer.lens.panels import look_up_colors
 from explorer.measures.rates import subspace_token_rates
 from explorer.measures.texts import NextTokens
 from explorer.trace import Array, Trace
@@ -30,6 +31,7 @@ class TextLensChoice:
     heads: tuple[int, ...]
     token: int
     colour: str
+    ways: Ways = AS_USUAL
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def token_colours(trace: Trace, lens: Sequence[NextTokens]) -> list[Colour]:
             explanation="How far what enters this layer is from the model's output: KL divergence of the next token.",
         ),
         Colour(
-            "rate", np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
+            "what it adds to Rᶜ",
+            np.array([subspace_token_rates(trace.projections(n)).sum(axis=0) for n in layers]), "rate", "nats",
             f"{meaning('rate of a token')} Of this layer, ε² = 0.01, tokens as they are.",
         ),
         Colour(
@@ -123,14 +126,14 @@ def _packed(name: str, array: Array, small: bool) -> dict[str, Array]:
 
 
 def text_settings(
-    view: str, card: ModelCard, choice: TextLensChoice, colours: Sequence[Colour], at: int, file: str
+    view: str, card: ModelCard, choice: TextLensChoice, tokens: int, colours: Sequence[Colour], at: int, file: str
 ) -> dict[str, Any]:
-    """What web/text.js's update takes. at: number of the choice that this answers, as of the lens on photos."""
+    """What web/text.js's update takes. tokens: how many. at: number of the choice that this answers, as on photos."""
     return {
         "view": view, "layers": card.layers, "headCount": card.heads, "layer": choice.layer,
         "heads": list(choice.heads), "token": choice.token, "colour": choice.colour, "at": at, "file": file,
-        "look": {"heads": list(HEAD_COLORS)},
+        "look": look_up_colors(),
         "colours": [
             {"name": one.name, "scale": one.scale, "unit": one.unit, "explanation": one.explanation} for one in colours
         ],
-    }  # fmt: skip
+    } | ways_settings(choice.ways, True, tokens)  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer import figures, lens
+from explorer import figures, lens, verdicts
 from explorer.measures.patches import segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
@@ -41,7 +41,8 @@ class Report:
     """What every report is about.
 
     about: what to say of the run, label → text. rows, control: the numbers of every layer, trained and at random init;
-    trained: the run as trained and its numbers, where knobs are turned.
+    trained: the run as trained and its numbers, where knobs are turned. heads: the numbers of every head, by name
+    (lens.photo_heads, lens.text_heads).
     """
 
     title: str
@@ -50,6 +51,7 @@ class Report:
     trace: Trace
     rows: Sequence[LayerMeasures]
     control: Sequence[LayerMeasures]
+    heads: Mapping[str, Array]
     trained: AsTrained | None = None
 
 
@@ -120,6 +122,7 @@ def page_html(
     numbers of its table were measured. glossary: words and what they mean. settings, feeds, style, script: of the lens;
     the script has a function showLens(settings, feeds).
     """
+    curves = _curves(report)
     parts = {
         "title": html.escape(report.title),
         "style": style + asset("report.css"),
@@ -130,7 +133,8 @@ def page_html(
         "table": _table(report_rows(report.rows, report.control)),
         "glossary": _glossary(glossary),
         "data": _json(settings),
-        "figures": _json([json.loads(str(figure.to_json())) for figure in _curves(report)]),
+        "figures": _json([json.loads(str(figure.to_json())) for figure, _ in curves]),
+        "verdicts": _json([said for _, said in curves]),
         "csv": _json(csv_text(layer_rows(list(report.rows), list(report.control)))),
         "feeds": feeds,
         "plotly": _plotly(),
@@ -165,15 +169,17 @@ def _settings(subject: PhotoReport) -> dict[str, Any]:
         first = [panel for one in first for panel in _before_and_now(one)]
     sections = [
         lens.Section(first),
-        lens.Section(title="Every head", explanation="Each on its own scale; click one to enlarge it.", strip=True),
+        lens.Section(title="Every head", explanation="Point at a patch to read it; click to enlarge one.", strip=True),
+        lens.Section([lens.PANELS["overview"]], wide=True),
         lens.Section(more, "The same tokens, read in other ways"),
     ]
     traces = {VIEW: subject.trace} | ({TRAINED: subject.trained.trace} if subject.trained else {})
     grids = {name: lens.grid(trace, subject.picture, subject.scale) for name, trace in traces.items()}
-    return lens.settings(
+    settings = lens.settings(
         VIEW, grids, subject.trace.card, subject.choice, sections, subject.look, file=subject.file_stem,
         alt=subject.title,
     )  # fmt: skip
+    return settings | {"numbers": [one for one in settings["numbers"] if f"heads.{one['key']}" in subject.heads]}
 
 
 def _before_and_now(panel: lens.Panel) -> list[lens.Panel]:
@@ -191,7 +197,7 @@ def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tupl
     for source in {lens.PANELS[name].source for name in PANELS} - {""}:
         for layer in layers:
             found[f"{source}.{layer}"] = segment(method=source, layer=layer, head=None, **subject.look.options(source))
-    fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found)]
+    fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found, subject.heads)]
     traces = {VIEW: trace}
     if subject.trained:
         traces[TRAINED], options = subject.trained.trace, subject.look.options("maskcut")
@@ -226,7 +232,8 @@ def _plotly() -> str:
 # ---- curves, tables, words ----
 
 
-def _curves(report: Report) -> list[go.Figure]:
+def _curves(report: Report) -> list[tuple[go.Figure, str]]:
+    """The curves, and what each says."""
     rows, control, card = report.rows, report.control, report.trace.card
     rates, others = (np.array([r.subspace_coding_rate_official for r in some]) for some in (rows, control))
     shares, random = (np.array([r.nonzero_fraction for r in some]) for some in (rows, control))
@@ -235,7 +242,7 @@ def _curves(report: Report) -> list[go.Figure]:
         old_rates = np.array([row.subspace_coding_rate_official for row in report.trained.rows])
         old_shares = np.array([row.nonzero_fraction for row in report.trained.rows])
     heads = np.stack([row.per_head_official for row in rows])
-    return [
+    drawn = [
         figures.layer_curve(
             rates, others, label=figures.RATE_LABEL, title=f"{COMPRESSION} (official, input of MSSA)",
             bounds=rate_bounds(card.heads, card.head_dim), ghost=old_rates,
@@ -243,6 +250,12 @@ def _curves(report: Report) -> list[go.Figure]:
         figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY, ghost=old_shares),
         figures.stacked_heads(heads, title="R<sup>c</sup>, head by head"),
     ]  # fmt: skip
+    said = [
+        verdicts.curve(rates, others, label=figures.RATE_LABEL, ghost=old_rates),
+        verdicts.curve(shares, random, label=figures.NONZERO_LABEL, ghost=old_shares),
+        verdicts.sentence([verdicts.biggest_slice(heads)]),
+    ]
+    return list(zip(drawn, said, strict=True))
 
 
 def _definitions(about: Mapping[str, str]) -> str:

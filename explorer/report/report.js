@@ -15,7 +15,13 @@ async function drawCurves() {
   const ink = getComputedStyle(document.body).color;
   const grid = "rgba(128,128,128,0.25)";
   const figures = parsed("figures");
-  const places = figures.map(() => document.querySelector(".figures").appendChild(element("div")));
+  const said = parsed("verdicts");
+  const places = figures.map((_, i) => {
+    const place = element("div");
+    const verdict = said[i] ? [element("p", { class: "verdict" }, said[i])] : [];
+    document.querySelector(".figures").append(element("div", {}, ...verdict, place));
+    return place;
+  });
   for (const [i, figure] of figures.entries()) {
     Object.assign(figure.layout, { font: { color: ink }, template: null });
     for (const axis of ["xaxis", "yaxis"]) Object.assign((figure.layout[axis] ??= {}), { gridcolor: grid, zerolinecolor: grid });

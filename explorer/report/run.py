@@ -49,4 +49,5 @@ def run_report(
         top=top_classes(trace),
         choice=lens.LensChoice(default_layer(card.layers, "maskcut"), (), 0),
         look=lens.LensLook(),
+        heads=lens.photo_heads(trace, control),
     )

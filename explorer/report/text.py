@@ -53,8 +53,8 @@ def text_report_html(subject: TextReport) -> bytes:
         ),
         measured=f"{MEASURED} Non-zeros: of what the layer leaves at every token.",
         glossary=GLOSSARY | TEXT_GLOSSARY,
-        settings=lens.text_settings(VIEW, card, subject.choice, colours, 0, subject.file_stem),
-        feeds=feed_tags([script_bytes(feed)]),
+        settings=lens.text_settings(VIEW, card, subject.choice, len(tokens), colours, 0, subject.file_stem),
+        feeds=feed_tags([script_bytes(feed), script_bytes(lens.heads_feed(VIEW, subject.heads))]),
         style=lens.asset("lens.css", "text.css"),
         script=lens.asset(*lens.TEXT_SCRIPTS) + asset("text.js"),
     )
@@ -90,4 +90,5 @@ def run_text_report(prepared: Prepared, card: ModelCard) -> TextReport:
         prepared=prepared,
         next_tokens=found,
         choice=TextLensChoice(max(card.layers - 1, 1), (), 0, "none"),
+        heads=lens.text_heads(trace, control),
     )

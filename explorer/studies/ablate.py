@@ -31,8 +31,8 @@ def ablate(
 ) -> Iterator[list[HeadEffect]]:
     """The effect of silencing every head of some layers (from 1): the effects of one batch after the other.
 
-    The mask is the kept attention of CLS (without one, of the mean patch) in the last layer, mean of its heads: 60 % of
-    the attention. The heads of the last layer do not change it, for attention is read before they act.
+    The mask is where most attention of CLS (without one, of the mean patch) goes in the last layer, mean of its heads:
+    60 % of the attention. The heads of the last layer do not change it, for attention is read before they act.
     Raises ExplorerError for more than one image, for a layer that there is not, or as runtime.run does.
     """
     card = model.card
@@ -117,7 +117,7 @@ def effect_rows(card: ModelCard, effects: Sequence[HeadEffect]) -> list[dict[str
 
 
 def _mask(trace: Trace, image: int) -> Array:
-    """The kept attention of the whole photo (rows,cols) of one image of a batch."""
+    """Where most attention of the whole photo goes, (rows,cols) of one image of a batch."""
     alone = replace(trace, points={name: trace.points[name][image : image + 1] for name in mask_points(trace.card)})
     return segment_trace(alone, "attention", keep=MASK_KEEP).labels > 0
 

@@ -93,24 +93,26 @@ def _row(measures: list[LayerMeasures]) -> dict[str, Any]:
     return row
 
 
-def ledger_numbers(card: ModelCard, prepared: Prepared, knobs: Knobs, lam: float, eps_squared: float) -> dict[str, Any]:
+def ledger_numbers(
+    card: ModelCard, prepared: Prepared, knobs: Knobs, price: float, eps_squared: float
+) -> dict[str, Any]:
     """The ledger of a model and of its random-init control, averaged over the images: balances, half steps, cosines.
 
-    lam: nats for each entry that is not zero. Raises ValueError if eps_squared <= 0.
+    price: μ, nats for each entry that is not zero. Raises ValueError if eps_squared <= 0.
     """
     drawn = zoo.draw_control(card)
     values: dict[str, Any] = {
-        "model": card.name, "images": len(prepared.data), "lambda": lam, "eps_squared": eps_squared, "unit": "nats",
+        "model": card.name, "images": len(prepared.data), "price": price, "eps_squared": eps_squared, "unit": "nats",
     }  # fmt: skip
     for name, arrays in (("trained", None), ("control", drawn)):
         weights = zoo.layer_weights(card, arrays)
         trace = runtime.run(runtime.open_model(card, arrays), prepared, None, knobs)
-        values[name] = _ledger_values(trace, weights, lam, eps_squared)
+        values[name] = _ledger_values(trace, weights, price, eps_squared)
     return values
 
 
 def _ledger_values(
-    trace: Trace, weights: tuple[LayerWeights, ...], lam: float, eps_squared: float
+    trace: Trace, weights: tuple[LayerWeights, ...], price: float, eps_squared: float
 ) -> dict[str, list[Any]]:
     images = range(len(trace.points["z.1"]))
     books = mean_books([measure_ledger(trace, weights, image, eps_squared) for image in images])
@@ -120,11 +122,11 @@ def _ledger_values(
     return {
         "books": [
             {"layer": of_layer.layer}
-            | {name: _balance_values(getattr(of_layer, name), lam) for name in ("before", "half", "after")}
+            | {name: _balance_values(getattr(of_layer, name), price) for name in ("before", "half", "after")}
             for of_layer in books
         ],
-        "steps": [dataclasses.asdict(step) for step in half_steps(books, lam)],
-        "revaluations": revaluations(books, lam).tolist(),
+        "steps": [dataclasses.asdict(step) for step in half_steps(books, price)],
+        "revaluations": revaluations(books, price).tolist(),
         "fit": [
             {"layer": row["layer"]}
             | {key: None if row[key] is None else float(np.mean([rows[i][key] for rows in fits])) for key in FITS}
@@ -133,10 +135,11 @@ def _ledger_values(
     }
 
 
-def _balance_values(balance: Balance, lam: float) -> dict[str, Any]:
+def _balance_values(balance: Balance, price: float) -> dict[str, Any]:
     return {
         "coding_rate": balance.coding_rate, "subspace_coding_rate": balance.subspace_coding_rate,
-        "per_head": balance.per_head.tolist(), "l0": balance.l0, "l1": balance.l1, "objective": balance.objective(lam),
+        "per_head": balance.per_head.tolist(), "l0": balance.l0, "l1": balance.l1,
+        "objective": balance.objective(price),
     }  # fmt: skip
 
 

@@ -149,10 +149,10 @@ def test_play_steps_through_the_layers(page: Page, url: str):
 
 def test_the_charts_and_maps_of_a_layer_follow_the_slider_at_once(page: Page, url: str):
     open_page(page, f"{url}/layers?model=crate&size=64&stride=4&layer=1")
-    expect(page.get_by_role("img", name="Rate of each token: layer 1")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("img", name="What a token adds to Rᶜ: layer 1")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("slider", name="Layer ℓ").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("img", name="Rate of each token: layer 2")).to_be_visible()
+    expect(page.get_by_role("img", name="What a token adds to Rᶜ: layer 2")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Compression.*layer 2: trained"))).to_be_visible()
     page.wait_for_url(re.compile("layer=2"), timeout=PATIENCE_MS)
     settle(page)

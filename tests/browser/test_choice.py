@@ -76,3 +76,41 @@ def test_playing_goes_on_until_it_is_stopped(tab: Page):
     told(tab, layer=1)
     tab.get_by_role("button", name="Pause").click()
     expect(tab.get_by_role("button", name="Play through the layers")).to_have_text("▶")
+
+
+def test_keys_work_before_the_lens_was_clicked_but_not_while_somebody_types(tab: Page):
+    tab.evaluate(
+        """() => document.body.insertAdjacentHTML("beforeend",
+            '<input id="typed"><div id="moved" role="slider" tabindex="0">-</div><button id="other">b</button>')"""
+    )
+    for place in ("#typed", "#moved"):
+        tab.locator(place).focus()
+        for key in ("]", "1", "?", "Escape"):
+            tab.keyboard.press(key)
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("sent.length") == 0
+    expect(tab.get_by_role("dialog")).to_have_count(0)
+    tab.locator("#other").focus()
+    tab.keyboard.press("]")
+    told(tab, layer=3)
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("1")
+    told(tab, layer=3, heads=[1])
+    tab.keyboard.press("ArrowRight")  # scrolls the page
+    tab.wait_for_timeout(200)
+    assert tab.evaluate("sent.at(-1).token") == 0
+
+
+def test_the_list_of_keys(tab: Page):
+    tab.keyboard.press("?")
+    keys = tab.get_by_role("dialog", name="Keys")
+    expect(keys).to_contain_text("layer before, layer after")
+    expect(keys).not_to_contain_text("film")
+    tab.keyboard.press("]")  # the list is in front
+    tab.keyboard.press("Escape")
+    expect(keys).to_have_count(0)
+    tab.get_by_role("button", name="? Keys").click()
+    expect(keys).to_be_visible()
+    keys.get_by_role("button", name="Close").click()
+    expect(keys).to_have_count(0)
+    assert tab.evaluate("sent.length") == 0

@@ -340,6 +340,9 @@ def test_a_layer_that_is_not_here_is_asked_for_and_drawn_when_it_comes(drawn: Pa
         "heads": [],
         "token": 0,
         "shot": 0,
+        "against": "range",
+        "cells": "pictures",
+        "network": "own",
         "at": 0,
         "have": {"v": [1, 2, 3]},
     }
@@ -420,6 +423,17 @@ def test_a_step_in_one_lens_moves_the_charts_of_the_other_at_once(charted: Page)
     expect(charted.get_by_role("img", name="Bars: layer 3: sum = 24 nats")).to_be_visible()  # 7 + 8 + 9
     last_sent(charted)
     assert len(charted.evaluate("sent")) == 1  # only the lens in which it was chosen tells the page
+
+
+def test_a_line_above_each_chart_says_what_it_says_of_the_layer_in_view(charted: Page):
+    curve, bars, histogram = (charted.locator(".charts .verdict").nth(i) for i in range(3))
+    said = "Below the control from layer 2 on (most in layer 4: −2.5 nats); falls from 4.0 to 1.5 nats"
+    expect(curve).to_have_text(said)
+    expect(bars).to_have_text("Most in head 3 (6.0 nats, 40 % of the sum), least in head 1 (4.0 nats)")  # 4 + 5 + 6
+    expect(histogram).to_be_hidden()  # nothing was said of it
+    charted.keyboard.press("]")
+    expect(bars).to_have_text("Most in head 3 (9.0 nats, 38 % of the sum), least in head 1 (7.0 nats)")  # 7 + 8 + 9
+    expect(curve).to_have_text(said)
 
 
 def test_a_histogram_tells_the_zeros_and_the_counts_of_a_bin(charted: Page):

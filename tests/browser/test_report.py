@@ -1,5 +1,6 @@
 """The report in a browser that has no network."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def test_the_lens_works(opened: Page):
     opened.keyboard.press("2")
     expect(opened.get_by_text("layer 2, head 2, of the patch in row 4, column 3").first).to_be_visible()
     expect(opened.get_by_text("on its way")).to_have_count(0)
+    opened.get_by_label("What the cells show").select_option("evenness")
+    expect(opened.get_by_role("gridcell", name=re.compile(r"^layer 1, head 1: [01]\.\d{3}$"))).to_be_visible()
+    assert "objects" not in opened.get_by_label("What the cells show").inner_text()  # found on request alone
 
 
 def test_the_curves_are_drawn_and_do_not_overlap(opened: Page):
@@ -77,6 +81,8 @@ def test_a_report_of_a_text_works(page: Page, word_card, tmp_path: Path):
     page.goto((tmp_path / "text.html").as_uri())
     expect(page.locator(".text-lens")).to_have_attribute("data-layer", "1", timeout=60_000)
     assert "".join(page.locator(".token").all_text_contents()) == "the cat sat on the mat"
+    page.get_by_label("What the cells show").select_option("first")
+    expect(page.get_by_role("gridcell", name=re.compile(r"^layer 2, head 1: .* %$"))).to_be_visible()
     page.locator(".token").nth(2).hover()
     expect(page.locator(".text-lens")).to_have_attribute("data-token", "3")
     expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=60_000)

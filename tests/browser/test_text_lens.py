@@ -62,7 +62,7 @@ def opened(page: Page) -> Page:
     page.set_content('<div style="width:900px"><div class="text-lens"></div></div>')
     page.add_style_tag(content=lens.asset("lens.css", "text.css"))
     page.add_script_tag(content=lens.asset(*lens.TEXT_SCRIPTS))
-    settings = lens.text_settings("v", Card(), TextLensChoice(2, (), 0, "none"), [COLOUR], 0, "file")  # pyright: ignore[reportArgumentType]
+    settings = lens.text_settings("v", Card(), TextLensChoice(2, (), 0, "none"), len(TOKENS), [COLOUR], 0, "file")  # pyright: ignore[reportArgumentType]
     page.evaluate(
         """([settings, text]) => {
         window.sent = [];
@@ -134,7 +134,9 @@ def test_keys_and_clicks_choose_and_report(tab: Page):
 
 def test_an_older_answer_does_not_undo_a_newer_choice(tab: Page):
     tab.locator(".text-lens").press("]")
-    settings = json.dumps(lens.text_settings("v", Card(), TextLensChoice(1, (), 0, "none"), [COLOUR], 5, "file"))  # pyright: ignore[reportArgumentType]
+    settings = json.dumps(
+        lens.text_settings("v", Card(), TextLensChoice(1, (), 0, "none"), len(TOKENS), [COLOUR], 5, "file")
+    )  # pyright: ignore[reportArgumentType]
     tab.evaluate("text => update(lens, JSON.parse(text), () => {})", settings)
     tab.wait_for_timeout(100)
     expect(tab.locator(".text-lens")).to_have_attribute("data-layer", "3")

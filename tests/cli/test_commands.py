@@ -1,13 +1,16 @@
 """The command line as a script sees it: files, JSON, exit codes."""
 
+import argparse
 import csv
 import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from explorer import cli, zoo
@@ -104,10 +107,10 @@ def test_measure_of_a_batch_is_the_mean_of_its_images(command, tmp_path):
 
 @pytest.mark.parametrize("model", ["crate", "crate_alpha", "vit"])
 def test_ledger_as_json_adds_up_and_has_its_control(command, model):
-    code, out, _ = command("ledger", model, PHOTO, "--lambda", "0.01", "--eps-squared", "0.1", "--json")
+    code, out, _ = command("ledger", model, PHOTO, "--price", "0.01", "--eps-squared", "0.1", "--json")
     values = json.loads(out)
     assert code == 0
-    assert (values["lambda"], values["eps_squared"]) == (0.01, 0.1)
+    assert (values["price"], values["eps_squared"]) == (0.01, 0.1)
     assert values["trained"] != values["control"]
     for part in (values["trained"], values["control"]):
         assert [(step["layer"], step["name"]) for step in part["steps"]] == [
@@ -241,6 +244,40 @@ def test_import_installs_into_the_folder_and_prints_its_progress(command, tmp_pa
     shares = [line["share"] for line in lines[:-1]]
     assert shares == sorted(shares)
     assert [path.name for path in (tmp_path / "zoo").iterdir()] == ["mine.onnx"]
+
+
+@pytest.fixture
+def two_sets(modules, tmp_path) -> Path:
+    """A checkpoint with plain weights, an average and a projection head."""
+    state = modules["vit"].state_dict()
+    average = {name: tensor + 1 for name, tensor in state.items()} | {"head.mlp.0.weight": torch.ones(2)}
+    torch.save({"epoch": 4, "args": argparse.Namespace(), "model": state, "model_ema": average}, tmp_path / "two.pth")
+    return tmp_path / "two.pth"
+
+
+def test_inspect_lists_what_a_checkpoint_holds(command, two_sets, quick_reader, modules):
+    code, out, _ = command("inspect", two_sets)
+    assert code == 0
+    for words in ("model ", "model_ema", "ViT", "an average", "taken by default", "epoch 4", "argparse.Namespace"):
+        assert words in out
+    found = json.loads(command("inspect", two_sets, "--json")[1])
+    numbers = sum(tensor.numel() for tensor in modules["vit"].state_dict().values())
+    assert [(one["name"], one["numbers"], one["average"]) for one in found["sets"]] == [
+        ("model", numbers, False), ("model_ema", numbers, True),
+    ]  # fmt: skip
+
+
+def test_import_takes_the_plain_weights_and_says_what_else_is_there(command, two_sets, tmp_path, quick_reader, modules):
+    options = ("--heads", "2", "--out", tmp_path / "zoo", "--name")
+    _, said, _ = command("import", two_sets, *options, "plain")
+    assert "model was taken; the file holds model_ema (an average), too: --weights picks another." in said
+    _, said, _ = command("import", two_sets, *options, "average", "--weights", "ema")
+    assert "model_ema was taken; the file holds model, too" in said
+    assert "Left out, as the network does not read them: head.mlp.0.weight." in said
+    plain, average = (zoo.load_weights(zoo.read_card(tmp_path / "zoo" / f"{name}.onnx"), ["pos_embed"])["pos_embed"]
+                      for name in ("plain", "average"))  # fmt: skip
+    np.testing.assert_array_equal(plain, modules["vit"].state_dict()["pos_embed"].numpy())
+    np.testing.assert_array_equal(average, plain + 1)
 
 
 def test_an_exported_model_installs_elsewhere_after_a_first_run_in_a_child(command, tmp_path, cards):

@@ -82,12 +82,6 @@ def test_half_precision_becomes_float32(tmp_path, quick_reader):
     np.testing.assert_array_equal(weights["a"], [0, 1, 2])
 
 
-def test_prefixes_of_wrappers_are_stripped(tmp_path, quick_reader):
-    one = torch.ones(1)
-    torch.save({"state_dict": {"module._orig_mod.a": one, "_orig_mod.b": one, "c.module.d": one}}, tmp_path / "m.pth")
-    assert set(read_checkpoint(tmp_path / "m.pth").weights) == {"a", "b", "c.module.d"}
-
-
 def test_the_child_reads_a_path_relative_to_where_the_user_stands(checkpoints, monkeypatch):
     monkeypatch.chdir(checkpoints["alpha.pth"].parent)
     assert read_checkpoint(Path("alpha.pth")).weights["cls_token"].shape == (1, 1, 8)

@@ -131,7 +131,7 @@ def test_an_exported_model_imports_elsewhere(tmp_path, quick_reader):
     card = import_file(write_checkpoint(tmp_path / "ckpt.pt", "crate_lm"), name="first", directory=tmp_path)
     again = import_file(card.path, name="again", directory=tmp_path / "other")
     assert again.family == "crate_lm"
-    with pytest.raises(ExplorerError, match="--tokenizer out"):
+    with pytest.raises(ExplorerError, match="--tokenizer and --weights out"):
         import_file(card.path, name="again", directory=tmp_path, tokenizer_path=tmp_path)
 
 

@@ -50,6 +50,14 @@ def test_predictions():
     assert figure.data[0].customdata[1] == labels[1]
 
 
+@pytest.mark.parametrize("deltas", [None, np.zeros(2)])
+def test_the_scale_of_predictions_is_the_same_for_all(deltas):
+    ends = [figures.prediction_bars(["a", "b"], np.array(p), deltas).layout.xaxis.range for p in ([1, 0], [0.2, 0.1])]
+    assert ends[0] == ends[1]
+    assert ends[0][0] == 0
+    assert ends[0][1] > 1
+
+
 @pytest.mark.parametrize(("labels", "values"), [(["a"], [np.nan]), (["a", "b"], [0.5]), (["a"], [1.5]), ([], [])])
 def test_predictions_refuse(labels, values):
     with pytest.raises(ValueError, match=r"NaN|fit|\[0, 1\]|empty"):

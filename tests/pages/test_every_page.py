@@ -2,7 +2,6 @@
 
 import io
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from PIL import Image
 
 from explorer import zoo
 from explorer.inputs.gallery import gallery_photo
-from explorer.ui.sections.segment import prediction_caption
 from explorer.words import METHODS
 
 PAGES = (None, "segment", "layers", "knobs", "subspaces", "ledger", "experiment", "models")
@@ -172,12 +170,3 @@ def test_the_models_page_shows_a_card_and_removes_a_model(app, cards, monkeypatc
     assert not tested.exception
     assert not (tmp_path / "vit.onnx").exists()
     assert (tmp_path / "crate.onnx").exists()
-
-
-def test_top1_is_said_with_the_size_at_which_it_holds():
-    def view(**provenance: object):
-        return SimpleNamespace(card=SimpleNamespace(measured={"top1_val": 0.204}, provenance=provenance))
-
-    caption = prediction_caption(view(trained_size=64))  # pyright: ignore[reportArgumentType]
-    assert "at 64 pixels, where it was trained, this model is right on 20% of its validation photos" in caption
-    assert "at its trained size and stride" in prediction_caption(view())  # pyright: ignore[reportArgumentType]

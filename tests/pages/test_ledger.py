@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from explorer.measures import rates
@@ -22,7 +23,7 @@ def numbers_of(app) -> list[tuple[int, int]]:
     ("vit", {"attend", "transform"}),
 ])  # fmt: skip
 def test_the_table_has_every_half_step_of_every_family(app, model, steps):
-    tested = app("ledger", model=model)
+    tested = app("ledger", model=model, ledger_rows="steps")
     assert not tested.exception
     table = tested.dataframe[0].value
     assert list(table["layer"]) == [1, 1, 2, 2]
@@ -57,41 +58,74 @@ def test_a_vit_is_told_what_does_not_apply(app):
 
 
 def test_worse_rows_are_those_whose_numbers_say_so(app):
-    table = app("ledger", model="crate", **{"lambda": "0.01"}).dataframe[0].value
+    table = app("ledger", model="crate", ledger_rows="steps", price="0.01").dataframe[0].value
+    net = table.groupby("layer")["Δ objective"].sum()
     for _, row in table.iterrows():
-        assert ("Rᶜ rose" in row["verdict"]) == ("compress" in row["half step"] and row["ΔRᶜ"] > 1e-3)
-        assert ("objective fell" in row["verdict"]) == (row["Δ objective"] < -1e-3)
+        assert ("Rᶜ rose" in row["verdict"]) == ("compress" in row["half step"] and row["ΔRᶜ"] > 0.05)
+        fell = row["Δ objective"] < -0.05 and net[row["layer"]] < -0.05
+        assert ("objective fell" in row["verdict"]) == fell
         assert row["Δ objective"] == pytest.approx(row["ΔR"] - row["ΔRᶜ"] - 0.01 * row["Δ‖Z‖₀"], abs=1e-6)
 
 
 def test_the_verdict_counts_the_rows_of_the_table(app):
-    tested = app("ledger", model="crate", eps2="0.3")
+    tested = app("ledger", model="crate", eps2="0.3", ledger_rows="steps")
     table = tested.dataframe[0].value
     first, second = table.iloc[::2], table.iloc[1::2]
     compressed, sparsified, whole = numbers_of(tested)
-    assert compressed == ((first["ΔRᶜ"] < -1e-3).sum(), (first["control ΔRᶜ"] < -1e-3).sum())
-    assert sparsified[0] == (second["ΔR"] - 0.0003 * second["Δ‖Z‖₀"] > 1e-3).sum()
+    assert compressed == ((first["ΔRᶜ"] < -0.05).sum(), (first["control ΔRᶜ"] < -0.05).sum())
+    assert sparsified[0] == (second["ΔR"] - 0.0003 * second["Δ‖Z‖₀"] > 0.05).sum()
     totals = (table.groupby("layer")[name].sum() for name in ("Δ objective", "control Δ objective"))
-    assert whole == tuple((total > 1e-3).sum() for total in totals)
+    assert whole == tuple((total > 0.05).sum() for total in totals)
 
 
 def test_the_url_restores_the_accounts(app):
-    tested = app("ledger", **{"lambda": "0.03", "eps2": "0.1", "ledger": "Rᶜ"})
-    assert tested.select_slider(key="lambda").value == 0.03
+    tested = app("ledger", price="0.03", eps2="0.1", ledger="Rᶜ")
+    assert tested.select_slider(key="price").value == 0.03
     assert tested.select_slider(key="eps2").value == 0.1
     assert tested.segmented_control(key="ledger").value == "Rᶜ"
     assert app("ledger", books="distortion", layer="2").slider(key="layer").value == 2
     assert not tested.exception
 
 
+def test_a_link_of_earlier_versions_asks_for_the_price_as_lambda(app):
+    tested = app("ledger", **{"lambda": "0.03"})
+    assert tested.select_slider(key="price").value == 0.03
+    assert "lambda" not in tested.query_params
+
+
+def test_a_row_for_each_layer_sums_its_half_steps_and_marks_net_losses_alone(app):
+    layers = app("ledger", model="crate", price="0.01").dataframe[0].value
+    steps = app("ledger", model="crate", price="0.01", ledger_rows="steps").dataframe[0].value
+    for name in ("ΔR", "ΔRᶜ", "Δ‖Z‖₀", "Δ objective", "control ΔRᶜ", "control Δ objective"):
+        np.testing.assert_allclose(layers[name], steps.groupby("layer")[name].sum(), rtol=1e-9)
+    fell = layers["Δ objective"] < -0.05
+    assert list(layers["verdict"]) == ["✗ objective fell" if one else "✓" for one in fell]
+
+
+def test_the_largest_loss_comes_first_on_request(app):
+    table = app("ledger", model="crate", ledger_order="loss").dataframe[0].value
+    assert list(table["Δ objective"]) == sorted(table["Δ objective"])
+
+
+def test_the_line_above_the_curve_names_the_layers_of_the_table(app):
+    tested = app("ledger", model="crate", price="0.1")
+    table = tested.dataframe[0].value
+    lost = list(table["layer"][table["Δ objective"] < -0.05])
+    said = next(
+        text.value for text in tested.markdown if "the objective" in text.value and "in the control" in text.value
+    )
+    named = {(1, 2): "layers 1 and 2", (1,): "layer 1", (2,): "layer 2", (): "No layer lowers"}[tuple(lost)]
+    assert named in said.split(";")[0]
+
+
 def test_the_price_of_an_entry_changes_the_objective_alone(app):
     tested = app("ledger", model="crate")
     before = tested.dataframe[0].value
-    tested.select_slider(key="lambda").set_value(0.1).run()
+    tested.select_slider(key="price").set_value(0.1).run()
     after = tested.dataframe[0].value
     assert list(before["ΔRᶜ"]) == list(after["ΔRᶜ"])
     assert list(before["Δ objective"]) != list(after["Δ objective"])
-    assert "0.1" in tested.query_params["lambda"]
+    assert "0.1" in tested.query_params["price"]
 
 
 def test_a_coarser_distortion_costs_fewer_nats(app):
@@ -119,5 +153,5 @@ def test_a_rerun_measures_nothing_again(app, monkeypatch):
 
         refuse.__module__, refuse.__qualname__ = asked.__module__, asked.__qualname__
         monkeypatch.setattr(rates, name, refuse)
-    tested.select_slider(key="lambda").set_value(0.1).run()
+    tested.select_slider(key="price").set_value(0.1).run()
     assert not tested.exception

@@ -53,6 +53,43 @@ function meanOfHeads(rows, heads, tokens, chosen) {
   return mean;
 }
 
+// ---- against even attention, which gives each of the n tokens that can be looked at 1/n ----
+
+const EVEN_REACH = 3; // the colours end at 2^±3 times even attention: on photos and texts about a hundredth lies beyond
+
+/** Shares as powers of two of even attention: log₂(share·n); what cannot be looked at has none. */
+const againstEven = (shares, seen) => Float32Array.from(shares, (share) => Math.max(Math.log2(share * seen), -1e3));
+
+/** "1.6×": so many times what even attention gives. */
+const timesEven = (times) => `${times >= 9.95 ? times.toFixed(0) : times >= 0.0995 ? times.toFixed(times < 0.995 ? 2 : 1) : times.toPrecision(1)}×`;
+
+/** Entropy of a row over that of even attention: 1 = even, 0 = all on one; null where there is no choice. */
+function evenness(row, seen) {
+  if (seen < 2) return null;
+  let entropy = 0;
+  for (const share of row) if (share > 0) entropy -= share * Math.log(share);
+  return entropy / Math.log(seen);
+}
+
+const LAST = 8; // measures.patches.heads.LAST
+
+/** What the row of a place on a photo says in numbers, as rowNumbers. */
+function placeNumbers(row, { prefix, whole }, token) {
+  const [even, cls] = [["evenness", evenness(row, row.length), false], whole === "CLS"];
+  if (!token) return cls ? [even, ["itself", row[0], true]] : [even];
+  return [even, ["itself", row[prefix + token - 1], true], ...(cls ? [["CLS", row[0], true]] : [])];
+}
+
+/** What a row of a text's attention says in numbers: [name, value or null, whether it is a share]. */
+function rowNumbers(row, token) {
+  const sum = (from, to) => row.slice(Math.max(from, 0), to).reduce((total, share) => total + share, 0);
+  const even = ["evenness", evenness(row, token + 1), false];
+  const own = ["itself", row[token], true];
+  return [even, own, ["one before", token ? row[token - 1] : null, true], ["last eight", token ? sum(token - LAST, token) : null, true], ["first", row[0], true]];
+}
+
+const rowNumber = ([, value, share]) => (value === null ? "–" : share ? percent(value) : value.toFixed(2));
+
 /** The largest `keep` share of the entries (measures.threshold_entries). */
 function keepEntries(values, keep) {
   const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);

@@ -15,7 +15,8 @@ function build(lens) {
     parts.push(element("div", { class: look, style: columns || false }, ...made.map((panel) => panel.figure)));
     return element("section", {}, ...parts);
   });
-  lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, lens.said);
+  const keys = !data.toolbar.length && !buttonElsewhere(lens) && lens.panels.some(({ kind }) => kind === "photo") ? [element("p", {}, keysButton(lens))] : [];
+  lens.root.replaceChildren(...(data.toolbar.length ? [buildToolbar(lens)] : []), ...sections, ...keys, lens.said);
 }
 
 function buildToolbar(lens) {
@@ -24,19 +25,21 @@ function buildToolbar(lens) {
     film: () => countControl(lens, "shot", filmLabel),
     layer: () => countControl(lens, "layer", layerLabel),
     heads: () => headsControl(lens),
+    against: () => againstControl(lens),
   };
-  return element("div", { class: "toolbar" }, ...toolbar.map((name) => controls[name]()));
+  return element("div", { class: "toolbar" }, ...toolbar.map((name) => controls[name]()), keysButton(lens));
 }
 
 /** The picture of one panel, its title, scale, caption and the two ways to keep it. */
 function buildPanel(lens, panel) {
   if (panel.kind === "chart") return buildChart(lens, panel);
+  if (panel.kind === "overview") return buildOverview(lens, panel);
   const canvas = element("canvas", { role: "img" });
   const bar = element("div", { class: "scale", hidden: true }, element("span"), element("i"), element("span"));
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => savePanel(lens, made, form));
   const figure = element("figure", { class: "panel" }, ...(panel.title ? [element("h5", { title: panel.title }, panel.title)] : []),
-    canvas, bar, element("figcaption", {}, caption), keep);
+    canvas, bar, ...(panel.verdict ? [element("p", { class: "verdict" }, panel.verdict)] : []), element("figcaption", {}, caption), keep);
   const made = { ...panel, figure, canvas, bar, caption };
   if (panel.kind === "versus") canvas.after(versusControls(lens, made));
   canvas.onpointermove = (event) => point(lens, pointedToken(lens, made, event));
@@ -59,8 +62,9 @@ function buildChart(lens, panel) {
   const svg = svgElement("svg", { role: "img", class: "chart" });
   const caption = element("span");
   const keep = saveButtons(panel.title, (form) => saveChart(lens, made, form));
-  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), svg, element("figcaption", {}, caption), keep);
-  const made = { ...panel, figure, svg, caption, at: null };
+  const verdict = element("p", { class: "verdict" });
+  const figure = element("figure", { class: "panel" }, element("h5", {}, panel.title), verdict, svg, element("figcaption", {}, caption), keep);
+  const made = { ...panel, figure, verdict, svg, caption, at: null };
   const position = (event) => {
     const box = svg.getBoundingClientRect();
     const { left, right } = CHART;
@@ -80,6 +84,11 @@ function buildChart(lens, panel) {
   return made;
 }
 
+/** What a chart says in one line: of all that it shows, or of the layer or shot in view. */
+function verdictOf({ verdict, series }, { layer, shot }) {
+  return Array.isArray(verdict) ? (verdict[series[0].shots ? shot : layer - 1] ?? "") : (verdict ?? "");
+}
+
 /** What a panel's chart draws from, beside its series: an array of the lens's layer. */
 const arrayOf = (lens, panel) => panel.source && feedsOf(viewOf(lens)).segments.get(`${panel.source}.${lens.layer}`);
 
@@ -90,8 +99,9 @@ function drawChartPanel(lens, panel) {
   const waits = chart.kind === "histogram" && !array;
   const draw = chart.kind === "histogram" ? () => drawHistogram(panel.svg, chart, array, look) : () => drawChart(panel.svg, chart, look);
   const text = waits ? `layer ${lens.layer} is on its way…` : draw();
+  setText(panel.verdict, verdictOf(panel.chart, lens));
   setText(panel.caption, [text, panel.explanation].filter(Boolean).join(". "));
-  panel.svg.setAttribute("aria-label", `${panel.title}: ${text}`);
+  panel.svg.setAttribute("aria-label", [`${panel.title}: ${text}`, panel.verdict.textContent].filter(Boolean).join(". "));
 }
 
 /** One small picture for each head; a click shows that head in the large one. */
@@ -99,10 +109,12 @@ function headPanels(lens, view) {
   const { views, view: home } = lens.data;
   return Array.from({ length: views[view || home].heads }, (_, k) => {
     const canvas = element("canvas", { role: "img" });
-    const caption = element("span");
-    const figure = element("figure", { class: "panel head", style: headStyle(lens.data, k + 1), title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption));
-    const made = { kind: "head", view, head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption };
+    const [caption, numbers] = [element("span"), element("span", { class: "numbers" })];
+    const figure = element("figure", { class: "panel head", style: headStyle(lens.data, k + 1), title: `Show head ${k + 1}` }, canvas, element("figcaption", {}, caption, numbers));
+    const made = { kind: "head", view, head: k + 1, title: `Head ${k + 1}`, figure, canvas, caption, numbers };
     canvas.onclick = (event) => pickHead(lens, k + 1, event);
+    canvas.onpointermove = (event) => read(lens, pointedToken(lens, made, event));
+    canvas.onpointerleave = canvas.onpointercancel = () => read(lens, null);
     return made;
   });
 }

@@ -1,9 +1,10 @@
 // What is chosen in a lens, on photos or on text, and how: sliders that play, head buttons, keys; and how Python is told.
-// The state: layer, heads (from 1; none = all), token (pinned; 0 = none), pointed (under the pointer, or null), at (number of
-// the last choice). A lens has `build` and `draw` of its own, and says in its manners what else it does in its own way:
+// The state: layer, heads (from 1; none = all), token (pinned; 0 = none), pointed (under the pointer, or null), how attention is
+// shown (WAYS, see lens/heads.py), at (number of the last choice). A lens has `build` and `draw` of its own, and says in its manners what else it does in its own way:
 //   chosen       the names of what is chosen; more(lens): what Python is told besides
 //   steps        arrow key → direction; beside(lens, direction): the token there
 //   after        called with the lens and a choice after each
+//   thing, home  what a token is, and where Escape goes, in words
 //   playMs       how long a step takes while playing; lastRests: steps for which it stays at the last
 //   pauses       a moved slider stops playing: who moves it wants to look
 //   joinsDigits  two digits in quick succession are one head; else a digit is a click on the head's button
@@ -25,24 +26,27 @@ const COUNTS = {
 };
 const COUNT_KEYS = { "[": ["layer", -1], "]": ["layer", 1], ",": ["shot", -1], ".": ["shot", 1] };
 
+const WAYS = { against: "range", cells: "pictures", network: "own" };
+
 const clamp = (value, count) => Math.min(Math.max(value, 0), count - 1);
 
 function createChoice(root, manners) {
-  const lens = { root, manners, layer: 1, heads: [], token: 0, pointed: null, at: 0, lastSent: 0, typed: "", playing: {} };
+  const lens = { root, manners, layer: 1, heads: [], token: 0, pointed: null, ...WAYS, at: 0, lastSent: 0, typed: "", playing: {} };
   root.tabIndex = 0;
   root.onkeydown = (event) => onKey(lens, event);
   return lens;
 }
 
 /** What is chosen in a lens or, `from`, in what the page says. */
-const choiceOf = (lens, from = lens) => Object.fromEntries(lens.manners.chosen.map((name) => [name, from[name]]));
+const choiceOf = (lens, from = lens) => Object.fromEntries([...lens.manners.chosen, ...Object.keys(WAYS)].map((name) => [name, from[name]]));
 
 /** Take what the page says; its choice counts unless the user has chosen something newer here. */
 function follow(lens, data, send, layout) {
   Object.assign(lens, { data, send });
   if (data.at >= lens.at) Object.assign(lens, choiceOf(lens, data));
   lens.layer = Math.min(lens.layer, data.layers);
-  if (layout !== lens.layout) build(Object.assign(lens, { layout, sliders: {}, headButtons: [] }));
+  hear(lens);
+  if (layout !== lens.layout) build(Object.assign(lens, { layout, sliders: {}, headButtons: [], againstButtons: [] }));
   invalidate(lens);
 }
 
@@ -126,7 +130,7 @@ function go(lens, what, value) {
 // ---- keys ----
 
 function onKey(lens, event) {
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || (keysShown(lens) && event.key !== "?")) return;
   const { key } = event;
   const { steps, beside } = lens.manners;
   const onControl = ["range", "select-one"].includes(event.composedPath()[0].type);
@@ -134,6 +138,7 @@ function onKey(lens, event) {
   const count = what && COUNTS[what].count(lens.data);
   if (key in steps && !onControl) choose(lens, { token: beside(lens, steps[key]) });
   else if (count) choose(lens, { [what]: COUNTS[what].first + clamp(lens[what] - COUNTS[what].first + by, count) });
+  else if (key === "?") showKeys(lens);
   else if (key === "Escape") choose(lens, { token: 0 });
   else if (/^\d$/.test(key)) onDigit(lens, key);
   else return;
@@ -177,6 +182,19 @@ function headsControl(lens) {
   return element("div", { class: "control", role: "group", "aria-label": "Heads" }, element("label", {}, "Heads"), ...lens.headButtons);
 }
 
+/** What attention's colours are relative to. */
+function againstControl(lens) {
+  const button = ([key, name]) => element("button", { type: "button", class: "chip", "data-key": key, title: AGAINST_HELP[key], onclick: () => choose(lens, { against: key }) }, name);
+  const buttons = Object.entries(lens.data.againsts).map(button);
+  lens.againstButtons.push(...buttons);
+  return element("div", { class: "control", role: "group", "aria-label": "Scale of attention" }, element("label", {}, "Scale"), ...buttons);
+}
+
+const AGAINST_HELP = {
+  range: "Each picture on its own range: from its least to its most",
+  even: "Against even attention, which gives every token the same share: pale is as even, red or orange more, blue less; the same scale for all heads and layers",
+};
+
 /** The controls stand as chosen. */
 function showControls(lens) {
   for (const [what, { slider, value, play }] of Object.entries(lens.sliders)) {
@@ -185,5 +203,6 @@ function showControls(lens) {
     setText(play, lens.playing[what] ? "❚❚" : "▶");
     play.setAttribute("aria-label", lens.playing[what] ? "Pause" : COUNTS[what].play);
   }
+  for (const button of lens.againstButtons) button.setAttribute("aria-pressed", String(button.dataset.key === lens.against));
   lens.headButtons.forEach((button, head) => button.setAttribute("aria-pressed", head ? lens.heads.includes(head) : !lens.heads.length));
 }

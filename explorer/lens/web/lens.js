@@ -11,6 +11,8 @@ const MANNERS = {
     share(lens);
     say(lens);
   },
+  thing: "the patch", home: "the whole photo, CLS where there is a class token",
+  overview: PHOTO_OVERVIEW,
   playMs: 700, lastRests: 2, pauses: true, joinsDigits: true, tellsAtOnce: true,
 };
 

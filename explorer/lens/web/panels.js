@@ -21,11 +21,10 @@ const KINDS = {
 
   attention(context, scene) {
     if (!scene.heat) return waiting(context, scene);
-    const limits = limitsWith(scene.heat, scene, (one) => one.heat);
-    layHeat(context, scene.grid, scene.heat, limits, scene.look.heat, scene.alpha);
+    const drawn = layAttention(context, scene, scene.heat);
     outlineTokens(context, scene);
     const caption = `layer ${scene.layer}, ${headsName(scene.heads)}, of ${tokenName(scene.grid, scene.token)}`;
-    return { caption: caption + toFront(scene), limits };
+    return { caption: caption + toFront(scene), ...drawn };
   },
 
   kept(context, scene) {
@@ -85,6 +84,23 @@ const KINDS = {
     return { caption: `layer ${scene.layer}` };
   },
 };
+
+const EVEN_LIMITS = [-EVEN_REACH, EVEN_REACH];
+
+/** How shares of attention are coloured: on their own range, or as powers of two of even attention. seen: how many tokens
+ * share it. */
+function attentionColors(shares, seen, even, look, limits) {
+  if (even) return { values: againstEven(shares, seen), limits: EVEN_LIMITS, table: look.signed };
+  return { values: shares, limits: limits ?? limitsOf(shares), table: look.heat };
+}
+
+/** Attention over the photo; returns what its scale shows. */
+function layAttention(context, scene, shares) {
+  const own = shares === scene.heat && !scene.even ? limitsWith(shares, scene, (one) => one.heat) : undefined;
+  const { values, limits, table } = attentionColors(shares, scene.tokens, scene.even, scene.look, own);
+  layHeat(context, scene.grid, values, limits, table, scene.alpha);
+  return { limits, table, text: scene.even ? (one) => `${timesEven(2 ** one)} even` : percent };
+}
 
 /** Ends of a scale: of the values that a panel draws, or of all those together that it is like. */
 function limitsWith(values, scene, valuesOf) {

@@ -5,6 +5,8 @@ const MANNERS = {
   chosen: ["layer", "heads", "token", "colour"],
   steps: { ArrowLeft: -1, ArrowRight: 1 },
   beside: (lens, direction) => 1 + clamp(chosenToken(lens) + direction, lens.feed.count),
+  thing: "the token", home: "the last token",
+  overview: TEXT_OVERVIEW,
   playMs: 800, lastRests: 0,
 };
 
@@ -23,7 +25,7 @@ function update(lens, data, send) {
 
 /** A new text: chips and table anew. */
 function take(lens, feed) {
-  if (lens.feed?.view === feed.view) return;
+  if (lens.feed?.view === feed.view) return invalidate(lens); // the same, or more of it
   Object.assign(lens, { feed, pointed: null, inView: null });
   if (lens.token > feed.count) lens.token = 0;
   if (lens.layout) layText(lens);

@@ -16,17 +16,22 @@ function build(lens) {
   lens.caption = element("p", { class: "caption" });
   lens.next = element("div", { class: "next" });
   lens.strips = element("div", { class: "heads" });
+  lens.overview = buildOverview(lens, { title: "" });
+  lens.matrix = buildMatrix(lens);
   lens.table = element("div", { class: "table", tabindex: 0, "aria-label": "What each layer would say comes next" });
   lens.said = element("div", { class: "said", "aria-live": "polite" });
   lens.root.replaceChildren(
     element("div", { class: "toolbar" },
-      countControl(lens, "layer", "Layer ℓ", "Layer"), headsControl(lens),
-      element("div", { class: "control" }, element("label", {}, "Colour"), lens.select)),
+      countControl(lens, "layer", "Layer ℓ", "Layer"), headsControl(lens), againstControl(lens),
+      element("div", { class: "control" }, element("label", {}, "Colour"), lens.select), keysButton(lens)),
     lens.text, lens.scale, lens.caption,
-    element("div", { class: "columns" },
-      element("section", {}, element("h5", {}, "What comes next?"), lens.next),
-      element("section", {}, element("h5", {}, "Where each head looks"),
-        element("p", { class: "caption" }, `One row for each head, one column for each token up to this one; the stronger the colour, the more attention, each row up to its own most, which stands at its end. Click a row to choose the head.`), lens.strips)),
+    element("section", { class: "first" }, element("h5", {}, "What comes next?"), lens.next),
+    element("section", {}, element("h5", {}, "Where each head looks"),
+      element("p", { class: "caption" }, "One row for each head, one column for each token up to this one; beside it where the head looks most, how evenly, and its shares on some tokens. Point at a column to read it, click a row to choose the head."), lens.strips),
+    element("div", { class: "columns wholes" },
+      element("section", {}, element("h5", {}, "Every head of every layer"),
+        element("p", { class: "caption" }, "Layers down, heads across. A picture is the head's whole attention matrix. Click a cell to open that head; once more, and all heads of the layer count."), lens.overview.figure),
+      element("section", {}, lens.matrix.figure)),
     element("section", {}, element("h5", {}, "What each layer would say comes next"),
       element("p", { class: "caption" }, "The logit lens: the head reads the tokens that enter each layer as if they were the last ones. The top row is the model's output; colour is probability. Click a cell to go there."), lens.table),
     lens.said);
@@ -48,8 +53,12 @@ function layText(lens) {
     const canvas = element("canvas", { height: 14, role: "img" });
     const label = element("span", {}, `head ${k + 1}`);
     const best = element("span", { class: "best" });
-    return element("button", { type: "button", class: "strip", style: headStyle(data, k + 1), onclick: (event) => pickHead(lens, k + 1, event) }, label, canvas, best);
+    const numbers = rowNumbers([], 0).map(() => element("span", { class: "number" }));
+    canvas.onpointermove = (event) => readColumn(lens, event);
+    canvas.onpointerleave = () => readColumn(lens, null);
+    return element("button", { type: "button", class: "strip", style: headStyle(data, k + 1), onclick: (event) => pickHead(lens, k + 1, event) }, label, canvas, best, ...numbers);
   }));
+  lens.strips.prepend(element("div", { class: "strip names" }, ...["head", "tokens", "most", ...rowNumbers([], 0).map(([name]) => name)].map((name) => element("span", { class: "number" }, name))));
   const rows = [];
   for (let layer = data.layers + 1; layer >= 1; layer--) {
     const cells = feed.pieces.map((_, token) => {

@@ -4,16 +4,21 @@
 const TINTS = { heat: "236 112 32", rate: "45 125 210" };
 const HEAT = TINTS.heat.split(" ").map(Number);
 const STRONGEST = 0.85;
-const tint = (scale, level) => `rgb(${TINTS[scale]} / ${(100 * STRONGEST * level).toFixed(1)}%)`;
+/** Below and above even attention. */
+const LESS = TINTS.rate.split(" ").map(Number);
+const tint = (scale, level) => scale === "even" ? tint(level < 0 ? "rate" : "heat", Math.min(Math.abs(level), 1)) : `rgb(${TINTS[scale]} / ${(100 * STRONGEST * level).toFixed(1)}%)`;
 
 function draw(lens) {
   if (!lens.chips.length) return; // no text yet
   const started = performance.now();
   const token = lens.pointed ?? chosenToken(lens);
   const rows = attentionRows(lens.feed.layer(lens.layer), token, true);
+  lens.frames = (lens.frames ?? 0) + 1;
   showControls(lens);
   if (lens.select.value !== lens.colour) lens.select.value = lens.colour;
   paintChips(lens, token, rows);
+  drawOverview(lens, lens.overview);
+  drawMatrix(lens, lens.matrix, token);
   showNext(lens, token);
   showHeads(lens, token, rows);
   markTable(lens, token);
@@ -30,15 +35,18 @@ function paintChips(lens, token, rows) {
   const values = byNumber ? feed.arrays[`colour.${own.name}`].data.subarray((lens.layer - 1) * feed.count, lens.layer * feed.count) : heat;
   const known = values.filter((value, i) => !Number.isNaN(value) && (byNumber || i <= token));
   const [low, high] = known.length ? [byNumber ? Math.min(...known) : 0, Math.max(...known)] : [0, 0];
-  const scale = byNumber ? own.scale : "heat";
+  const even = !byNumber && lens.against === "even";
+  const scale = byNumber ? own.scale : even ? "even" : "heat";
   lens.chips.forEach((chip, i) => {
     const colored = !Number.isNaN(values[i]) && (byNumber || i <= token);
-    chip.style.background = colored ? tint(scale, high > low ? (values[i] - low) / (high - low) : 0) : "";
+    chip.style.background = colored ? tint(scale, even ? evenLevel(values[i], token + 1) : high > low ? (values[i] - low) / (high - low) : 0) : "";
     chip.toggleAttribute("data-future", !byNumber && i > token);
     chip.toggleAttribute("data-chosen", i === token);
-    chip.title = byNumber ? `${own.name}: ${Number.isNaN(values[i]) ? "–" : plainNumber(values[i], own.unit)}` : "";
+    const share = i <= token ? `${percent(values[i])} of the attention of token ${token + 1}, ${timesEven(values[i] * (token + 1))} even` : "";
+    chip.title = byNumber ? `${own.name}: ${Number.isNaN(values[i]) ? "–" : plainNumber(values[i], own.unit)}` : share;
   });
-  showScale(lens.scale, [low, high], scale, byNumber ? (value) => plainNumber(value, own.unit) : percent);
+  if (even) showEvenScale(lens, lens.scale);
+  else showScale(lens.scale, [low, high], scale, byNumber ? (value) => plainNumber(value, own.unit) : percent);
   const heads = lens.heads.length ? `head${lens.heads.length > 1 ? "s" : ""} ${lens.heads.join(", ")}` : "mean of all heads";
   const best = heat.indexOf(Math.max(...heat));
   const most = `most to “${written(feed.pieces[best])}” (${percent(heat[best])}; evenly spread, each would get ${percent(1 / (token + 1))})`;
@@ -77,7 +85,7 @@ function showNext(lens, token) {
 
 function showHeads(lens, token, rows) {
   const { feed, data } = lens;
-  [...lens.strips.children].forEach((strip, k) => {
+  [...lens.strips.children].slice(1).forEach((strip, k) => {
     const canvas = strip.children[1];
     const width = feed.count;
     if (canvas.width !== width) canvas.width = width;
@@ -85,16 +93,45 @@ function showHeads(lens, token, rows) {
     const row = rows.subarray(k * width, (k + 1) * width);
     const most = Math.max(...row) || 1;
     const pixels = context.createImageData(width, canvas.height);
-    for (let i = 0; i < width; i++) {
-      const color = [...HEAT, Math.round((255 * row[i]) / most)];
+    for (let i = 0; i <= token; i++) {
+      const color = shareColor(row[i], most, token + 1, lens.against === "even");
       for (let y = 0; y < canvas.height; y++) pixels.data.set(color, 4 * (y * width + i));
     }
     context.putImageData(pixels, 0, 0);
     const best = row.indexOf(most);
-    setText(strip.children[2], `${written(feed.pieces[best])} ${percent(most)}`);
+    const at = lens.read ?? best; // a column that is read stands in the place of the strongest
+    setText(strip.children[2], at > token ? "" : `${written(feed.pieces[at])} ${percent(row[at])}${lens.read === null || lens.read === undefined ? "" : `, ${timesEven(row[at] * (token + 1))}`}`);
+    rowNumbers(row, token).forEach((one, i) => setText(strip.children[3 + i], rowNumber(one)));
     canvas.setAttribute("aria-label", `Head ${k + 1} looks most at ${feed.pieces[best]}, token ${best + 1}, ${percent(most)}`);
     strip.toggleAttribute("data-chosen", lens.heads.includes(k + 1));
   });
+}
+
+/** The column of the heads' rows under the pointer; null for none. */
+function readColumn(lens, event) {
+  const box = event?.currentTarget.getBoundingClientRect();
+  lens.read = box ? clamp(Math.floor(((event.clientX - box.left) / box.width) * lens.feed.count), lens.feed.count) : null;
+  invalidate(lens);
+}
+
+// ---- the colour of a share ----
+
+/** How far a share is from even attention, of what colours show: −1 … 1. */
+const evenLevel = (share, seen) => Math.max(Math.log2(share * seen), -EVEN_REACH) / EVEN_REACH;
+
+/** A share as a colour [r, g, b, a]: up to the most of its row, or against even attention. */
+function shareColor(share, most, seen, even) {
+  if (!even) return [...HEAT, Math.round((255 * share) / (most || 1))];
+  const level = evenLevel(share, seen);
+  return [...(level < 0 ? LESS : HEAT), Math.round(255 * Math.min(Math.abs(level), 1))];
+}
+
+function showEvenScale(lens, scale) {
+  const [from, bar, to] = scale.children;
+  setText(from, `${timesEven(2 ** -EVEN_REACH)} even`);
+  setText(to, `${timesEven(2 ** EVEN_REACH)} even`);
+  bar.style.background = `linear-gradient(to right, ${[-1, 0, 1].map((level) => tint("even", level)).join(", ")})`;
+  delete scale.dataset.colors;
 }
 
 /** Scroll the table to a token's column, unless the pointer is in the table. */

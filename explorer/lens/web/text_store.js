@@ -5,18 +5,30 @@ const MAX_TEXTS = 6;
 
 const texts = (window.crateTextStore ??= { latest: new Map(), listeners: new Set() });
 
-/** Keep the feed of a text and tell the lenses; the oldest of too many goes. */
+/** Keep the feed of a text, or what was measured of its heads, and tell the lenses; the oldest of too many goes. */
 function receiveText(bytes) {
-  const feed = readFeed(bytes);
+  const { header, arrays } = unpackArrays(bytes);
+  if (header.what === "heads") {
+    const known = texts.latest.get(header.view);
+    if (!known) return;
+    Object.assign(known.arrays, arrays);
+    for (const listener of texts.listeners) listener(known);
+    return;
+  }
+  const feed = textOf(header, arrays);
   texts.latest.delete(feed.view);
   texts.latest.set(feed.view, feed);
   if (texts.latest.size > MAX_TEXTS) texts.latest.delete(texts.latest.keys().next().value);
   for (const listener of texts.listeners) listener(feed);
 }
 
-/** The feed of a text: pieces, words and arrays; projections become floats when a layer is first looked at. */
 function readFeed(bytes) {
   const { header, arrays } = unpackArrays(bytes);
+  return textOf(header, arrays);
+}
+
+/** A text: pieces, words and arrays; projections become floats when a layer is first looked at. */
+function textOf(header, arrays) {
   const layers = new Map();
   const layer = (number) => {
     if (!layers.has(number)) {

@@ -9,6 +9,14 @@ from explorer.measures.patches.attention import (
 )
 from explorer.measures.patches.cloud import centred_in_cube, cloud_clusters, cloud_rates, cloud_strongest, cloud_vectors
 from explorer.measures.patches.grid import Patches, carry_tokens, matching_tokens, patches_of
+from explorer.measures.patches.heads import (
+    MAX_QUERIES,
+    PHOTO_NUMBERS,
+    TEXT_NUMBERS,
+    photo_head_numbers,
+    share_on,
+    text_head_numbers,
+)
 from explorer.measures.patches.maskcut import maskcut
 from explorer.measures.patches.methods import (
     METHODS,
@@ -25,8 +33,11 @@ from explorer.measures.patches.projection import pca_coordinates, strongest_subs
 from explorer.measures.patches.segmentation import best_overlap, iou, upsample, upsample_smooth
 
 __all__ = [
+    "MAX_QUERIES",
     "METHODS",
+    "PHOTO_NUMBERS",
     "RULES",
+    "TEXT_NUMBERS",
     "Heads",
     "Patches",
     "Segments",
@@ -48,9 +59,12 @@ __all__ = [
     "on_pixels",
     "patches_of",
     "pca_coordinates",
+    "photo_head_numbers",
     "place_attention",
     "segment_trace",
+    "share_on",
     "strongest_subspace",
+    "text_head_numbers",
     "threshold_mass",
     "trace_attention",
     "unit_rows",

@@ -1,9 +1,11 @@
-"""The ledger of the objective R(Z) − R^c(Z; U) − λ‖Z‖₀: what each half step of each layer gains and loses.
+"""The ledger of the objective R(Z) − R^c(Z; U) − μ‖Z‖₀: what each half step of each layer gains and loses.
 
 Every layer keeps books of its own. Its three balances, of Z^ℓ, Z^{ℓ+½} and Z^{ℓ+1}, are taken in one currency:
 X = LN^ℓ(Z), the norm in front of layer ℓ's MSSA, its subspaces U^ℓ and one ε². So R and R^c are of the same tokens,
 and a change within a layer is the work of the half step alone. From one layer to the next the currency changes:
 Z^{ℓ+1} closes the books of layer ℓ and opens those of layer ℓ+1 at another value. That jump is nobody's work.
+
+The papers write λ for μ, the price of an entry; here λ is the threshold of the network's own step alone.
 
 Traps. U is learned and need not be orthonormal, so the level of R − R^c means little and may be negative; changes are
 what counts. ‖Z‖₀ and ‖Z‖₁ are of the tokens themselves, for the norm would fill every zero. MSSA adds a dense update,
@@ -51,9 +53,9 @@ class Balance:
         """R(X) − R^c(X; U^ℓ) in nats."""
         return self.coding_rate - self.subspace_coding_rate
 
-    def objective(self, lam: float) -> float:
-        """R(X) − R^c(X; U^ℓ) − λ‖Z‖₀ in nats; lam: nats for each entry that is not zero."""
-        return self.rate_reduction - lam * self.l0
+    def objective(self, price: float) -> float:
+        """R(X) − R^c(X; U^ℓ) − μ‖Z‖₀ in nats; price: μ, nats for each entry that is not zero."""
+        return self.rate_reduction - price * self.l0
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class HalfStep:
 
     name: COMPRESS (Z^ℓ → Z^{ℓ+½}) or SPARSIFY (Z^{ℓ+½} → Z^{ℓ+1}). Rates and objective in nats. lasso: change of the
     LASSO loss for each token, None for COMPRESS and where there is no dictionary.
-    worse: what this step should have bettered and made worse instead, of "R^c rose" (COMPRESS), "R − λ‖Z‖₀ fell" and
+    worse: what this step should have bettered and made worse instead, of "R^c rose" (COMPRESS), "R − μ‖Z‖₀ fell" and
     "LASSO rose" (SPARSIFY), "objective fell" (both).
     """
 
@@ -100,6 +102,18 @@ def measure_ledger(
     Raises ValueError if eps_squared <= 0. Source: the objective of arXiv 2311.13110.
     """
     return [_layer(trace, layer, of_layer, image, eps_squared) for layer, of_layer in enumerate(weights, start=1)]
+
+
+def compression_changes(
+    trace: Trace, weights: Sequence[LayerWeights], image: int = 0, eps_squared: float = OFFICIAL_EPS_SQUARED
+) -> Array:
+    """How R^c changes in the first half step of every layer, in nats (L,): that of half_steps, at a small part of the
+    ledger's cost."""
+    return np.array([
+        subspace_coding_rate(project(trace.z_half(layer, image), of_layer), eps_squared).sum()
+        - subspace_coding_rate(project(trace.z(layer, image), of_layer), eps_squared).sum()
+        for layer, of_layer in enumerate(weights, start=1)
+    ])  # fmt: skip
 
 
 def _layer(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_squared: float) -> LayerLedger:
@@ -127,7 +141,7 @@ def lasso_loss(x: Array, codes: Array, dictionary: Array, lam: float) -> Array:
     """½‖x − Da‖² + λ‖a‖₁ of every token, what the sparsifying step is a step of: (N,).
 
     x: (N,d) = LN(Z^{ℓ+½}) under the norm in front of D. codes: (N,m). dictionary: D (d,m). lam: λ of the model, which
-    weighs ‖a‖₁ here and is another number than the λ of the objective. Source: arXiv 2311.13110, the ISTA block.
+    weighs ‖a‖₁ here and is another number than μ, the price in the objective. Source: arXiv 2311.13110, the ISTA block.
     """
     residual = x.astype(np.float64) - codes @ dictionary.T.astype(np.float64)
     return np.sum(residual**2, axis=1) / 2 + lam * np.abs(codes).sum(axis=1, dtype=np.float64)
@@ -142,10 +156,13 @@ def lasso_start(x: Array, dictionary: Array) -> Array:
     return np.maximum(x, 0) if width == atoms else np.zeros((len(x), atoms))
 
 
-def half_steps(books: Sequence[LayerLedger], lam: float) -> list[HalfStep]:
-    """The 2L half steps in the order of the network, each with what it made worse at this λ (nats for an entry)."""
+def half_steps(books: Sequence[LayerLedger], price: float, least: float = NOISE) -> list[HalfStep]:
+    """The 2L half steps in the order of the network, each with what it made worse at this price (nats for an entry).
+
+    least: a change must be larger than this to count; where it is shown rounded, what is not rounded to 0.
+    """
     return [
-        _half_step(of_layer, name, lam, start, end)
+        _half_step(of_layer, name, price, least, start, end)
         for of_layer in books
         for name, start, end in (
             (COMPRESS, of_layer.before, of_layer.half),
@@ -154,27 +171,27 @@ def half_steps(books: Sequence[LayerLedger], lam: float) -> list[HalfStep]:
     ]
 
 
-def _half_step(books: LayerLedger, name: str, lam: float, start: Balance, end: Balance) -> HalfStep:
+def _half_step(books: LayerLedger, name: str, price: float, least: float, start: Balance, end: Balance) -> HalfStep:
     rate, parts = end.coding_rate - start.coding_rate, end.subspace_coding_rate - start.subspace_coding_rate
-    filled, objective = end.l0 - start.l0, end.objective(lam) - start.objective(lam)
+    filled, objective = end.l0 - start.l0, end.objective(price) - start.objective(price)
     lasso = None
     if name == SPARSIFY and books.lasso_before is not None and books.lasso_after is not None:
         lasso = books.lasso_after - books.lasso_before
     tests = {
-        "R^c rose": name == COMPRESS and parts > NOISE,
-        "R − λ‖Z‖₀ fell": name == SPARSIFY and rate - lam * filled < -NOISE,
-        "LASSO rose": lasso is not None and lasso > NOISE,
-        "objective fell": objective < -NOISE,
+        "R^c rose": name == COMPRESS and parts > least,
+        "R − μ‖Z‖₀ fell": name == SPARSIFY and rate - price * filled < -least,
+        "LASSO rose": lasso is not None and lasso > least,
+        "objective fell": objective < -least,
     }
     worse = tuple(text for text, found in tests.items() if found)
     return HalfStep(books.layer, name, rate, parts, rate - parts, filled, end.l1 - start.l1, objective, lasso, worse)
 
 
-def revaluations(books: Sequence[LayerLedger], lam: float) -> Array:
+def revaluations(books: Sequence[LayerLedger], price: float) -> Array:
     """How far the objective of Z^ℓ jumps, in nats, where the books of layer ℓ−1 close and those of ℓ open: (L−1,).
 
-    The 2L half steps and these jumps add up to the last balance minus the first. λ‖Z‖₀ cancels.
+    The 2L half steps and these jumps add up to the last balance minus the first. μ‖Z‖₀ cancels.
     """
     return np.array(
-        [after.before.objective(lam) - before.after.objective(lam) for before, after in itertools.pairwise(books)]
+        [after.before.objective(price) - before.after.objective(price) for before, after in itertools.pairwise(books)]
     )

@@ -20,6 +20,11 @@ _STYLE = """
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stMain"] h1 { padding-top: 0; }
 [class*="st-key-lens_feeds"], .st-key-history { display: none; }
+[class*="st-key-verdict_"] { margin-bottom: -0.6rem; }
+[class*="st-key-verdict_"] p {
+  padding-left: 0.55rem; border-left: 3px solid color-mix(in srgb, currentColor 35%, transparent);
+  font-size: 0.92rem; line-height: 1.35; font-weight: 600;
+}
 </style>
 """
 _HISTORY = f"<script>{Path(__file__).with_name('history.js').read_text(encoding='utf-8')}</script>"

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explorer import runtime
 from explorer.card import ModelCard, first_stride, strides_of
+from explorer.card_runs import name_and_epoch
 from explorer.errors import ExplorerError
 from explorer.inputs.decode import MAX_BYTES, reading_note
 from explorer.inputs.gallery import gallery
@@ -111,6 +112,7 @@ def _model(modality: str) -> ModelCard | None:
     first = names.index(preferred) if preferred in names else 0
     name = url_setting(
         st.selectbox, "Model", names, key=key, default=names[first], valid=names,
+        format_func=lambda one: name_and_epoch(cards[one]),
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]

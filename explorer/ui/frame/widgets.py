@@ -57,11 +57,20 @@ def heading(title: str, explanation: str = "") -> None:
         st.caption(explanation)
 
 
-def plot(figure: go.Figure, key: str, select: bool = False) -> list[int]:
+def verdict_line(text: str, key: str) -> None:
+    """What numbers say in one line (explorer.verdicts), in the one style that the lens has, too."""
+    if text:
+        with st.container(key=f"verdict_{key}"):
+            st.markdown(plain(text))
+
+
+def plot(figure: go.Figure, key: str, select: bool = False, verdict: str = "") -> list[int]:
     """A chart; its camera button saves it in the chosen format, and its title is its text alternative.
 
-    select: let points be chosen; their numbers (figures.Points) are returned.
+    verdict: what it says, in one line above it. select: let points be chosen; their numbers (figures.Points) are
+    returned.
     """
+    verdict_line(verdict, key)
     title = re.sub(r"<[^>]+>", "", figure.layout.title.text or key.replace("_", " "))  # pyright: ignore[reportAttributeAccessIssue]
     form = {
         "format": st.session_state.get(FORMAT, FORMATS[0]).lower(),

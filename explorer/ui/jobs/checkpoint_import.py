@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
 
 from explorer import zoo
@@ -70,13 +72,20 @@ class Upload:
 
 
 _started: WeakSet[ImportJob] = WeakSet()
+_looking = threading.BoundedSemaphore(MAX_IMPORTS)
+"""So many files are looked into at once; others wait."""
 
 
 def start_import(
-    source: str | Upload, name: str | None, heads: int | None, card: bytes | None = None, replace: bool = True
+    source: str | Upload,
+    name: str | None,
+    heads: int | None,
+    card: bytes | None = None,
+    replace: bool = True,
+    weights: str | None = None,
 ) -> ImportJob:
     """Import a path, a hub reference or an upload in a child process; returns at once. replace: whether a model of that
-    name may go. Raises ExplorerError while MAX_IMPORTS others run."""
+    name may go. weights: of a file with several sets, which one. Raises ExplorerError while MAX_IMPORTS others run."""
     if sum(job.running for job in list(_started)) >= MAX_IMPORTS:
         raise ExplorerError(f"{MAX_IMPORTS} imports are running: start yours when one of them has ended.")
     folder = Path(tempfile.mkdtemp(prefix="crate-explorer-"))
@@ -92,6 +101,7 @@ def start_import(
     command += ["--name", name] if name else []
     command += ["--heads", str(heads)] if heads else []
     command += [] if replace else ["--no-replace"]
+    command += ["--weights", weights] if weights else []
     if card is not None:
         (folder / "card.json").write_bytes(card)
         command += ["--card", str(folder / "card.json")]
@@ -105,10 +115,30 @@ def start_import(
     return job
 
 
+def look_inside(source: str | Upload) -> list[dict[str, Any]]:
+    """The sets of weights that a checkpoint holds, as `crate-explorer inspect --json` lists them, by a child process.
+
+    Raises ExplorerError with its sentence where the file cannot be read.
+    """
+    with _looking, tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
+        path = Path(source if isinstance(source, str) else f"{folder}/{_safe_name(source.name)}")
+        if isinstance(source, Upload):
+            path.write_bytes(source.data)
+        command = [sys.executable, "-m", "explorer.cli", "inspect", "--json", "--", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=DEFAULT_DIRECTORY.parent, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it could not be read"])[-1]
+        label = path.name if isinstance(source, str) else Path(source.name).name
+        raise ExplorerError(last.removeprefix("error: ").replace(path.name, label))
+    return json.loads(done.stdout)["sets"]
+
+
 def _safe_name(upload: str) -> str:
-    """A file name of our own for an upload: only its last suffix, if that is a known one, comes from the user."""
+    """A file name of our own for an upload: only its last suffix, if that is a known one, and whether it is one part of
+    several (-00001-of-00002), come from the user."""
     suffix = Path(upload).suffix.lower()
-    return f"upload{suffix}" if suffix in (".onnx", ".safetensors") else "upload.pth"
+    part = found[0] if (found := re.search(r"-\d{5}-of-\d{5}$", Path(upload).stem)) else ""
+    return f"upload{part}{suffix}" if suffix in (".onnx", ".safetensors") else "upload.pth"
 
 
 def _follow(job: ImportJob) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.card import ModelCard
 from explorer.evaluation.embedding import ALONE, GAUSSIAN, LEFT, LEFT_ALIKE
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
@@ -38,8 +38,21 @@ def embedding_curves(card: ModelCard, result: Result) -> None:
             series = _series(mine, card.name, own, colors)
             across = "non-zeros of a token's code"
             figure = figures.scale_curves(series, label=figures.LEFT_OVER_LABEL, across=across, title=TITLES[measure])
-            plot(figure.update_yaxes(rangemode="tozero"), f"left_{card.name}_{measure}")
+            said = _beside_grey(series)
+            plot(figure.update_yaxes(rangemode="tozero"), f"left_{card.name}_{measure}", verdict=said)
     st.caption(_how_to_read(result, on))
+
+
+def _beside_grey(series: list[figures.Series]) -> str:
+    """The models' curves against the lower of those that have no structure by their making."""
+    first = series[0]
+    same = [one for one in series if len(one.x) == len(first.x) and (one.x == first.x).all()]
+    grey = [one.y for one in same if one.name in GREY]
+    return verdicts.several(
+        {one.name: one.y for one in same if one.name not in GREY}, np.min(grey, axis=0) if grey else None,
+        label=figures.LEFT_OVER_LABEL, along=verdicts.Places("code length", labels=[f"{x:g}" for x in first.x]),
+        name="what has no structure",
+    )  # fmt: skip
 
 
 def _series(rows: list[Row], name: str, own: str, colors: list[str]) -> list[figures.Series]:

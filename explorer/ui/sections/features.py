@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_text, token_name, words_of
@@ -273,24 +273,18 @@ def feature_overview(card: ModelCard, index: FeatureIndex, layer: int) -> None:
     def of(found: FeatureIndex, values: Array) -> Array:
         return values[min(layer, len(found.rate)) - 1]
 
-    with rare:
-        plot(
-            figures.rank_curves(
-                {name: of(found, found.rate) for name, found in series} | {control: of(index, index.control_rate)},
-                label=figures.FIRING_LABEL, across="codes", title="How often the codes fire, the most frequent first",
-            ),
-            "code_rates",
-        )  # fmt: skip
-    with particular:
-        plot(
-            figures.rank_curves(
-                {name: of(found, found.word_shares[..., 0]) for name, found in series}
-                | {control: of(index, index.control_share)},
-                label=figures.WORD_SHARE_LABEL, across="codes",
-                title="What their first word holds, the most particular first",
-            ),
-            "code_words",
-        )  # fmt: skip
+    rates = {name: of(found, found.rate) for name, found in series} | {control: of(index, index.control_rate)}
+    shares = {name: of(found, found.word_shares[..., 0]) for name, found in series}
+    shares |= {control: of(index, index.control_share)}
+    shown = (
+        (rare, rates, figures.FIRING_LABEL, "How often the codes fire, the most frequent first", "code_rates"),
+        (particular, shares, figures.WORD_SHARE_LABEL, "What their first word holds, the most particular first",
+         "code_words"),
+    )  # fmt: skip
+    for place, values, label, title, key in shown:
+        with place:
+            figure = figures.rank_curves(values, label=label, across="codes", title=title)
+            plot(figure, key, verdict=verdicts.medians(values, label=label, what="code"))
     st.caption(
         f"Layer {layer}, every code of each model, sorted by itself; the axis is the share of the codes. "
         "Right: of all that a code adds up to over the text, the share at its first word; near 1 it stands for it. "

@@ -15,6 +15,7 @@ from explorer.measures.patches import Segments, segment_trace
 from explorer.tables import csv_text, label_png, overlap_rows, segment_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download, heading, options_expander, plot
+from explorer.ui.panels.prediction import photo_panel, prediction_caption
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, enlarge_map, segments
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
@@ -22,7 +23,9 @@ from explorer.words import NO_HEAD, meaning
 
 MAX_OBJECTS = 6
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
-STRIP_TEXT = "The same attention, head by head, each on its own scale. Click a head to enlarge it; with Shift, several."
+STRIP_TEXT = (
+    "The same attention, head by head. Point at a patch to read it; click a head to enlarge it, with Shift several."
+)
 RULE_NAMES = {"mass": "Attention", "entries": "Patches"}
 
 
@@ -75,7 +78,7 @@ def segment_settings(view: View) -> SegmentSettings:
 
 def segment_lens(view: View, settings: SegmentSettings) -> None:
     """All pictures of the page: the photo, attention, objects and parts; the heads; three more readings."""
-    first = [PANELS[name] for name in ("photo", "attention", "objects", "parts")]
+    first = [photo_panel(view), *(PANELS[name] for name in ("attention", "objects", "parts"))]
     more = [PANELS[name] for name in ("kept", "clusters", "strongest")]
     sections = [
         Section(first),
@@ -96,15 +99,6 @@ def prediction(view: View) -> None:
         return
     heading("Prediction", prediction_caption(view))
     plot(figures.prediction_bars(*view.top_classes()), "predictions")
-
-
-def prediction_caption(view: View) -> str:
-    """What the bars are, and how far to trust them."""
-    top1 = next((value for key, value in view.card.measured.items() if key.startswith("top1")), None)
-    size = view.card.provenance.get("trained_size")
-    where = f"at {size} pixels, where it was trained," if size else "at its trained size and stride"
-    trust = f"; {where} this model is right on {top1:.0%} of its validation photos" if top1 else ""
-    return f"The five most probable classes, softmax of the logits{trust}"
 
 
 def mask_comparison(view: View, settings: SegmentSettings) -> None:

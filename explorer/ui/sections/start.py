@@ -13,8 +13,9 @@ from explorer.lens import PANELS, LensLook, Section
 from explorer.measures.patches import default_layer, segment_trace
 from explorer.trace import Knobs
 from explorer.ui.components.gallery import pick_photo, thumbnails
-from explorer.ui.frame.widgets import plain
+from explorer.ui.panels.headline import headline
 from explorer.ui.panels.layers import rate_panel, sparsity_panel
+from explorer.ui.panels.prediction import photo_panel
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.view.photo import View, make_view
@@ -30,8 +31,7 @@ def prepare() -> None:
         return
     view = make_view(card, sample(FIRST_PHOTO), None, first_stride(card), "crop", Knobs())
     thumbnails()
-    for control in (False, True):
-        view.curves(control)
+    headline(view, "this photo")
     for method in ("maskcut", "pca"):
         layer = default_layer(card.layers, method)
         view.measured(segment_trace, method=method, layer=layer, head=None, **LensLook().options(method))
@@ -44,7 +44,7 @@ def first_lens(view: View) -> Callable[[], None]:
     """
     last, before = view.card.layers, default_layer(view.card.layers, "maskcut")
     panels = [
-        PANELS["photo"],
+        photo_panel(view),
         replace(PANELS["attention"], layer=last, title="Its attention"),
         replace(PANELS["objects"], layer=before, title="Its objects", explanation="found without any mask in training"),
         replace(PANELS["parts"], layer=before, title="Its parts", explanation="three components as colours"),
@@ -54,24 +54,18 @@ def first_lens(view: View) -> Callable[[], None]:
     return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False))
 
 
-def top_line(view: View) -> str:
-    """The most probable class, or that there is none; and whose attention the pictures show."""
-    prefix = view.card.prefix
+def how_to_look(view: View) -> str:
+    """Whose attention the pictures show, and that a model without a head predicts nothing."""
+    classified = " and is classified" if view.card.has_head else ""
     whole = (
-        "that of CLS, the token that stands for the whole photo" + (" and is classified" if view.card.has_head else "")
+        f"that of CLS, the token that stands for the whole photo{classified}"
         if view.card.has_class_token
-        else f"that of {whole_photo(prefix)}: this model has no class token"
+        else f"that of {whole_photo(view.card.prefix)}: this model has no class token"
     )
-    says = _says(view) if view.card.has_head else NO_HEAD.rstrip(".")
     return (
-        f"{says}. **Move over a picture**: the attention of the patch under the pointer follows at once. "
-        f"Otherwise it is {whole}."
+        "**Move over a picture**: the attention of the patch under the pointer follows at once. "
+        f"Otherwise it is {whole}.{'' if view.card.has_head else ' ' + NO_HEAD}"
     )
-
-
-def _says(view: View) -> str:
-    names, probabilities = view.top_classes(1)
-    return f"“{plain(names[0])}”, says the model, with {probabilities[0]:.0%}"
 
 
 def choose_photo(page: str) -> None:

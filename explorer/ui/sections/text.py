@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.inputs import token_name
 from explorer.ui.frame.widgets import heading, plain, plot
 from explorer.ui.panels.knobs import gain_panel, step_panel
@@ -34,10 +34,11 @@ def text_layers(view: TextView, layer: int) -> None:
             figure = figures.layer_curve(
                 own, control, label=label, selected=layer, ghost=ghost, title=title, name=_name(view)
             )
-            plot(figure, f"text_{label}")
+            said = verdicts.curve(own, control, label=label, ghost=ghost)
+            plot(figure, f"text_{label}", verdict=said)
     with right:
         if len(view.tokens) > 1:
-            plot(_surprise_curve(view, layer), "text_surprise")
+            _surprise_curve(view, layer)
         else:
             st.info("A single token has no surprise: nothing predicts it.")
     st.caption(
@@ -48,13 +49,20 @@ def text_layers(view: TextView, layer: int) -> None:
     layer_downloads(view)
 
 
-def _surprise_curve(view: TextView, layer: int):
+def _surprise_curve(view: TextView, layer: int) -> None:
     costs, control = (np.array([one.cross_entropy for one in view.lens(drawn)]) for drawn in (False, True))
     ghost = np.array([one.cross_entropy for one in view.trained.lens()]) if view.turned else None
-    return figures.layer_curve(
+    figure = figures.layer_curve(
         costs, control, label=figures.SURPRISE_LABEL, selected=layer, title="Mean surprise, read out before layer ℓ",
         axis="before layer (last: output)", ghost=ghost, name=_name(view),
     )  # fmt: skip
+    said = verdicts.curve(costs, control, label=figures.SURPRISE_LABEL, along=read_out(view.card.layers), ghost=ghost)
+    plot(figure, "text_surprise", verdict=said)
+
+
+def read_out(layers: int) -> verdicts.Places:
+    """Where the head reads: before each layer, and at last the output."""
+    return verdicts.Places("layer", labels=[*map(str, range(1, layers + 1)), f"{layers + 1} (the output)"])
 
 
 def _name(view: TextView) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from explorer.card import ModelCard
+from explorer.lens import AGAINST, NETWORKS, Ways, cells_of
 from explorer.ui.state.settings import last_value, no_widget, url_setting
 from explorer.ui.view.run import RunView
 
 LAYER, HEADS = "layer", "head"
 """The settings' names in the session and in the URL."""
+WAYS = {"against": "against", "cells": "cells", "network": "whose"}
+"""Those of how attention is shown, by their names in the lens."""
 
 
 def layer_slider(view: RunView, label: str = "Layer ℓ") -> int:
@@ -49,6 +52,28 @@ def heads_in_lens(card: ModelCard) -> tuple[int, ...]:
     """The heads that a lens was set to, from 1; empty for all."""
     text = url_setting(no_widget, "Heads", key=HEADS, default="", valid=partial(fits_heads, card.heads))
     return heads_of(text, card.heads) or ()
+
+
+def ways_in_lens(card: ModelCard) -> Ways:
+    """How a lens was set to show attention and the overview of the heads."""
+    cells, ways = cells_of(card.reads_text), Ways()
+    return Ways(
+        url_setting(no_widget, "Colours", key=WAYS["against"], default=ways.against, valid=list(AGAINST)),
+        url_setting(no_widget, "Cells", key=WAYS["cells"], default=ways.cells, valid=cells),
+        url_setting(no_widget, "Whose numbers", key=WAYS["network"], default=ways.network, valid=list(NETWORKS)),
+    )
+
+
+def last_ways(card: ModelCard) -> Ways:
+    """How a lens last showed attention, on whichever page; nothing of it is drawn or put into the URL."""
+    valid = {"against": AGAINST, "cells": cells_of(card.reads_text), "network": NETWORKS}
+    kept = {name: last_value(key, "") for name, key in WAYS.items()}
+    return Ways(**{name: value for name, value in kept.items() if value in valid[name]})
+
+
+def keep_ways(chosen: Mapping[str, Any]) -> None:
+    """Put how the browser shows attention where the URL and the other pages find it."""
+    st.session_state.update({key: chosen[name] for name, key in WAYS.items() if isinstance(chosen.get(name), str)})
 
 
 def last_layer_and_heads(card: ModelCard) -> tuple[int, tuple[int, ...]]:

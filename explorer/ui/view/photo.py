@@ -11,6 +11,7 @@ from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import Photo
 from explorer.inputs.shown import shown_picture
+from explorer.lens import photo_heads
 from explorer.measures.patches import Heads, Segments, on_pixels, segment_trace, upsample_smooth
 from explorer.measures.prediction import top_classes
 from explorer.trace import Array, Knobs, Prepared
@@ -29,6 +30,10 @@ class View(RunView):
     picture: Array
     scale: int
     framing: str
+
+    def head_numbers(self) -> dict[str, Array]:
+        """Numbers of every head of every layer, of the run and of its control."""
+        return caches.once(self.key, photo_heads, self.trace, self.control_trace())
 
     def top_classes(self, count: int = 5) -> tuple[list[str], Array]:
         """The classes of highest probability and their probabilities, softmax of the logits; none without a head."""

@@ -16,7 +16,16 @@ from explorer.measures.patches import METHODS, Segments, segment_trace
 from explorer.trace import Array, layer_on
 from explorer.ui.state import caches
 from explorer.ui.state.settings import PAGE, last_value, looked_at, no_widget, url_setting
-from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
+from explorer.ui.view.layer import (
+    HEADS,
+    LAYER,
+    heads_in_lens,
+    keep_ways,
+    last_layer_and_heads,
+    last_ways,
+    layer_in_lens,
+    ways_in_lens,
+)
 from explorer.ui.view.photo import View
 
 TOKEN, SHOT = "token", "shot"
@@ -35,14 +44,15 @@ def lens_choice(view: View, layer_key: str = LAYER, default: int | None = None) 
     places = 1 + view.trace.grid[0] * view.trace.grid[1]  # 0 is the whole photo
     layer, heads = layer_in_lens(view.card, layer_key, default), heads_in_lens(view.card)
     token = url_setting(no_widget, "Token", key=TOKEN, default=0, valid=range(places))
-    choice = looked_at()["image"] = LensChoice(layer, heads, token)
+    choice = looked_at()["image"] = LensChoice(layer, heads, token, ways=ways_in_lens(view.card))
     return choice
 
 
 def last_choice(view: View) -> LensChoice:
     """What a lens was last set to, on whichever page; nothing of it is drawn or put into the URL."""
     (rows, cols), token = view.trace.grid, last_value(TOKEN, 0)
-    return LensChoice(*last_layer_and_heads(view.card), token if token <= rows * cols else 0)
+    token = token if token <= rows * cols else 0
+    return LensChoice(*last_layer_and_heads(view.card), token, ways=last_ways(view.card))
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,8 @@ class PhotoLens:
     others: views beside the page's own that panels show. by_depth: how their layers go with this view's
     (trace.layer_on). shots: a name for this view and each of the others, which are then a film with a slider
     film_label. layer_key: as in lens_choice. maps: a layer's numbers for panels of kind map and matrix, or
-    segmentations, by the name of their source. ahead: the other layers are sent, too, nearest first.
+    segmentations, by the name of their source. whole: what gives numbers of all layers at once, by name.
+    ahead: the other layers are sent, too, nearest first.
     """
 
     view: View
@@ -60,7 +71,7 @@ class PhotoLens:
     sections: Sequence[Section]
     look: LensLook
     key: str
-    toolbar: Sequence[str] = ("layer", "heads")
+    toolbar: Sequence[str] = ("layer", "heads", "against")
     layer_key: str = LAYER
     layer_label: str = "Layer ℓ"
     others: Sequence[View] = ()
@@ -68,6 +79,7 @@ class PhotoLens:
     shots: Sequence[str] = ()
     film_label: str = ""
     maps: Maps | None = None
+    whole: Sequence[Callable[[View], Mapping[str, Array]]] = ()
     ahead: bool = True
 
     @cached_property
@@ -227,12 +239,17 @@ def _send_segments(lens_shown: PhotoLens, view: View, key: str) -> None:
                 named = {f"{name}.{layer}": values for name, values in of_layer.items()}
                 found |= {name: values for name, values in named.items() if isinstance(values, Segments)}
                 numbers |= {name: values for name, values in named.items() if not isinstance(values, Segments)}
+    for measure in lens_shown.whole:
+        if measure.__name__ not in sent:
+            numbers |= measure(view)
+            sent[measure.__name__] = {}
     if found or numbers:
         _send(f"{key}.{view_name(view)}.segments", lens.segments_feed(view_name(view), found, numbers))
 
 
 def _sent(key: str, name: str) -> dict[str | int, dict[str, Any]]:
-    """What this session's browser has of the view that a lens shows: segmentation → its options; layers with maps."""
+    """What this session's browser has of the view that a lens shows: segmentation → its options; layers with maps;
+    names of what gave numbers of all layers."""
     known = st.session_state.get(f"{key}.sent")
     if known is None or known[0] != name:
         known = st.session_state[f"{key}.sent"] = (name, {})
@@ -247,6 +264,8 @@ def _sources(panels: Iterable[Panel]) -> set[str]:
 def _measure_ahead(shown: PhotoLens) -> None:
     """Segment and measure the other layers aside, so that they are ready when the user steps to them."""
     sources, look, maps = _sources(panel for panel in shown.panels if not panel.layer), shown.look, shown.maps
+    if not (sources or maps):
+        return  # what another lens of the page has asked for goes on
     tasks: list[Callable[[], Any]] = []
     for view in shown.views.values():
         rows, cols = view.trace.grid
@@ -281,6 +300,7 @@ def _keep_choice(key: str, layer_key: str, film: bool) -> None:
     if chosen := _last_choice(key):
         heads = ",".join(map(str, chosen["heads"]))
         st.session_state.update({layer_key: chosen["layer"], HEADS: heads, TOKEN: chosen["token"]})
+        keep_ways(chosen)
         if film:
             st.session_state[SHOT] = chosen.get("shot", 0)
 

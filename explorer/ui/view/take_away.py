@@ -90,12 +90,13 @@ def _text_report(view: TextView, choice: lens.TextLensChoice) -> bytes:
     return text_report_html(subject)
 
 
-def _common(view: RunView) -> dict[str, Any]:
+def _common(view: View | TextView) -> dict[str, Any]:
     """What every report takes from a view."""
     trained = AsTrained(view.trained.trace, view.trained.layer_measures()) if view.turned else None
     return {
         "file_stem": view.file_stem, "trace": view.trace, "rows": view.layer_measures(),
         "control": view.layer_measures(control=True), "trained": trained,
+        "heads": view.head_numbers(),
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import load_array
 from explorer.inputs.text import decode_text, pieces_of, prepare_text, prepare_tokens
+from explorer.lens import text_heads
 from explorer.measures.texts import NextTokens, logit_lens, next_tokens
 from explorer.trace import Array, Knobs, Prepared, Readout
 from explorer.ui.components.textbox import text_box
@@ -36,6 +37,10 @@ class TextView(RunView):
     def pieces(self) -> tuple[str, ...]:
         """The characters of each token; its number where there is no text."""
         return self.prepared.pieces or tuple(f"#{number}" for number in self.tokens)
+
+    def head_numbers(self) -> dict[str, Array]:
+        """Numbers of every head of every layer, of the run and of its control."""
+        return caches.once(self.key, text_heads, self.trace, self.control_trace())
 
     def readout(self, control: bool = False) -> Readout:
         return caches.readout(self.card, control)

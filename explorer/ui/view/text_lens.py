@@ -13,7 +13,16 @@ from explorer.inputs import token_name
 from explorer.lens import Colour, TextLensChoice
 from explorer.ui.state import caches
 from explorer.ui.state.settings import last_value, looked_at, no_widget, url_setting
-from explorer.ui.view.layer import HEADS, LAYER, heads_in_lens, last_layer_and_heads, layer_in_lens
+from explorer.ui.view.layer import (
+    HEADS,
+    LAYER,
+    heads_in_lens,
+    keep_ways,
+    last_layer_and_heads,
+    last_ways,
+    layer_in_lens,
+    ways_in_lens,
+)
 from explorer.ui.view.photo_lens import FEEDS
 from explorer.ui.view.text import TextView
 
@@ -30,8 +39,12 @@ def text_lens(view: TextView) -> TextLensChoice:
     name = lens.view_id(view.key)
     with st.container(key=f"{FEEDS}_{KEY}"):
         _feed()(key=f"{KEY}.{name}", data=caches.once(view.key, _packed, view, name=name))
-    data = lens.text_settings(name, view.card, choice, colours, _said().get("at", 0), view.file_stem)
+    at, count = _said().get("at", 0), len(view.tokens)
+    data = lens.text_settings(name, view.card, choice, count, colours, at, view.file_stem)
     _component()(key=KEY, data=[data], on_chosen_change=_keep)
+    if choice.ways.cells != lens.PICTURES:
+        with st.container(key=f"{FEEDS}_{KEY}_heads"):
+            _feed()(key=f"{KEY}.{name}.heads", data=caches.once(view.key, _packed_heads, view, name=name))
     return choice
 
 
@@ -40,18 +53,23 @@ def _choice(view: TextView, colours: list[Colour]) -> TextLensChoice:
     layer, heads = layer_in_lens(view.card), heads_in_lens(view.card)
     token = url_setting(no_widget, "Token", key=PLACE, default=0, valid=range(len(view.tokens) + 1))
     colour = url_setting(no_widget, "Colour", key=COLOUR, default=ATTENTION, valid=names, formerly="colour")
-    choice = looked_at()["text"] = TextLensChoice(layer, heads, token, colour)
+    choice = looked_at()["text"] = TextLensChoice(layer, heads, token, colour, ways_in_lens(view.card))
     return choice
 
 
 def last_text_choice(view: TextView) -> TextLensChoice:
     """What the lens was last set to; nothing of it is drawn or put into the URL."""
     token, colour = last_value(PLACE, 0), last_value(COLOUR, ATTENTION)
-    return TextLensChoice(*last_layer_and_heads(view.card), token if token <= len(view.tokens) else 0, colour)
+    token = token if token <= len(view.tokens) else 0
+    return TextLensChoice(*last_layer_and_heads(view.card), token, colour, last_ways(view.card))
 
 
 def _packed(view: TextView, name: str) -> bytes:
     return lens.text_feed(name, view.trace, view.tokens, view.pieces, view.lens(), partial(token_name, view.card))
+
+
+def _packed_heads(view: TextView, name: str) -> bytes:
+    return lens.heads_feed(name, view.head_numbers())
 
 
 def _said() -> dict[str, Any]:
@@ -72,6 +90,7 @@ def _keep() -> None:
         heads = ",".join(map(str, said["heads"]))
         chosen = {LAYER: said["layer"], HEADS: heads, PLACE: said["token"], COLOUR: said["colour"]}
         st.session_state.update(chosen)
+        keep_ways(said)
 
 
 @cache

@@ -13,6 +13,7 @@ from explorer.measures.rates.ledger import (
     Balance,
     LayerLedger,
     balance,
+    compression_changes,
     half_steps,
     lasso_loss,
     lasso_start,
@@ -73,6 +74,15 @@ def test_all_three_balances_of_a_layer_use_its_own_norm_and_subspaces(measured):
         assert of_layer.after.l0 == np.count_nonzero(z)
 
 
+def test_the_quick_way_to_the_changes_of_compression_is_that_of_the_ledger(measured):
+    _, trace, weights = measured
+    for eps_squared in (0.01, 0.3):
+        steps = half_steps(measure_ledger(trace, weights, eps_squared=eps_squared), 0.0)
+        expected = [step.subspace_coding_rate for step in steps[::2]]
+        found = compression_changes(trace, weights, eps_squared=eps_squared)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("lam", [0.0, 0.01, 2.0])
 def test_half_steps_and_revaluations_add_up_to_the_whole_way(measured, lam):
     _, trace, weights = measured
@@ -84,12 +94,12 @@ def test_half_steps_and_revaluations_add_up_to_the_whole_way(measured, lam):
     for step in steps:
         assert step.rate_reduction == pytest.approx(step.coding_rate - step.subspace_coding_rate, abs=1e-9)
         assert step.objective == pytest.approx(step.rate_reduction - lam * step.l0, abs=1e-9)
-    np.testing.assert_allclose(jumps, revaluations(books, 0.0), atol=1e-9)  # the same tokens: λ‖Z‖₀ cancels
+    np.testing.assert_allclose(jumps, revaluations(books, 0.0), atol=1e-9)  # the same tokens: μ‖Z‖₀ cancels
 
 
 def test_what_got_worse_is_named_by_hand():
     books = LayerLedger(1, account(10, 5, 4), account(9, 6, 8), account(9.5, 6, 2), lasso_before=3.0, lasso_after=4.0)
-    compress, sparsify = half_steps([books], lam=0.1)
+    compress, sparsify = half_steps([books], price=0.1)
     assert compress.worse == ("R^c rose", "objective fell")
     assert compress.objective == pytest.approx(-1 - 1 - 0.4)
     assert sparsify.worse == ("LASSO rose",)
@@ -98,13 +108,13 @@ def test_what_got_worse_is_named_by_hand():
 
 def test_a_sparsifying_step_may_lose_more_rate_than_it_wins_zeros():
     books = LayerLedger(1, account(10, 5), account(10, 5, 8), account(9, 3, 2))
-    assert half_steps([books], lam=0.1)[1].worse == ("R − λ‖Z‖₀ fell",)  # −1 + 0.6 < 0, but R − R^c rose by 1
-    assert half_steps([books], lam=0.2)[1].worse == ()  # −1 + 1.2 > 0
+    assert half_steps([books], price=0.1)[1].worse == ("R − μ‖Z‖₀ fell",)  # −1 + 0.6 < 0, but R − R^c rose by 1
+    assert half_steps([books], price=0.2)[1].worse == ()  # −1 + 1.2 > 0
 
 
 def test_rounding_is_not_called_worse():
     books = LayerLedger(1, account(10, 5), account(10, 5 + 1e-4), account(10, 5))
-    assert [step.worse for step in half_steps([books], lam=0.0)] == [(), ()]
+    assert [step.worse for step in half_steps([books], price=0.0)] == [(), ()]
 
 
 def test_the_lasso_of_one_token_by_hand():

@@ -8,7 +8,7 @@ import pytest
 from explorer import zoo
 from explorer.errors import ExplorerError
 from explorer.ui.jobs import checkpoint_import as import_job
-from explorer.ui.jobs.checkpoint_import import ImportJob, Upload, start_import
+from explorer.ui.jobs.checkpoint_import import ImportJob, Upload, look_inside, start_import
 
 PATIENCE_S = 90
 
@@ -76,6 +76,23 @@ def test_only_so_many_imports_run_at_once(scene, checkpoints, monkeypatch):
         start_import(str(checkpoints["crate.pth.tar"]), "other", 2)
     first.cancel()
     start_import(str(checkpoints["crate.pth.tar"]), "other", 2).cancel()
+
+
+def test_what_a_file_holds_is_listed_before_it_is_imported(scene, checkpoints, tmp_path):
+    import torch
+
+    state = torch.load(checkpoints["vit.pth"], weights_only=True)["model"]
+    torch.save({"student": state, "teacher": dict(state)}, tmp_path / "two.pth")
+    for source in (str(tmp_path / "two.pth"), Upload("two.pth", (tmp_path / "two.pth").read_bytes())):
+        sets = look_inside(source)
+        assert [(one["name"], one["family"], one["average"]) for one in sets] == [
+            ("student", "ViT", False), ("teacher", "ViT", True),
+        ]  # fmt: skip
+    with pytest.raises(ExplorerError, match=r"^my\.h5 cannot be imported: it is an HDF5 file"):
+        look_inside(Upload("my.h5", b"\x89HDF\r\n\x1a\n"))
+    with pytest.raises(ExplorerError, match=r"^m-00001-of-00002\.safetensors cannot be .* one part of a model"):
+        look_inside(Upload("m-00001-of-00002.safetensors", checkpoints["crate.safetensors"].read_bytes()))
+    assert not any((scene / "jobs").iterdir())
 
 
 def test_a_file_name_cannot_leave_its_folder(scene):

@@ -12,6 +12,7 @@ from explorer.measures.rates.ledger import Balance, LayerLedger
 from explorer.measures.rates.rate import coding_rate, subspace_token_rates
 from explorer.ui.sections.ledger.accounts import LINES
 from explorer.ui.sections.ledger.on_photo import token_maps
+from explorer.ui.sections.ledger.table import _change
 from explorer.ui.state import caches
 from tests.conftest import pixels, prepared
 
@@ -28,17 +29,17 @@ BOOKS = [
 @pytest.mark.parametrize(
     ("name", "values", "worse"),
     [
-        ("Objective", [5.2, 6.0, 5.6], [False, True]),  # 10 − 4 − 0.8; 9 − 2 − 1; 9 − 3 − 0.4
-        ("R − Rᶜ", [6, 7, 6], [False, True]),
-        ("R", [10, 9, 9], [True, False]),
-        ("Rᶜ", [4, 2, 3], [False, True]),
-        ("‖Z‖₀", [8, 10, 4], [True, False]),
-        ("‖Z‖₁", [2, 1, 3], [False, True]),
+        ("Objective", [5.2, 6.0, 5.6], False),  # 10 − 4 − 0.8; 9 − 2 − 1; 9 − 3 − 0.4
+        ("R − Rᶜ", [6, 7, 6], False),
+        ("R", [10, 9, 9], True),
+        ("Rᶜ", [4, 2, 3], False),
+        ("‖Z‖₀", [8, 10, 4], False),
+        ("‖Z‖₁", [2, 1, 3], True),
     ],
 )
 def test_every_line_and_which_way_is_worse(name, values, worse):
     line = next(line for line in LINES if line.name == name)
-    found = line.values(BOOKS, lam=0.1)
+    found = line.values(BOOKS, price=0.1)
     np.testing.assert_allclose(found, [values], rtol=1e-12)
     np.testing.assert_array_equal(line.worse(found), [worse])
 
@@ -72,3 +73,11 @@ def test_maps_of_two_distortions_share_neither_a_name_nor_a_place_in_the_cache(o
     )
     assert not fine.keys() & coarse.keys()
     assert fine["whole@0.01"].sum() > coarse["whole@0.3"].sum()
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [(-0.04, 1, "0.0"), (0.04, 1, "0.0"), (-0.06, 1, "−0.1"), (1234.5, 0, "+1,234"), (0, 0, "0"), (np.nan, 1, "–")],
+)
+def test_a_change_that_is_shown_as_0_has_no_sign(value, digits, written):
+    assert _change(value, digits) == written

@@ -23,7 +23,7 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import no_widget, url_setting
 from explorer.ui.view.photo import View, enlarge_map, make_view, model_and_photo
 from explorer.ui.view.photo_lens import SHOT, PhotoLens, draw_lens, lens_choice
-from explorer.words import COMPRESSION, METHODS, SPARSITY, meaning
+from explorer.words import COMPRESSION, EPOCH_NOTE, METHODS, SPARSITY, meaning
 
 FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
 MULTIPLES = {"attention": "Attention", "pca": METHODS["pca"], "maskcut": METHODS["maskcut"]}
@@ -87,8 +87,8 @@ def film_lens(film: Film) -> None:
     maps = partial(compare_maps, like=last, by_depth=False, parts=True, numbers=False)
     first, *others = film.views
     draw_lens(PhotoLens(
-        first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads"], others=others,
-        shots=film.epochs, film_label="Epoch", maps=maps,
+        first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads", "against"],
+        others=others, shots=film.epochs, film_label="Epoch", maps=maps,
     ))()  # fmt: skip
 
 
@@ -142,6 +142,7 @@ def _story_text(film: Film) -> str:
     cards = [view.card for view in film.views]
     classes = [len(card.classes) for card in cards]
     said = "The epoch in view is marked; a click goes to an epoch. Epochs are not evenly spaced. " + meaning("CorLoc")
+    said += f" {EPOCH_NOTE}"
     if change := class_change(cards):
         between = " and ".join(film.epochs[change - 1 : change + 1])
         said += (

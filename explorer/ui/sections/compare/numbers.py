@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.card import ModelCard
 from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.studies.compare import (
@@ -174,10 +174,13 @@ def _atom_figure(a: Compared, b: Compared, layer: int, other: int) -> None:
         figures.Series("by chance", numbers[[0, -1]], np.full(2, chance), figures.CONTROL_COLOR, dash="dash"),
     ]
     title = f"Dictionaries of layer {layer}: atoms matched one to one"
+    said = verdicts.curve(
+        match.matched, label=figures.ATOM_LABEL, along=verdicts.Places("pair"), level=("chance", chance)
+    )
     plot(
         figures.scale_curves(series, label=figures.ATOM_LABEL, across="pair, the most alike first", title=title),
-        "atoms",
-    )
+        "atoms", verdict=said,
+    )  # fmt: skip
     st.caption(f"{SCALES['atom_cosine'].ends}. The dashed line: random atoms after the same matching, on average.")
 
 
@@ -205,7 +208,11 @@ def _weight_figure(a: Compared, b: Compared) -> None:
         for i, (role, by_layer) in enumerate(roles.items())
     ]
     label = figures.WEIGHT_CHANGE_LABEL
-    plot(figures.scale_curves(series, label=label, across="layer", title="Weights, tensor by tensor"), "weight_changes")
+    found = {f"{role}, layer {at}": value for role, by_layer in roles.items() for at, value in by_layer.items()}
+    names = sorted(found, key=found.__getitem__, reverse=True)
+    said = verdicts.ranking(names, np.array([found[name] for name in names]), label)
+    figure = figures.scale_curves(series, label=label, across="layer", title="Weights, tensor by tensor")
+    plot(figure, "weight_changes", verdict=said)
     st.caption(
         f"‖{b.letter} − {a.letter}‖ / ‖{a.letter}‖: 0 = the same; √2 ≈ 1.41 on average for independent tensors of one "
         f"length. A tensor that is zero in {a.letter} has no relative change and is left out."

@@ -10,24 +10,25 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.lens import PANELS, LensLook, Panel, Section, runs_panel
 from explorer.trace import layer_on
-from explorer.ui.frame.widgets import heading
+from explorer.ui.frame.widgets import heading, verdict_line
 from explorer.ui.panels.layers import layer_maps
+from explorer.ui.panels.prediction import answer_of
 from explorer.ui.sections.compare.sides import Compared, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
-from explorer.words import COMPRESSION, METHODS, SPARSITY, meaning
+from explorer.words import COMPRESSION, METHODS, SPARSITY, TOKEN_RATE, meaning
 
 ROWS = {
     "attention": "Attention",
     "objects": METHODS["maskcut"],
     "parts": METHODS["pca"],
     "heads": "Every head",
-    "rate": "Rate of each token",
+    "rate": TOKEN_RATE,
     "tokens": "Tokens after the layer",
     "curves": "Curves",
     "prediction": "Prediction",
@@ -163,10 +164,11 @@ def curves_section(sides: Sequence[Side]) -> Section:
     alike = same_build(sides)
     controls = [side.view.curves(control=True) for side in alike]
     names = [(side.letter, side.color) for side in sides]
+    apart = [side.letter for side in sides if side not in alike]
     charts = []
     for i, (title, label) in enumerate(((COMPRESSION, figures.RATE_LABEL), (SPARSITY, figures.NONZERO_LABEL))):
         lines = [(name, color, values[i]) for (name, color), values in zip(names, own, strict=True)]
-        charts.append(runs_panel(title, label, lines, [values[i] for values in controls]))
+        charts.append(runs_panel(title, label, lines, [values[i] for values in controls], apart))
     return Section(charts, ROWS["curves"], curves_note(sides, alike), wide=True)
 
 
@@ -230,6 +232,8 @@ def prediction_table(sides: Sequence[Side]) -> None:
         card, shares = side.view.card, measures.prediction.probabilities(side.view.trace.logits[0])
         chances.append({card.class_name(i): float(share) for i, share in enumerate(shares)})
     top = dict.fromkeys(name for one in chances for name in sorted(one, key=one.__getitem__, reverse=True)[:5])
+    said = [f"{side.letter}: {answer_of(side.view)}" for side in sides]
+    verdict_line(verdicts.sentence(said), "compared_prediction")
     probability_table(sides, chances, list(top), "class")
     if any(name not in one for one in chances for name in top):
         known = ", ".join(f"{side.letter} {len(one)}" for side, one in zip(sides, chances, strict=True))

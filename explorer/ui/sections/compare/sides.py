@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from explorer.card import ModelCard, strides_of
-from explorer.card_runs import first_partner, name_and_epoch, run_of, twins_of
+from explorer.card_runs import epoch_of, first_partner, name_and_epoch, run_of, twins_of
 from explorer.figures.style import HEAD_COLORS
 from explorer.inputs.photo import Photo
 from explorer.studies.compare import ComparedRun, shared_framing
@@ -20,6 +20,7 @@ from explorer.ui.state.knobs import knobs_now
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, make_view, model_and_photo
 from explorer.ui.view.run import RunView
+from explorer.words import EPOCH_NOTE
 
 LETTERS = "ABCD"
 COLORS = (HEAD_COLORS[0], HEAD_COLORS[9], HEAD_COLORS[7], HEAD_COLORS[2])
@@ -132,6 +133,8 @@ def chosen_slots(first: ModelCard) -> list[Slot]:
         found += [slot] if slot else []
     with offers:
         _presets(first, cards, [(slot.card.name, slot.weights, slot.stride or 0) for slot in found[1:]])
+    if any(epoch_of(slot.card) == 0 for slot in found):
+        st.caption(EPOCH_NOTE)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.card_runs import epoch_of, run_of
 from explorer.evaluation.language import BIGRAM, TRIGRAM, UNIGRAM
 from explorer.evaluation.record import CONTROL, evaluated_numbers
@@ -20,6 +20,7 @@ from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.text import TextView
 from explorer.ui.view.text_lens import token_place
+from explorer.words import EPOCH_NOTE
 
 SECONDS_PER_EPOCH = 1.0
 SHOT = "text_shot"
@@ -78,9 +79,13 @@ def _curves(views: Sequence[TextView], epochs: Sequence[str], costs: Sequence[Ar
     """Surprise, R^c and non-zeros on this text, and from the cards the cost on the held-out books."""
     cards = [view.card for view in views]
     x = np.arange(1.0, 1 + len(cards))
+    along = verdicts.Places("epoch", labels=epochs)
     ticks = {"tickvals": x, "ticktext": epochs}
     control = [values[-1] for values in views[-1].curves(control=True)]
-    heading("When did it emerge?", "Rᶜ and non-zeros are those of the last layer. Epochs are not evenly spaced.")
+    heading(
+        "When did it emerge?",
+        f"Rᶜ and non-zeros are those of the last layer. Epochs are not evenly spaced. {EPOCH_NOTE}",
+    )
     own = [view.curves() for view in views]
     charts = (
         (figures.SURPRISE_LABEL, "Mean surprise of this text", "this text", [cost.mean() for cost in costs], None),
@@ -94,17 +99,24 @@ def _curves(views: Sequence[TextView], epochs: Sequence[str], costs: Sequence[Ar
             series.append(figures.Series(CONTROL, x, np.full(len(x), float(level)), CONTROL_COLOR, dash="dash"))
         with place:
             figure = figures.scale_curves(series, label=label, across="epoch", title=title)
-            plot(figure.update_xaxes(**ticks), f"film_{label}")
+            grey = {} if level is None else {name: float(level)}
+            said = verdicts.story({name: np.array(values, float)}, grey, label=label, along=along)
+            plot(figure.update_xaxes(**ticks), f"film_{label}", verdict=said)
     held = evaluated_numbers(cards, "language", "cross-entropy", on="token")
     if held is None:
         return
-    series = [figures.Series("held-out books", x, held, HEAD_COLORS[0])]
+    series, best = [figures.Series("held-out books", x, held, HEAD_COLORS[0])], {}
     for who, dash in {CONTROL: "longdash", **COUNTED}.items():
         counted = evaluated_numbers(cards[-1:], "language", "cross-entropy", who, on="token")
         if counted is not None:
+            best |= {who: float(counted[0])} if who in COUNTED else {}
             series.append(figures.Series(who, x, np.full(len(x), counted[0]), CONTROL_COLOR, dash=dash))
     with places[3]:
         figure = figures.scale_curves(
             series, label=figures.CROSS_ENTROPY_LABEL, across="epoch", title="Held-out books, from the cards"
         )
-        plot(figure.update_xaxes(**ticks), "film_held_out")
+        bar, grey = min(best, key=best.__getitem__, default=""), {"held-out books": min(best.values(), default=np.nan)}
+        said = verdicts.story(
+            {"held-out books": held}, grey if best else {}, label=figures.CROSS_ENTROPY_LABEL, along=along, name=bar
+        )
+        plot(figure.update_xaxes(**ticks), "film_held_out", verdict=said)

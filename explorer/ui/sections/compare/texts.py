@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.figures.style import CONTROL_COLOR, CONTROL_NAME
@@ -129,8 +129,12 @@ def _curves(sides: Sequence[TextSide]) -> None:
     for i, (label, title) in enumerate(((figures.RATE_LABEL, COMPRESSION), (figures.NONZERO_LABEL, SPARSITY))):
         series = [_series(side.letter, side.view.curves()[i], side.color, "solid") for side in sides]
         series.append(_series(CONTROL_NAME, control[i], CONTROL_COLOR, "dash"))
+        own = {side.letter: side.view.curves()[i] for side in sides if side in alike}
+        apart = {side.letter: side.view.curves()[i] for side in sides if side not in alike}
+        said = verdicts.several(own, control[i], label=label, alone=apart)
+        figure = figures.scale_curves(series, label=label, across="layer", title=title)
         with places[i]:
-            plot(figures.scale_curves(series, label=label, across="layer", title=title), f"compared_{label}")
+            plot(figure, f"compared_{label}", verdict=said)
 
 
 def _series(name: str, values: Array, color: str, dash: str) -> figures.Series:

@@ -33,7 +33,7 @@ MOST_LEARNED = 8192
 MOST_ATOMS = 60
 """Rows of the table of atoms."""
 TRAINED, CONTROL = "trained", figures.CONTROL_NAME
-COUNTING = {"alike": "All alike", "often": "As often as they occur"}
+COUNTING = {"alike": "the same", "often": "by how often it occurs"}
 COLUMNS = {
     "atom": st.column_config.NumberColumn("atom", width=60),
     "value": st.column_config.NumberColumn("of it", width=70, format="%.3f", help="How much of the atom"),
@@ -77,7 +77,7 @@ def counted_rows(card: ModelCard) -> Rows:
         st.caption(f"{about_rows}All count alike: how often they occur is known once the embedding was evaluated.")
     else:
         often = url_setting(
-            st.segmented_control, "Tokens count", list(COUNTING), key="counting", default="alike",
+            st.segmented_control, "Each token counts", list(COUNTING), key="counting", default="alike",
             valid=list(COUNTING), required=True, format_func=COUNTING.__getitem__,
             help="Their mean, the errors and the dictionary follow. Text is mostly few tokens: as often as they occur, "
             "these decide, and the many rare ones all lie on one side of the mean.",

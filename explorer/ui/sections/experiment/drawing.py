@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.constructed.experiment import ExperimentRun, StepMeasures
 from explorer.constructed.synthetic import largest_ista_step, view_axes
 from explorer.tables import csv_text
@@ -69,6 +69,23 @@ def rate_steps(run: ExperimentRun, step: int, kind: str) -> go.Figure:
     """One of the three rates against the step, beside the control."""
     label, field, title = RATES[kind]
     return _whole(run, step, field, label, title)
+
+
+def whole_verdicts(run: ExperimentRun, kind: str) -> tuple[str, str]:
+    """What the curves of a rate and of the own share say."""
+    shown = ((RATES[kind][1], RATES[kind][0]), ("own_share", figures.OWN_SHARE_LABEL))
+    rate, share = (_verdict(run, field, label, 0) for field, label in shown)
+    return rate, share
+
+
+def sparse_verdicts(run: ExperimentRun) -> list[str]:
+    """What the curves of the sparsifying half say."""
+    return [_verdict(run, field, label, run.setting.steps + 1) for field, label, _ in SPARSE]
+
+
+def _verdict(run: ExperimentRun, field: str, label: str, first: int) -> str:
+    ours, control = (_values(rows[first:], field) for rows in (run.rows, run.control))
+    return verdicts.curve(ours, control, label=label, along=verdicts.Places(figures.STEP_LABEL, first))
 
 
 def own_share_steps(run: ExperimentRun, step: int) -> go.Figure:

@@ -137,7 +137,7 @@ def knob_curves(view: View, layer: int) -> None:
 
 
 def _overlaps(view: View, choice: LensChoice) -> str:
-    """IoU before and after, of the kept attention and of the objects taken together."""
+    """IoU before and after, of where most attention goes and of the objects taken together."""
     heads, token, layer = choice.heads or None, choice.token, choice.layer
     pairs = {
         "for the patches that hold 60 % of the attention": ("attention", {"head": heads, "token": token}),

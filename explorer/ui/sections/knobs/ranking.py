@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.knobs import Turn
 from explorer.measures.pairs import HeadEffect, ranked
 from explorer.studies.ablate import effect_rows
@@ -86,7 +86,9 @@ def _results(trained: View, effects: list[HeadEffect], layers: int) -> None:
     title = (
         f"{of}, the most important first" if len(names) == len(effects) else f"The {len(names)} most important of {of}"
     )
-    plot(figures.ranked_bars(names, values, label=label, title=title), "ranking")
+    every = [f"layer {e.layer}, head {e.head}" for e in effects]
+    said = verdicts.ranking(every, np.array([e.size for e in effects]), label)
+    plot(figures.ranked_bars(names, values, label=label, title=title), "ranking", verdict=said)
     rows = effect_rows(trained.card, effects)
     shown = [
         row if effect.top_change is None else {**row, "top1_change": 100 * effect.top_change}

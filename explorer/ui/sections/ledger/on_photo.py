@@ -10,6 +10,7 @@ from explorer.trace import Array
 from explorer.ui.sections.ledger.accounts import step_names
 from explorer.ui.view.photo import View
 from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
+from explorer.words import TOKEN_RATE
 
 
 def ledger_lens(view: View, eps_squared: float) -> None:
@@ -20,7 +21,7 @@ def ledger_lens(view: View, eps_squared: float) -> None:
         PANELS["photo"],
         Panel("map", "What a token adds to R", _source("whole", eps_squared),
               "high: unlike the others", scale="rate", unit="nats"),
-        Panel("map", "What it adds to Rᶜ", _source("parts", eps_squared),
+        Panel("map", TOKEN_RATE, _source("parts", eps_squared),
               "summed over the heads", scale="rate", unit="nats"),
         Panel("map", f"What {step} changed in Rᶜ", _source("change", eps_squared),
               "blue: became cheaper, red: dearer", scale="signed", unit="nats"),

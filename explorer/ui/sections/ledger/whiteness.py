@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.measures.rates import CompressionFit, DistortionCurves, SparsityFit
 from explorer.studies.layers import FITS, fit_rows
 from explorer.tables import csv_text
@@ -89,10 +89,9 @@ def _column(fits: Sequence[CompressionFit | SparsityFit], name: str) -> np.ndarr
 
 def _curve(ours, random, name: str, title: str, reference=None) -> None:
     label = figures.PROGRESS_LABEL if name == "progress" else figures.COSINE_LABEL
-    figure = figures.cosine_curve(
-        _column(ours, name), _column(random, name), label=label, title=title, reference=reference
-    )
-    plot(figure, f"white_{name}")
+    values, control = _column(ours, name), _column(random, name)
+    figure = figures.cosine_curve(values, control, label=label, title=title, reference=reference)
+    plot(figure, f"white_{name}", verdict=verdicts.curve(values, control, label=label, level=("0", 0.0)))
 
 
 def _fit_download(view: RunView, ours: tuple, random: tuple) -> None:
@@ -124,7 +123,12 @@ def distortion_curves(view: RunView, layer: int, eps_squared: float) -> None:
                 ours.eps_squared, getattr(ours, name), getattr(random, name), label=label, title=title,
                 chosen=eps_squared,
             )  # fmt: skip
-            plot(figure, f"eps_{name}")
+            own, grey = (np.interp(np.log(eps_squared), np.log(EPS_GRID), getattr(c, name)) for c in (ours, random))
+            said = verdicts.at_one(
+                float(own), float(grey), label=label, where=f"At ε² = {eps_squared:g}",
+                spread=np.concatenate([getattr(ours, name), getattr(random, name)]),
+            )  # fmt: skip
+            plot(figure, f"eps_{name}", verdict=said)
             st.caption(caption)
 
 

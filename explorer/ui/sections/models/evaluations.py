@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures
+from explorer import figures, verdicts
 from explorer.card import ModelCard
-from explorer.card_runs import epoch_of, run_of
+from explorer.card_runs import epoch_of, name_and_epoch, run_of
 from explorer.errors import ExplorerError
 from explorer.evaluation.language import COUNTING
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row, results_of
@@ -22,6 +22,7 @@ from explorer.ui.frame import sidebar
 from explorer.ui.frame.widgets import download, plain, plot, show_problem
 from explorer.ui.panels.evaluated import about, embedding_curves
 from explorer.ui.state import caches
+from explorer.words import EPOCH_NOTE
 
 LABELS = {
     "CorLoc": figures.CORLOC_LABEL, "box IoU": figures.BOX_OVERLAP_LABEL, "box kept": figures.BOX_KEPT_LABEL,
@@ -50,7 +51,10 @@ def evaluations(chosen: ModelCard | None) -> None:
     names = [card.name for card in evaluated]
     first = chosen or sidebar.choice().card
     index = names.index(first.name) if first and first.name in names else 0
-    name = st.selectbox("Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}")
+    name = st.selectbox(
+        "Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}",
+        format_func=lambda one: name_and_epoch(evaluated[names.index(one)]),
+    )  # fmt: skip
     card = evaluated[names.index(name)]
     try:
         results = results_of(card)
@@ -97,8 +101,9 @@ def _language(card: ModelCard, result: Result) -> None:
     for place, name in zip(st.columns(len(curves)), curves, strict=True):
         with place:
             mine = [row for row in result.rows if row.measure == name]
-            plot(_scale(mine, "layer" if name != "logit lens" else "before layer (last: output)", name.replace(
-                "^c", "<sup>c</sup>").capitalize()), f"{card.name}_{name}")  # fmt: skip
+            across = "layer" if name != "logit lens" else "before layer (last: output)"
+            symbol = name.replace("^c", "<sup>c</sup>").capitalize()
+            plot(_scale(mine, across, symbol), f"{card.name}_{name}", verdict=_scale_verdict(mine, "layer"))
     st.caption(
         "Lower is better. Bars are 95 % bootstrap intervals over the windows. The counting models saw the training "
         "text: a unigram knows how often each token occurs, Kneser–Ney which follow which. Per byte, models of other "
@@ -151,7 +156,7 @@ def _noise(card: ModelCard, result: Result) -> None:
                 continue
             across, title = LEVEL_AXES.get(str(kind), str(kind)), f"{kind[:1].upper()}{kind[1:]}: {method}"
             with place:
-                plot(_scale(mine, across, title), f"{card.name}_{title}")
+                plot(_scale(mine, across, title), f"{card.name}_{title}", verdict=_scale_verdict(mine, "level"))
     st.caption(
         "Small boxes alone, as what noise leaves is often the whole image, which large boxes reward; bands are 95 % "
         "intervals. *box kept*: IoU with the box that the same method found in the undisturbed picture."
@@ -164,7 +169,8 @@ def _heads(card: ModelCard, result: Result) -> None:
         mine = [row for row in result.rows if row.measure == measure]
         if mine:
             with place:
-                plot(_scale(mine, "layer", measure.capitalize()), f"{card.name}_{measure}")
+                figure, said = _scale(mine, "layer", measure.capitalize()), _scale_verdict(mine, "layer")
+                plot(figure, f"{card.name}_{measure}", verdict=said)
     rows = [row for row in result.rows if row.measure == "on the object"]
     _dots(card, rows, "on the object", _method, "heads", "Attention on the object, last layer")
     st.caption(
@@ -185,6 +191,18 @@ def _scale(rows: Sequence[Row], across: str, title: str) -> go.Figure:
         for who in whos
     ]  # fmt: skip
     return figures.scale_curves(series, label=label, across=across, title=title)
+
+
+def _scale_verdict(rows: Sequence[Row], axis: str) -> str:
+    """What the curves of the networks say. axis: what a place of the scale is called."""
+    lines = {
+        who: verdicts.Measured(one.y, one.low, one.high)
+        for who in dict.fromkeys(row.who for row in rows if row.who != BASELINES)
+        if (one := _series(who, [row for row in rows if row.who == who], ""))
+    }
+    control = lines.pop(CONTROL, None)
+    along = verdicts.Places(axis, labels=[f"{row.at or 0:g}" for row in rows if row.who == rows[0].who])
+    return verdicts.several(lines, control, label=LABELS.get(rows[0].measure, rows[0].measure), along=along)
 
 
 def _color(who: str, whos: Sequence[str], label: str) -> str:
@@ -212,13 +230,15 @@ def _curves(card: ModelCard, result: Result) -> None:
         if not own:
             continue
         with place:
+            label, means, grey = LABELS.get(measure, measure), _means(own), _means(control) if control else None
             figure = figures.layer_curve(
-                _means(own), _means(control) if control else None, label=LABELS.get(measure, measure),
+                means, grey, label=label,
                 title=f"{symbol}, mean ± standard deviation", spread=_spread(own), control_spread=_spread(control),
             )  # fmt: skip
-            plot(figure, f"curve_{card.name}_{measure}")
+            plot(figure, f"curve_{card.name}_{measure}", verdict=verdicts.curve(means, grey, label=label))
             if (epochs := _epochs(card, measure, part)) is not None:
-                plot(epochs, f"epochs_{card.name}_{measure}")
+                plot(epochs[0], f"epochs_{card.name}_{measure}", verdict=epochs[1])
+                st.caption(EPOCH_NOTE)
 
 
 def _of(rows: Iterable[Row], measure: str, part: str, who: str) -> list[Row]:
@@ -234,9 +254,9 @@ def _spread(rows: list[Row]) -> Array | None:
     return None if None in spread or not spread else np.array(spread)
 
 
-def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
+def _epochs(card: ModelCard, measure: str, part: str) -> tuple[go.Figure, str] | None:
     """The same curve of every model of this training run that was evaluated on the same images in the same way, by
-    epoch; None where there is only one."""
+    epoch, and what its last layer did; None where there is only one."""
     own = _conditions(card)
     relatives = [one for one in run_of(card, caches.cards()) if _conditions(one) == own]
     if len(relatives) < 2:
@@ -249,7 +269,10 @@ def _epochs(card: ModelCard, measure: str, part: str) -> go.Figure | None:
         for i, one in enumerate(relatives)
     ]  # fmt: skip
     label = LABELS.get(measure, measure)
-    return figures.scale_curves(series, label=label, across="layer", title="By epoch of this training run")
+    figure = figures.scale_curves(series, label=label, across="layer", title="By epoch of this training run")
+    along = verdicts.Places("epoch", labels=[f"{epoch_of(one):.3g}" for one in relatives])
+    last = np.array([one.y[-1] if len(one.y) else np.nan for one in series])
+    return figure, verdicts.story({"last layer": last}, {}, label=label, along=along)
 
 
 def _conditions(card: ModelCard) -> object:
@@ -277,7 +300,17 @@ def _dots(
         color = _color(who, list(groups), label)
         symbol = {MODEL: "circle", BASELINES: "line-ns-open"}.get(who, "diamond")
         drawn.append(figures.Dots(who, [name(r) for r in mine], values, low, high, color, symbol, who != BASELINES))
-    plot(figures.interval_dots(drawn, label=label, title=title, zero=zero), f"dots_{card.name}_{key}")
+    figure = figures.interval_dots(drawn, label=label, title=title, zero=zero)
+    plot(figure, f"dots_{card.name}_{key}", verdict=_dots_verdict(rows, name, label, zero))
+
+
+def _dots_verdict(rows: Sequence[Row], name: Callable[[Row], str], label: str, zero: bool) -> str:
+    """What the trained model's dots say: beside the control's, or of differences, beside 0."""
+    own, control = (
+        {name(row): (row.value, _end(row, "low"), _end(row, "high")) for row in rows if row.who == who}
+        for who in (MODEL, CONTROL)
+    )
+    return verdicts.differences(own, label) if zero else verdicts.results(own, control, label)
 
 
 def _end(row: Row, end: str) -> float:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from explorer import hub, zoo
+from explorer import hub, words, zoo
 from explorer.card import CLASS_TOKEN, ModelCard
 from explorer.errors import ExplorerError
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import plain, show_problem
-from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, start_import
+from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, look_inside, start_import
 from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
@@ -105,6 +107,11 @@ def import_form() -> None:
     source = st.segmented_control("From", list(sources), default="Upload", required=True, key="import_source")
     with st.container(border=True):
         chosen = sources[source or "Upload"]()
+        try:
+            weights = _weights(chosen) if chosen else None
+        except ExplorerError as problem:
+            show_problem(problem)
+            chosen = weights = None
         left, middle, right = st.columns([2, 1, 2])
         name = left.text_input("Name in the zoo", placeholder="from the file's name", key="import_name")
         heads = middle.number_input(
@@ -120,9 +127,8 @@ def import_form() -> None:
             if shared():
                 _check_room()
                 used(IMPORTS).spend(1)
-            st.session_state[JOB] = start_import(
-                chosen, name or None, heads, card.getvalue() if card else None, replace=not shared()
-            )
+            told = card.getvalue() if card else None
+            st.session_state[JOB] = start_import(chosen, name or None, heads, told, not shared(), weights)
             st.rerun()
 
 
@@ -136,10 +142,48 @@ def _check_room() -> None:
         )
 
 
+def _weights(source: str | Upload) -> str | None:
+    """Which of a file's sets of weights; None for the plain one. Raises ExplorerError where it cannot be read."""
+    if isinstance(source, str) and source.startswith(hub.PREFIX):
+        return st.text_input(
+            "Weights", placeholder="plain", key="import_weights_of_hub",
+            help="Of a file that holds several sets: ema, teacher, or the name of one.",
+        ).strip() or None  # fmt: skip
+    sets = _sets(_identity(source), source)
+    if len(sets) < 2:
+        return None
+    described = {one["name"]: one for one in sets}
+    return st.selectbox(
+        "Weights", list(described), key="import_weights", format_func=lambda name: _set_line(described[name]),
+        help="The file holds several sets of weights. An average is one that training kept beside the plain weights.",
+    )  # fmt: skip
+
+
+def _set_line(one: Mapping[str, Any]) -> str:
+    average = ", an average" if one["average"] else ""
+    return f"{one['name']} ({one['family'] or 'unknown'}, {one['numbers']:,} numbers{average})"
+
+
+def _identity(source: str | Upload) -> str:
+    """What changes when the file does."""
+    if isinstance(source, Upload):
+        return f"{source.name} {hashlib.sha256(source.data).hexdigest()}"
+    found = Path(source).stat()
+    return f"{source} {found.st_mtime_ns} {found.st_size}"
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking what the file holds…")
+def _sets(identity: str, _source: str | Upload) -> list[dict[str, Any]]:
+    """The sets of weights of a checkpoint; of an exported model there are none."""
+    del identity  # the key
+    name = _source.name if isinstance(_source, Upload) else _source
+    return [] if name.lower().endswith(".onnx") else look_inside(_source)
+
+
 def _upload() -> Upload | None:
     left, right = st.columns(2)
     file = left.file_uploader(
-        "A checkpoint (.pth, .pth.tar, .pt, .safetensors) or a model exported by CRATE Explorer (.onnx)",
+        "A checkpoint (.pth, .pth.tar, .pt, .ckpt, .safetensors) or a model exported by CRATE Explorer (.onnx)",
         key="import_file",
     )
     beside = right.file_uploader(
@@ -185,6 +229,9 @@ def _outcome(job: ImportJob) -> None:
     if job.installed:
         own_models().add(job.installed)
         st.success(f"{plain(job.label)} is now in the zoo as {job.installed}.", icon=":material/check_circle:")
+        card = next((one for one in caches.cards() if one.name == job.installed), None)
+        for note in words.not_taken(card.provenance) if card else ():
+            st.caption(plain(note.replace("--weights", "Weights")))
         if st.button(f"Look at {job.installed}", icon=":material/visibility:"):
             of_text = any(card.name == job.installed for card in caches.cards("text"))
             set_next("lm" if of_text else "model", job.installed)

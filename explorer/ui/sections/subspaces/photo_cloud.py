@@ -27,7 +27,7 @@ from explorer.ui.state.settings import url_choice, url_setting
 from explorer.ui.view.layer import layer_slider
 from explorer.ui.view.photo import View
 from explorer.ui.view.tokens import TokenSet, gallery_tokens, photo_tokens
-from explorer.words import METHODS, meaning
+from explorer.words import METHODS, TOKEN_RATE, meaning
 
 OF = {"photo": "This photo", "gallery": "The whole gallery"}
 COLOURS = {
@@ -35,7 +35,7 @@ COLOURS = {
     "pixels": "Colour of the photo",
     "clusters": METHODS["kmeans"],
     "strongest": METHODS["subspace"],
-    "rate": "Rate of the token",
+    "rate": TOKEN_RATE,
     "source": "Which photo",
 }
 MARKS = {"dots": "Dots", "thumbnails": "Patches"}

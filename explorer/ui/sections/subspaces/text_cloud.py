@@ -27,12 +27,12 @@ from explorer.ui.panels.placing import (
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.text import TextView
-from explorer.words import METHODS, meaning
+from explorer.words import METHODS, TOKEN_RATE, meaning
 
 COLOURS = {
     "place": "Place in the text",
     "surprise": "Surprise",
-    "rate": "Rate of the token",
+    "rate": TOKEN_RATE,
     "strongest": METHODS["subspace"],
 }
 COLOUR_CAPTIONS = {

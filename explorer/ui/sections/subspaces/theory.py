@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.lens import PANELS, LensLook, Panel, Section
 from explorer.measures.weights import LayerFit
 from explorer.trace import Array
@@ -42,8 +42,8 @@ def theory_fit(view: View, layer: int) -> None:
         now, other = fit(view, layer), fit(view, layer, control=True)
         curves = _curves(view, layer)
     _energy(view, now, other)
-    _gaussian(view, now, other, curves[0])
-    _supports(view, now, other, curves[1])
+    _gaussian(view, now, other, *curves[0])
+    _supports(view, now, other, *curves[1])
 
 
 def fit(view: View, layer: int, control: bool = False) -> LayerFit:
@@ -61,7 +61,8 @@ def _energy(view: View, now: LayerFit, other: LayerFit) -> None:
         figure = figures.head_bars(now.explained, other.explained, label=figures.ENERGY_LABEL, title=title, total=None)
         figures.reference_line(figure, chance, "random subspace", card.heads)
         figures.reference_line(figure, now.best, "best possible", card.heads, dash="longdashdot")
-        plot(figure, "energy")
+        said = verdicts.heads(now.explained, other.explained, label=figures.ENERGY_LABEL)
+        plot(figure, "energy", verdict=said)
         st.caption(
             f"Share of the squared length of all tokens inside the span of $U_k$ ({card.head_dim} of {card.dim} "
             f"directions). A random subspace holds {chance:.1%}; no {card.head_dim} directions can hold more than "
@@ -104,7 +105,7 @@ def _sum_note(view: View, now: LayerFit) -> str:
     )
 
 
-def _gaussian(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> None:
+def _gaussian(view: View, now: LayerFit, other: LayerFit, curve: go.Figure, said: str) -> None:
     quantiles, layers = st.columns(2)
     axes = now.gaussian[0].axes
     with quantiles:
@@ -112,7 +113,7 @@ def _gaussian(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> N
         if drawn is None:
             st.info("The tokens do not differ within a head: there is no distribution to look at.")
         else:
-            plot(drawn, "quantiles")
+            plot(drawn[0], "quantiles", verdict=drawn[1])
             st.caption(
                 f"Every token's distance from the mean, in units of the head's own spread ({axes} axes), sorted, "
                 "against what a Gaussian sample of the same size has. On the dotted line: Gaussian. Above it on the "
@@ -120,7 +121,7 @@ def _gaussian(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> N
                 "has."
             )
     with layers:
-        plot(curve, "kurtosis")
+        plot(curve, "kurtosis", verdict=said)
         spread = measures.weights.gaussian_kurtosis_spread(len(now.spread), axes) if axes else 0.0
         st.caption(
             f"Mardia's kurtosis over its mean for Gaussian samples of this size. 1 ± {TWO_SPREADS * spread:.3f}: one "
@@ -131,22 +132,24 @@ def _gaussian(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> N
         )
 
 
-def _quantile_figure(now: LayerFit, other: LayerFit) -> go.Figure | None:
-    """Heads that vary along equally many axes, so that they share the reference; None if none vary."""
+def _quantile_figure(now: LayerFit, other: LayerFit) -> tuple[go.Figure, str] | None:
+    """Heads that vary along equally many axes, so that they share the reference, and what they say; None if none
+    vary."""
     axes = now.gaussian[0].axes
     heads, control = (
         np.array([g.distances for g in fitted.gaussian if g.axes == axes]) for fitted in (now, other)
     )  # fmt: skip
     if not axes:
         return None
-    return figures.quantile_plot(
-        heads, measures.weights.gaussian_quantiles(heads.shape[1], axes), control if len(control) else None,
-        label=figures.DISTANCE_LABEL, across="the same in a Gaussian sample",
+    expected, grey = measures.weights.gaussian_quantiles(heads.shape[1], axes), control if len(control) else None
+    figure = figures.quantile_plot(
+        heads, expected, grey, label=figures.DISTANCE_LABEL, across="the same in a Gaussian sample",
         title=f"Are the tokens of a head Gaussian? Layer {now.layer}",
     )  # fmt: skip
+    return figure, verdicts.farthest(heads, expected, grey)
 
 
-def _supports(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> None:
+def _supports(view: View, now: LayerFit, other: LayerFit, curve: go.Figure, said: str) -> None:
     pairs, layers = st.columns(2)
     with pairs:
         if view.card.heads == 1:
@@ -165,15 +168,15 @@ def _supports(view: View, now: LayerFit, other: LayerFit, curve: go.Figure) -> N
                 f"{measures.weights.mean_between(other.support):.0%}; sets drawn at random have {top / (2 - top):.0%}."
             )
     with layers:
-        plot(curve, "spread")
+        plot(curve, "spread", verdict=said)
         st.caption(
             "Over how many subspaces a patch is spread, mean of the patches. Falling towards 1: tokens settle in one "
             "subspace. Near the random line: the subspaces do not sort the tokens."
         )
 
 
-def _curves(view: View, layer: int) -> tuple[go.Figure, go.Figure]:
-    """Kurtosis, and subspaces per token, against the layer."""
+def _curves(view: View, layer: int) -> tuple[tuple[go.Figure, str], tuple[go.Figure, str]]:
+    """Kurtosis, and subspaces per token, against the layer, and what each says."""
     fits = [[fit(view, n, control) for n in range(1, view.card.layers + 1)] for control in (False, True)]
     kurtosis, spread = (
         [np.array([number(f) for f in rows]) for rows in fits]
@@ -190,7 +193,11 @@ def _curves(view: View, layer: int) -> tuple[go.Figure, go.Figure]:
     )
     chance = measures.weights.isotropic_subspaces_per_token(view.card.heads, view.card.head_dim)
     layers = view.card.layers
+    said = (
+        verdicts.curve(*kurtosis, label=figures.KURTOSIS_LABEL, level=("a Gaussian's", 1.0)),
+        verdicts.curve(*spread, label=figures.SPREAD_LABEL, level=("random directions", chance)),
+    )
     return (
-        figures.reference_line(first, 1.0, "Gaussian", layers),
-        figures.reference_line(second, chance, "random", layers),
+        (figures.reference_line(first, 1.0, "Gaussian", layers), said[0]),
+        (figures.reference_line(second, chance, "random", layers), said[1]),
     )

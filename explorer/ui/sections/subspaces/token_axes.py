@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.card import ModelCard
 from explorer.trace import Array, Trace
 from explorer.ui.frame.widgets import heading, plot
@@ -22,7 +21,8 @@ def token_axes(view: RunView, layer: int) -> None:
     with ranks:
         title = f"Directions that the tokens use, layer {layer}"
         figure = figures.head_bars(now[0], other[0], label=figures.RANK_LABEL, title=title, total=None)
-        plot(figure, "projected_ranks")
+        said = verdicts.heads(now[0], other[0], label=figures.RANK_LABEL)
+        plot(figure, "projected_ranks", verdict=said)
         st.caption(
             rf"Effective rank of $U_k^\top \mathrm{{LN}}(Z^{{{layer}}})$, at most {view.card.head_dim}. Low: the "
             rf"tokens "
@@ -31,7 +31,8 @@ def token_axes(view: RunView, layer: int) -> None:
     with alignment:
         title = f"Axis alignment in each head, layer {layer}"
         figure = figures.head_bars(now[1], other[1], label=figures.ALIGNMENT_LABEL, title=title, total=None)
-        plot(figures.reference_line(figure, 1.0, "no alignment", view.card.heads), "alignment")
+        said = verdicts.heads(now[1], other[1], label=figures.ALIGNMENT_LABEL)
+        plot(figures.reference_line(figure, 1.0, "no alignment", view.card.heads), "alignment", verdict=said)
         st.caption(
             "Do single coordinates mean something, or only their mixtures? 1: no more than after a random rotation. "
             "Attention does not notice a rotation inside a head, so about 1 is expected here. For the layer's output "
@@ -54,12 +55,12 @@ def token_axes_curves(view: RunView, layer: int) -> None:
     """Effective rank and axis alignment of every layer, beside the control's."""
     ranks, alignment = st.columns(2)
     with ranks:
-        plot(_token_curve(view, layer, 0), "all_ranks")
+        _token_curve(view, layer, 0, "all_ranks")
         st.caption(
             "Effective rank of the tokens in a subspace, mean of the heads. Falling: later layers squeeze harder."
         )
     with alignment:
-        plot(_token_curve(view, layer, 2), "all_alignment")
+        _token_curve(view, layer, 2, "all_alignment")
         st.caption(
             r"Axis alignment of $Z^{\ell+1}$. High: few coordinates carry each token. Only what differs from the "
             f"grey line was learned. {_where_from(view.card)}"
@@ -78,7 +79,7 @@ def _token_geometry(trace: Trace, layer: int) -> tuple[Array, Array, float]:
     return measures.weights.projected_ranks(projections), alignment, measures.weights.axis_alignment(trace.z(layer + 1))
 
 
-def _token_curve(view: RunView, layer: int, which: int) -> go.Figure:
+def _token_curve(view: RunView, layer: int, which: int, key: str) -> None:
     layers = range(1, view.card.layers + 1)
     values, control = (np.array([np.mean(_token_numbers(view, n, c)[which]) for n in layers]) for c in (False, True))
     label, title = (
@@ -86,4 +87,5 @@ def _token_curve(view: RunView, layer: int, which: int) -> go.Figure:
         if which == 0
         else (figures.ALIGNMENT_LABEL, "Axis alignment of the layer's output")
     )
-    return figures.layer_curve(values, control, label=label, title=title, selected=layer)
+    figure = figures.layer_curve(values, control, label=label, title=title, selected=layer)
+    plot(figure, key, verdict=verdicts.curve(values, control, label=label))

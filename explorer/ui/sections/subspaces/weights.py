@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import figures, measures
+from explorer import figures, measures, verdicts
 from explorer.measures.weights import LayerGeometry
 from explorer.trace import Array, LayerWeights
 from explorer.ui.frame.widgets import plot
@@ -115,7 +115,7 @@ def _angles_and_spectra(view: RunView, layer: int) -> None:
             now.singular_values, other.singular_values, label=figures.SINGULAR_LABEL, across="direction",
             title=f"Singular values of U<sub>k</sub>, layer {layer}",
         )  # fmt: skip
-        plot(curves, "singular_values")
+        plot(curves, "singular_values", verdict=verdicts.steepest(now.singular_values, other.singular_values))
         st.caption(
             "How strongly a head reads each of its directions. A flat line: all alike, as the theory's orthonormal "
             "$U_k$ would have it. A steep one: the head listens to a few directions more than to the rest. Random "
@@ -128,7 +128,7 @@ def _angles(view: RunView, now: LayerGeometry, other: LayerGeometry, layer: int,
     figure = figures.pair_matrix(
         trained, label=figures.ANGLE_LABEL, limits=(0, 90), title=f"{kind} between heads, layer {layer}", text=".0f"
     )
-    plot(figure, "angles")
+    plot(figure, "angles", verdict=verdicts.nearest_pair([trained], [control], first=layer))
     st.caption(
         "90° means that two subspaces share nothing, 0° that they share a direction. Mean of all pairs: "
         f"**{measures.weights.mean_between(trained):.1f}°**, control "
@@ -197,7 +197,7 @@ def _gram(weights: Sequence[LayerWeights], layer: int, unit: bool, cell: int) ->
 def _every_layer(view: RunView, layer: int) -> None:
     with st.spinner("Measuring every layer…"):
         figure = caches.once(view.card.sha256, _all_cosine_maps, view, selected=layer)
-    plot(figure, "all_cosines")
+    plot(figure, "all_cosines", verdict=_most_coherent(view))
     st.caption(
         "All layers on one scale. Dark outside the outlined blocks: the subspaces keep apart. The papers show that "
         "CRATE's maps become more block-like with depth; the curves below say whether this model's do, in numbers."
@@ -206,14 +206,16 @@ def _every_layer(view: RunView, layer: int) -> None:
     overlap, dictionary = st.columns(2)
     with overlap:
         chance = view.card.head_dim / view.card.dim
-        figure = _curve(
+        figure, said = _curve(
             view,
             layer,
             lambda g: measures.weights.mean_between(g.overlap),
             figures.SPAN_OVERLAP_LABEL,
             "Overlap of the subspaces",
+            ("random subspaces", chance),
         )
-        plot(figures.reference_line(figure, chance, "random subspaces", view.card.layers), "overlap")
+        named = figures.reference_line(figure, chance, "random subspaces", view.card.layers)
+        plot(named, "overlap", verdict=said)
         st.caption(
             "How much of one subspace lies inside another, mean of all pairs (mean cos² of their angles). 0: they "
             f"share nothing; 1: they are the same. Random ones have p/d = {chance:.1%}. Below: incoherent, as the "
@@ -226,14 +228,14 @@ def _every_layer(view: RunView, layer: int) -> None:
 
 
 def _dictionary_curve(view: RunView, layer: int) -> None:
-    figure = _curve(
+    figure, said = _curve(
         view,
         layer,
         lambda g: g.dictionary.mean_cosine,
         figures.COLUMN_COSINE_LABEL,
         "Dictionary: how far from orthogonal",
     )
-    plot(figure, "all_dictionary")
+    plot(figure, "all_dictionary", verdict=said)
     st.caption("Mean |cos| of two columns of $D$, whatever their lengths. 0: orthogonal, as the theory assumes.")
 
 
@@ -250,8 +252,23 @@ def _all_cosine_maps(view: RunView, selected: int) -> go.Figure:
     )  # fmt: skip
 
 
-def _curve(view: RunView, layer: int, number: Callable[..., float], label: str, title: str) -> go.Figure:
-    """A number of every layer's geometry beside the control's."""
+def _most_coherent(view: RunView) -> str:
+    """The two subspaces of all layers that share a direction most nearly."""
+    layers = range(1, view.card.layers + 1)
+    ours, random = ([geometry(view, n, c).angles[..., 0] for n in layers] for c in (False, True))
+    return verdicts.nearest_pair(ours, random)
+
+
+def _curve(
+    view: RunView,
+    layer: int,
+    number: Callable[..., float],
+    label: str,
+    title: str,
+    level: tuple[str, float] | None = None,
+) -> tuple[go.Figure, str]:
+    """A number of every layer's geometry beside the control's, and what it says. level: as verdicts.curve's."""
     layers = range(1, view.card.layers + 1)
     values, control = (np.array([number(geometry(view, n, c)) for n in layers]) for c in (False, True))
-    return figures.layer_curve(values, control, label=label, title=title, selected=layer)
+    figure = figures.layer_curve(values, control, label=label, title=title, selected=layer)
+    return figure, verdicts.curve(values, control, label=label, level=level)
