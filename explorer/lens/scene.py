@@ -95,29 +95,13 @@ def settings(
     page share what is chosen. by_depth: see trace.layer_on. file: how files saved from it begin.
     """
     return {
-        "view": view,
-        "views": dict(grids),
-        "layers": card.layers,
-        "headCount": card.heads,
-        "layer": choice.layer,
-        "heads": list(choice.heads),
-        "token": choice.token,
-        "at": at,
-        "alpha": look.alpha,
-        "rule": look.rule,
-        "keep": look.keep,
-        "look": look_up_colors(),
-        "sections": [asdict(section) for section in sections],
-        "attention": needs_attention(sections),
-        "page": page,
-        "toolbar": list(toolbar),
-        "byDepth": by_depth,
-        "shot": choice.shot,
-        "shots": [{"view": one, "name": called} for one, called in shots],
-        "filmLabel": film_label,
-        "layerLabel": layer_label,
-        "file": file,
-        "alt": alt,
+        "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
+        "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
+        "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
+        "sections": [asdict(section) for section in sections], "attention": needs_attention(sections), "page": page,
+        "toolbar": list(toolbar), "byDepth": by_depth, "shot": choice.shot,
+        "shots": [{"view": one, "name": called} for one, called in shots], "filmLabel": film_label,
+        "layerLabel": layer_label, "file": file, "alt": alt,
     } | ways_settings(choice.ways, False, _tokens(grids[view]))  # fmt: skip
 
 

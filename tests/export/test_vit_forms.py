@@ -255,3 +255,24 @@ def test_query_without_its_key():
     del state["vit.encoder.layer.0.attention.attention.key.weight"]
     with pytest.raises(ExplorerError, match="Query, key and value should have one shape"):
         renamed(checkpoint(state))
+
+
+@pytest.mark.parametrize("naming", ["chunks", "Hugging Face"])
+def test_a_network_inside_a_training_file_is_read_under_other_names(naming, tmp_path, quick_reader):
+    """A teacher of DINOv2's code with its projection head beside it; a module of Hugging Face in a wrapper."""
+    module = draw("vit", size_of("DINOv2: registers without positions"))
+    state = state_of(module)
+    if naming == "chunks":
+        foreign = {
+            f"backbone.{n.replace('blocks.', 'blocks.0.').replace('reg_', 'register_')}": a for n, a in state.items()
+        }
+        foreign = {name.replace("register_token", "register_tokens"): array for name, array in foreign.items()}
+        foreign["dino_head.mlp.0.weight"] = np.zeros((4, 8), np.float32)
+    else:
+        foreign = as_hugging_face(state, "dinov2")
+    key = "teacher" if naming == "chunks" else "state_dict"
+    torch.save({key: {name: torch.from_numpy(array) for name, array in foreign.items()}}, tmp_path / "run.pth")
+    card = import_file(tmp_path / "run.pth", "vit", heads=2, directory=tmp_path)
+    assert card.prefix == FORMS["DINOv2: registers without positions"].prefix
+    found = runtime.run(runtime.open_model(card), prepared(pixels()), []).points["features"]
+    np.testing.assert_allclose(found, torch_points(module, pixels())["features"], rtol=1e-5, atol=1e-5)

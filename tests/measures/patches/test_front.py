@@ -18,6 +18,7 @@ from explorer.measures.patches import (
 from explorer.measures.patches.attention import tokens_in_front
 from explorer.measures.patches.cloud import cloud_clusters
 from explorer.measures.patches.grid import Patches, matching_tokens
+from explorer.measures.patches.heads import photo_head_numbers
 from explorer.measures.patches.projection import patch_features
 from explorer.trace import Trace
 
@@ -85,6 +86,25 @@ def test_more_patches_than_tokens_are_refused():
         with pytest.raises(ValueError, match="do not fit"):
             tokens_in_front(tokens, grid)
     np.testing.assert_array_equal(patch_features(looks(2), GRID), patch_features(looks(0), GRID))
+
+
+def test_numbers_of_the_heads_count_from_the_patches():
+    """Registers take their share, but no distance; without a class token what is of CLS is not known."""
+    trace = trace_with(("CLS", "register 1", "register 2"))
+    query, key = trace.query_key(1)
+    found = photo_head_numbers(query, key, GRID)
+    rows = np.stack([attention_rows(query, key, 3 + i) for i in range(12)], axis=1)
+    np.testing.assert_allclose(found["itself"], np.mean([rows[:, i, 3 + i] for i in range(12)], axis=0), rtol=1e-5)
+    np.testing.assert_allclose(found["cls"], rows[:, :, 0].mean(axis=1), rtol=1e-5)
+    places = np.stack(np.divmod(np.arange(12), 4), axis=1)
+    far = np.linalg.norm(places[:, None] - places, axis=-1)
+    patches = rows[:, :, 3:]
+    distance = ((patches * far).sum(axis=-1) / patches.sum(axis=-1)).mean(axis=1)
+    np.testing.assert_allclose(found["distance"], distance, rtol=1e-5)
+    bare = photo_head_numbers(looks(0, 1), looks(0, 2), GRID, class_token=False)
+    assert np.isnan(bare["cls"]).all()
+    assert np.isnan(bare["cls_evenness"]).all()
+    assert np.isfinite(bare["distance"]).all()
 
 
 # ---- two runs ----
