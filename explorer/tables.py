@@ -46,12 +46,13 @@ def ledger_rows(steps: list[HalfStep], control: list[HalfStep]) -> list[dict[str
 
 
 def segment_picture(segments: Segments, prepared: Prepared, overlay: bool) -> Image.Image:
-    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo."""
+    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo, of which a
+    background of labels stays as it is."""
     photo = prepared.picture
     if overlay and photo is not None:
         if segments.colours is not None:
             return Image.fromarray(figures.rgb_overlay(photo, segments.colours, segments.labels > 0))
-        return Image.fromarray(figures.label_overlay(photo, segments.labels))
+        return Image.fromarray(figures.label_overlay(photo, segments.labels.astype(int) - 1))
     if segments.colours is not None:
         return Image.fromarray((255 * segments.colours).round().astype(np.uint8))
     return label_image(segments.labels)
