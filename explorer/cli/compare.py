@@ -169,5 +169,5 @@ def _columns(run: ComparedRun, layer: int, heads: tuple[int, ...] | None) -> lis
     found = measures.patches.on_pixels(
         measures.patches.segment_trace(trace, "maskcut", layer), trace, height, width
     ).labels
-    objects = figures.label_overlay(photo, found.astype(int) - 1, 0.5)
+    objects = figures.label_overlay(photo, found.astype(int) - 1, 0.5, figures.OBJECT_COLORS)
     return [photo, figures.heat_overlay(photo, heat), objects]

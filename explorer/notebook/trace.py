@@ -17,6 +17,7 @@ from explorer.measures.patches import (
     Heads,
     Segments,
     attention_rows,
+    head_indices,
     on_pixels,
     segment_trace,
     trace_attention,
@@ -54,6 +55,13 @@ class NotebookTrace(Trace):
     prepared: Prepared
     knobs: Knobs
 
+    def point(self, name: str, image: int = 0) -> Array:
+        """A trace point of one image by its name, such as z.3. Raises ExplorerError for what this trace has not."""
+        if name not in self.points:
+            has = ", ".join(f"{kind}.{layers[0]} … {kind}.{layers[-1]}" for kind, layers in self._kinds().items())
+            raise ExplorerError(f"The trace has no {name}: it has {has or 'the logits alone'}.")
+        return super().point(name, image)
+
     @cached_property
     def control(self) -> NotebookTrace:
         """The same input under the same knobs through the random-init control."""
@@ -83,7 +91,7 @@ class NotebookTrace(Trace):
     def curve(self, name: str = "compression", image: int = 0) -> go.Figure:
         """A curve over the layers beside the control: "compression", the official R^c of what enters MSSA; "sparsity",
         the share of non-zeros of what the layer leaves; or "heads", what each head adds to R^c."""
-        found = layer_curves(self.card, *self._curve_numbers(image), self.control._curve_numbers(image))
+        found = layer_curves(self.card, self._curve_numbers(image), self.control._curve_numbers(image))
         if name not in found:
             raise ExplorerError(f"There is no curve {name}: choose {', '.join(found)}.")
         return found[name]
@@ -95,8 +103,7 @@ class NotebookTrace(Trace):
             return trace_attention(self, layer, head, token or 0)
         query, key = self.query_key(layer)
         rows = attention_rows(query, key, query.shape[1] - 1 if token is None else token, causal=True)
-        heads = range(1, self.card.heads + 1) if head is None else [head] if isinstance(head, int) else head
-        return rows[[k - 1 for k in heads]].mean(axis=0)
+        return rows[head_indices(self, head)].mean(axis=0)
 
     def segment(
         self,
@@ -156,16 +163,21 @@ class NotebookTrace(Trace):
         """The shapes, without copying an array from the device: of the layers' points one row each."""
         card, (batch, *_), tokens = self.card, self.logits.shape, _tokens(self)
         sizes = {"z": (tokens, card.dim), "z_half": (tokens, card.dim), "codes": (tokens, card.codes_dim)}
+        inner = (card.heads, tokens, card.head_dim)
+        rows = [
+            (f"{kind}.{layers[0]} … {kind}.{layers[-1]}", (batch, *sizes.get(kind, inner)))
+            for kind, layers in self._kinds().items()
+        ]
+        return html_table(repr(self)[1:-1], [("logits", self.logits.shape), *rows], self.prepared.note)
+
+    def _kinds(self) -> dict[str, list[int]]:
+        """Kinds of points, and the layers that have one, rising."""
         kinds: dict[str, list[int]] = {}
         for name in self.points:
             kind, _, layer = name.partition(".")
-            kinds.setdefault(kind, []).extend([int(layer)] if layer else [])
-        inner = (card.heads, tokens, card.head_dim)
-        rows: list[tuple[str, Any]] = [("logits", self.logits.shape)]
-        for kind, layers in kinds.items():
-            if layers:
-                rows.append((f"{kind}.{min(layers)} … {kind}.{max(layers)}", (batch, *sizes.get(kind, inner))))
-        return html_table(repr(self)[1:-1], rows, self.prepared.note)
+            if layer:
+                kinds.setdefault(kind, []).append(int(layer))
+        return {kind: sorted(layers) for kind, layers in kinds.items()}
 
 
 def _tokens(trace: Trace) -> int:

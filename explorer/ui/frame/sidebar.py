@@ -114,7 +114,7 @@ def _model(modality: str) -> ModelCard | None:
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]
-    about = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
+    about = card.summary
     licence = card.provenance.get("licence")
     st.caption(f"{about}; {licence}" if licence else about)
     return card
