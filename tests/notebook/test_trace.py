@@ -68,8 +68,8 @@ def test_the_table_has_the_control_beside_every_layer(trace):
     rows = trace.table()
     assert [row["layer"] for row in rows] == [1, 2]
     for row in rows:
-        assert row["R^c"] == pytest.approx(sum(official_rates(trace.projections(row["layer"]))))
-        assert row["R^c, control"] == pytest.approx(sum(official_rates(trace.control.projections(row["layer"]))))
+        assert row["Rᶜ"] == pytest.approx(sum(official_rates(trace.projections(row["layer"]))))
+        assert row["Rᶜ, control"] == pytest.approx(sum(official_rates(trace.control.projections(row["layer"]))))
 
 
 def test_attention_is_softmax_of_the_projections(trace, text):

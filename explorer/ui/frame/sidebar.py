@@ -114,9 +114,8 @@ def _model(modality: str) -> ModelCard | None:
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]
-    about = card.summary
     licence = card.provenance.get("licence")
-    st.caption(f"{about}; {licence}" if licence else about)
+    st.caption(f"{card.summary}; {licence}" if licence else card.summary)
     return card
 
 
