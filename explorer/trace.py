@@ -110,28 +110,32 @@ class Trace:
     grid: tuple[int, int]
     stride: int
 
+    def point(self, name: str, image: int = 0) -> Array:
+        """A trace point of one image by its name, such as z.3."""
+        return self.points[name][image]
+
     def z(self, layer: int, image: int = 0) -> Array:
         """Z^ℓ (N,d), the tokens that enter layer ℓ, before its norm; layer L+1 is the output of the last layer."""
-        return self.points[f"z.{layer}"][image]
+        return self.point(f"z.{layer}", image)
 
     def z_half(self, layer: int, image: int = 0) -> Array:
         """Z^{ℓ+½} (N,d), the tokens after MSSA and its residual, before the second norm."""
-        return self.points[f"z_half.{layer}"][image]
+        return self.point(f"z_half.{layer}", image)
 
     def projections(self, layer: int, image: int = 0) -> Array:
         """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) where the heads are subspaces, rotated and normalised where the
         family says so; else the keys."""
-        return self.points[f"{self.card.traits.looks[-1]}.{layer}"][image]
+        return self.point(f"{self.card.traits.looks[-1]}.{layer}", image)
 
     def query_key(self, layer: int, image: int = 0) -> tuple[Array, Array]:
         """Query and key (K,N,p) of layer ℓ; for CRATE families they are the same array."""
         if self.card.has_subspaces:
             return (projected := self.projections(layer, image)), projected
-        return self.points[f"query.{layer}"][image], self.points[f"key.{layer}"][image]
+        return self.point(f"query.{layer}", image), self.point(f"key.{layer}", image)
 
     def codes(self, layer: int, image: int = 0) -> Array:
         """What the sparsifying step leaves (N,m): the codes A₂ where the dictionary is overcomplete, else Z^{ℓ+1}."""
-        return self.points[f"codes.{layer}"][image] if self.card.codes_dim else self.z(layer + 1, image)
+        return self.point(f"codes.{layer}", image) if self.card.codes_dim else self.z(layer + 1, image)
 
     @property
     def logits(self) -> Array:

@@ -6,26 +6,26 @@ import functools
 import inspect
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from explorer import zoo
+from explorer import notebook
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input, prepare_words, reading_note
-from explorer.trace import Array, Prepared
+from explorer.inputs import prepare
+from explorer.notebook import Model, NotebookTrace
+from explorer.trace import Array, Knobs, Prepared
 
 ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")]
 InputArgument = Annotated[
     str,
     typer.Argument(
-        help="A picture, or a .npy of float32 (B,3,H,W), fed as it is. For a language model a text file, "
-        "a .npy of token numbers (B,N), or the text itself."
+        help="A picture, a gallery photo by its name, or a .npy of float32 (B,3,H,W), fed as it is. For a language "
+        "model a text file, a .npy of token numbers (B,N), or the text itself."
     ),
 ]
 SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
@@ -49,31 +49,22 @@ class Asked:
     framing: FramingOption = "crop"
 
     @functools.cached_property
+    def opened(self) -> Model:
+        return notebook.open(self.model)
+
+    @property
     def card(self) -> ModelCard:
-        return zoo.find_model(self.model)
+        return self.opened.card
 
     def prepared(self) -> Prepared:
         """The model's input; what reading it changed goes to the standard error."""
-        if self.card.reads_text:
-            if self.size or self.stride:
-                raise ExplorerError(f"{self.card.name} reads text: leave --size and --stride out.")
-            prepared = prepare_words(self.source, self.card)
-            note = prepared.note
-        else:
-            prepared = prepare_input(self.path, self.card.preprocessing, self.card.patch, self.size, self.framing)
-            note = "" if prepared.picture is None else reading_note(self.path.read_bytes())
-        if note:
-            print(f"note: {prepared.label}: {note}", file=sys.stderr)
+        prepared = prepare(self.source, self.card, self.size, self.framing)
+        if prepared.note:
+            print(f"note: {prepared.label}: {prepared.note}", file=sys.stderr)
         return prepared
 
-    @property
-    def path(self) -> Path:
-        return Path(self.source)
-
-    def of_pictures(self, command: str) -> None:
-        """Raises ExplorerError for a command that language models have no part in."""
-        if self.card.reads_text:
-            raise ExplorerError(f"{self.card.name} reads text: {command} takes models of pictures.")
+    def trace(self, knobs: Knobs | None = None, want: Iterable[str] | None = None) -> NotebookTrace:
+        return self.opened.trace(self.prepared(), self.stride, knobs=knobs, want=want)
 
 
 def of_one_input(command: Callable[..., None]) -> Callable[..., None]:

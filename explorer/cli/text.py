@@ -31,8 +31,7 @@ def generate(
 ) -> None:
     """Continue a text with a language model, token by token."""
     card = zoo.find_model(model)
-    if not card.reads_text:
-        raise ExplorerError(f"{card.name} reads pictures: generate takes a language model.")
+    card.must_read("text", "generate")
     sampling = Sampling(temperature, top_k, top_p, seed)
     prepared = prepare_words(text, card)
     if len(prepared.data) != 1:
@@ -64,8 +63,7 @@ def features(
 ) -> None:
     """Find where each code of a language model fires, and keep that beside the model for the page Features."""
     card = zoo.find_model(model)
-    if not card.reads_text:
-        raise ExplorerError(f"{card.name} reads pictures: features takes a language model.")
+    card.must_read("text", "features")
     text = open_text(data / part)
     if card.tokenizer and read_vocabulary(card.tokenizer) != text.vocabulary:
         raise ExplorerError(f"{data} has other tokens than {card.name}: prepare it with the model's tokenizer.")

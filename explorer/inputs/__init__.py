@@ -3,8 +3,9 @@
 from explorer.inputs.array import load_array, prepare_array
 from explorer.inputs.batch import frame_squares, normalise_squares
 from explorer.inputs.decode import read_photo, reading_note
-from explorer.inputs.file import prepare_input, read_file
+from explorer.inputs.file import read_file
 from explorer.inputs.gallery import GalleryPhoto, gallery, gallery_photo
+from explorer.inputs.given import Given, picture_of, prepare
 from explorer.inputs.image import prepare_mask, prepare_photo
 from explorer.inputs.text import (
     decode_text,
@@ -19,6 +20,7 @@ from explorer.inputs.text import (
 
 __all__ = [
     "GalleryPhoto",
+    "Given",
     "decode_text",
     "frame_squares",
     "gallery",
@@ -26,9 +28,10 @@ __all__ = [
     "load_array",
     "load_tokenizer",
     "normalise_squares",
+    "picture_of",
     "pieces_of",
+    "prepare",
     "prepare_array",
-    "prepare_input",
     "prepare_mask",
     "prepare_photo",
     "prepare_text",

@@ -62,9 +62,8 @@ def text_report_html(subject: TextReport) -> bytes:
 
 def about_text(card: ModelCard, prepared: Prepared, next_tokens: NextTokens) -> dict[str, str]:
     """What a report says of its run, label → text."""
-    shape = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     said = {
-        "Model": f"{card.name}: {shape}",
+        "Model": f"{card.name}: {card.summary}",
         "Digest of the model": card.sha256,
         "Text": f"{prepared.data.shape[1]} tokens",
         "Made on": date.today().isoformat(),

@@ -73,7 +73,9 @@ def test_a_long_text_is_cut_with_a_note(command):
     ("arguments", "sentence"),
     [
         (("measure", "words", ""), "There is no text"),
-        (("measure", "words", "the cat", "--stride", "2"), "leave --size and --stride out"),
+        (("measure", "words", "the cat", "--stride", "2"), "has no stride"),
+        (("report", "words", "the cat", "--stride", "2", "-o", "x.html"), "has no stride"),
+        (("measure", "words", "the cat", "--size", "64"), "has no size"),
         (("measure", "words", "nothing.npy"), "nothing.npy does not exist"),
         (("measure", "words", "missing.txt"), "missing.txt does not exist"),
         (("bench", "words"), "bench takes models of pictures"),

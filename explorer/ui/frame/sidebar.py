@@ -116,9 +116,8 @@ def _model(modality: str) -> ModelCard | None:
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]
-    about = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     licence = card.provenance.get("licence")
-    st.caption(f"{about}; {licence}" if licence else about)
+    st.caption(f"{card.summary}; {licence}" if licence else card.summary)
     return card
 
 
