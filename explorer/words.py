@@ -39,7 +39,7 @@ PHOTO_GLOSSARY: dict[str, str] = {
 }
 """Those of the pages that show photos."""
 TEXT_GLOSSARY: dict[str, str] = {
-    "**␣, ⏎, ‹…›**": "in the names of tokens: a blank, the end of a line, and bytes that are no character alone",
+    "**␣, ⏎, <0xE7>**": "in the names of tokens: a blank, the end of a line, and a byte that is no character alone",
     "**surprise**": "−log of the probability that the model gave to what came, in nats; its mean is the cross-entropy",
     "**logits, scores**": "what the model gives every token before the softmax makes probabilities of it",
     "**logit lens**": "the head reads tokens of an earlier layer as if they were the last ones",

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from explorer import figures, measures, zoo
 from explorer.card import ModelCard
-from explorer.cli.options import FramingOption, JsonOption, SizeOption, StrideOption
+from explorer.cli.options import ColumnOption, FramingOption, JsonOption, RowOption, SizeOption, StrideOption, words
 from explorer.cli.output import console, print_json, write_file
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input, prepare_words, token_name
+from explorer.inputs import prepare_input, token_name
 from explorer.studies import compare as comparing
 from explorer.studies.compare import ComparedRun, differences, notes
 from explorer.studies.compare_text import text_differences
@@ -39,6 +39,8 @@ def compare(
     size: SizeOption = None,
     stride: StrideOption = None,
     framing: FramingOption = "crop",
+    column: ColumnOption = "",
+    row: RowOption = 1,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for a .png and a .json for each input.")
     ] = None,
@@ -61,7 +63,10 @@ def compare(
     found = []
     for source in inputs:
         path = Path(source) if not of_text or Path(source).suffix else Path("text")
-        runs = [_text_run(card, source) if of_text else _run(card, path, size, stride, framing) for card in cards]
+        runs = [
+            _text_run(card, source, column, row) if of_text else _run(card, path, size, stride, framing)
+            for card in cards
+        ]
         if control:
             runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), control=True))
         values = _values(path, runs, layer, tuple(head or ()), by_number)
@@ -94,8 +99,8 @@ def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
     return cards, rest
 
 
-def _text_run(card: ModelCard, source: str) -> ComparedRun:
-    prepared = prepare_words(source, card)
+def _text_run(card: ModelCard, source: str, column: str, row: int) -> ComparedRun:
+    prepared = words(card, source, column, row)
     if len(prepared.data) != 1:
         raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} texts: compare takes one at a time.")
     return comparing.run(card, prepared, Knobs())

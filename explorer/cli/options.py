@@ -24,13 +24,15 @@ ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the p
 InputArgument = Annotated[
     str,
     typer.Argument(
-        help="A picture, or a .npy of float32 (B,3,H,W), fed as it is. For a language model a text file, "
-        "a .npy of token numbers (B,N), or the text itself."
+        help="A picture, or a .npy of float32 (B,3,H,W), fed as it is. For a language model a text file, a table of "
+        "texts (.csv, .tsv, .jsonl), a .npy of token numbers (B,N), or the text itself."
     ),
 ]
 SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
 StrideOption = Annotated[int | None, typer.Option(help="Pixels between patches; below the patch size they overlap.")]
 FramingOption = Annotated[str, typer.Option(help="crop: the centre, as in training. whole: the whole photo.")]
+ColumnOption = Annotated[str, typer.Option(help="Of a table: the column of the texts; by default text.")]
+RowOption = Annotated[int, typer.Option(help="Of a table: the row whose text is read, from 1.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GainOption = Annotated[
     list[str] | None, typer.Option("--mssa-gain", metavar="L:K=V", help="Gain V of head K in layer L (from 1).")
@@ -47,6 +49,8 @@ class Asked:
     size: SizeOption = None
     stride: StrideOption = None
     framing: FramingOption = "crop"
+    column: ColumnOption = ""
+    row: RowOption = 1
 
     @functools.cached_property
     def card(self) -> ModelCard:
@@ -57,14 +61,11 @@ class Asked:
         if self.card.reads_text:
             if self.size or self.stride:
                 raise ExplorerError(f"{self.card.name} reads text: leave --size and --stride out.")
-            prepared = prepare_words(self.source, self.card)
-            note = prepared.note
-        else:
-            prepared = prepare_input(self.path, self.card.preprocessing, self.card.patch, self.size, self.framing)
-            note = "" if prepared.picture is None else reading_note(self.path.read_bytes())
-        if note:
-            print(f"note: {prepared.label}: {note}", file=sys.stderr)
-        return prepared
+            return words(self.card, self.source, self.column, self.row)
+        if self.column or self.row != 1:
+            raise ExplorerError(f"{self.card.name} reads pictures: leave --column and --row out.")
+        prepared = prepare_input(self.path, self.card.preprocessing, self.card.patch, self.size, self.framing)
+        return _noted(prepared, "" if prepared.picture is None else reading_note(self.path.read_bytes()))
 
     @property
     def path(self) -> Path:
@@ -74,6 +75,18 @@ class Asked:
         """Raises ExplorerError for a command that language models have no part in."""
         if self.card.reads_text:
             raise ExplorerError(f"{self.card.name} reads text: {command} takes models of pictures.")
+
+
+def words(card: ModelCard, source: str, column: str, row: int) -> Prepared:
+    """What a language model reads; what reading it changed or guessed goes to the standard error."""
+    prepared = prepare_words(source, card, column, row)
+    return _noted(prepared, prepared.note)
+
+
+def _noted(prepared: Prepared, note: str) -> Prepared:
+    if note:
+        print(f"note: {prepared.label}: {note}", file=sys.stderr)
+    return prepared
 
 
 def of_one_input(command: Callable[..., None]) -> Callable[..., None]:

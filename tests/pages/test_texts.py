@@ -1,6 +1,7 @@
 """The pages that read text, with a tiny language model: parts, files, knobs, unusual texts, and a continuation."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ PARTS = [
     *(("subspaces", {"on": "text", "about": part}) for part in ("tokens", "weights")),
     *(("compare", {"on": "text", "comparison": part}) for part in ("pictures", "numbers", "film")),
 ]
-UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "the cat " * 3000)
+UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "猫が好き", "the cat " * 3000)
 
 
 def start(page: str, **query: str) -> AppTest:
@@ -78,7 +79,8 @@ def test_any_text_works(reads, text, page):
 def test_files_that_do_not_fit_are_said(reads, tmp_path):
     tested = reads("text")
     for name, data, sentence in (
-        ("latin.txt", "café".encode("latin-1"), "is not UTF-8 text"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n\x00", "is not text in UTF-8"),
+        ("broken.jsonl", b'{"text": ', "line 1, is not JSON"),
         ("empty.txt", b"", "There is no text"),
         ("floats.npy", b"no array", "floats.npy"),
     ):
@@ -86,6 +88,42 @@ def test_files_that_do_not_fit_are_said(reads, tmp_path):
         upload(tested, tmp_path / name)
         assert not tested.exception
         assert sentence in texts(tested).replace("\\", "")  # names are not Markdown
+
+
+def test_a_text_in_an_older_encoding_is_read_and_said(reads, tmp_path):
+    tested = reads("text")
+    for encoding, said in (("utf-16", ""), ("cp1252", "Read as Windows-1252")):
+        (tmp_path / f"{encoding}.txt").write_bytes("the café".encode(encoding))
+        upload(tested, tmp_path / f"{encoding}.txt")
+        assert not tested.error
+        assert ("Windows-1252" in texts(tested).replace("\\", "")) == bool(said)
+
+
+def test_a_row_of_a_table_is_read_and_both_can_be_chosen(reads, tmp_path):
+    (tmp_path / "x.csv").write_text("id,text,title\n1,the cat sat,a cat\n2,on the mat,the mat\n")
+    tested = reads("text", read="knobs")
+
+    def shown() -> str:
+        assert not tested.exception
+        names = tested.select_slider(key="place").options
+        return "".join(name.split(": ")[1] for name in names).replace("␣", " ")
+
+    upload(tested, tmp_path / "x.csv")
+    assert shown() == "the cat sat"
+    assert tested.selectbox(key="table_column").options == ["id", "text", "title"]
+    tested.number_input(key="table_row").set_value(2).run()
+    assert shown() == "on the mat"
+    tested.selectbox(key="table_column").set_value("title").run()
+    assert shown() == "the mat"
+
+
+@pytest.mark.parametrize("text", ["  \n", "猫", "\t", "é"])
+@pytest.mark.parametrize("part", ["tokens", "knobs"])
+def test_no_heading_has_an_empty_quotation(reads, text, part):
+    tested = reads("text", text=text, read=part)
+    assert not tested.exception
+    said = texts(tested)
+    assert not re.search(r"(“\s*”|''|\"\s*\"|' ')", said)
 
 
 def test_no_language_model_says_what_to_do(cards, monkeypatch):

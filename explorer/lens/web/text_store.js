@@ -14,7 +14,7 @@ function receiveText(bytes) {
   for (const listener of texts.listeners) listener(feed);
 }
 
-/** The feed of a text: pieces, words and arrays; projections become floats when a layer is first looked at. */
+/** The feed of a text: names, boxes and parts of its tokens (Piece in trace.py), words and arrays; projections become floats when a layer is first looked at. */
 function readFeed(bytes) {
   const { header, arrays } = unpackArrays(bytes);
   const layers = new Map();
@@ -29,7 +29,7 @@ function readFeed(bytes) {
     }
     return layers.get(number);
   };
-  return { ...header, arrays, layer, count: header.pieces.length };
+  return { ...header, arrays, layer, count: header.names.length };
 }
 
 /** What is predicted after a token (from 0) by Z^ℓ, ℓ = 1 … L+1: [{word, number, share}], the most probable first. */
