@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import zoo
+from explorer.ui.components.text_link import to_link
 from explorer.ui.components.textbox import EXAMPLES
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_every_page import texts
@@ -211,5 +212,21 @@ def test_a_continuation_can_be_stopped(reads, monkeypatch):
     assert len(wait(job).results) < 400
 
 
-def test_examples_are_of_the_length_of_a_link():
-    assert all(0 < len(text) <= 600 for text in EXAMPLES.values())
+def test_examples_are_readable_in_a_link():
+    assert {to_link(text)[0] for text in EXAMPLES.values()} == {"text"}
+
+
+def test_a_long_text_is_in_the_link_and_one_that_is_too_long_is_asked_of_the_browser(reads):
+    text = "the cat sat on the mat. " * 200
+    name, value = to_link(text)
+    tested = reads("text", **{name: value})
+    assert not tested.exception
+    assert tested.session_state["typed"] == text
+    waiting = reads("text", kept_text="48211-0123456789abcdef")
+    assert not waiting.exception
+    assert "Looking for the text of this link" in texts(waiting)
+    assert "48211-0123456789abcdef" in waiting.query_params["kept_text"]
+    damaged = reads("text", packed_text=value[:-30])
+    assert not damaged.exception
+    assert damaged.session_state["typed"] == EXAMPLES["Ishmael"]
+    assert "damaged" in damaged.toast[0].value

@@ -50,7 +50,7 @@ def take_away(view: View | TextView | None = None, table: Table | None = None) -
         with columns[-1]:
             st.markdown(
                 "**Link.** The address of this page restores what you see, model, input and settings included. "
-                "Photos, files and long texts of your own stay with you: take the report for those."
+                "Photos, files and texts too long for a link stay with you: take the report for those."
             )
             copy_link()
 
