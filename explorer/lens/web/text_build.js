@@ -6,8 +6,8 @@ const percent = (share) => (share > 0 && share < 0.0005 ? "<0.1 %" : `${(100 * s
 const rightToLeft = (text) => /\p{Script=Arabic}|\p{Script=Hebrew}|\p{Script=Syriac}|\p{Script=Thaana}|\p{Script=Nko}/u.test(text);
 /** A token's name between quotation marks, which keep their sides whatever direction it is read in; with what it is a part of. */
 function quoted({ names, parts }, token) {
-  const name = parts[token] ? `${names[token]} (${parts[token]})` : names[token];
-  return rightToLeft(name) ? `“\u2068${name}\u2069”` : `“${name}”`;
+  const isolated = (text) => (rightToLeft(text) ? `\u2068${text}\u2069` : text);
+  return `“${isolated(names[token])}”${parts[token] && ` (${isolated(parts[token])})`}`;
 }
 const MOST_NARROW = 6; // tokens that a box of one character has room for
 

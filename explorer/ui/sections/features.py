@@ -11,7 +11,7 @@ import streamlit as st
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.inputs import isolated, pieces_of, prepare_text, quoted, token_name
+from explorer.inputs import isolated, pieces_of, prepare_text, token_name
 from explorer.lens import TextLensChoice
 from explorer.measures.texts import NOBODY, FeatureIndex, codes_of_words, logit_effect
 from explorer.studies.features import path_of, read_index
@@ -99,7 +99,7 @@ def _strongest(view: TextView, index: FeatureIndex | None, layer: int, place: in
     order = [int(code) for code in np.argsort(-codes, kind="stable")[:STRONGEST] if codes[code] > 0]
     what = "codes" if view.card.has_ista else "neurons"
     heading(
-        f"The strongest {what} at {plain(quoted(view.pieces[place].label))}",
+        f"The strongest {what} at {plain(view.token_quoted(place))}",
         f"Token {place + 1} of {len(view.tokens)}, layer {layer}: {(codes > 0).sum():,} of {len(codes):,} are above 0.",
     )
     if not order:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.inputs import numbered, pieces_of, prepare_text, prepare_tokens, quoted
+from explorer.inputs import isolated, numbered, pieces_of, prepare_text, prepare_tokens, quoted
 from explorer.inputs.array import load_array
 from explorer.measures.texts import NextTokens, logit_lens, next_tokens
 from explorer.textfiles import TABLES, USUAL, decode_text, read_table
@@ -43,7 +43,12 @@ class TextView(RunView):
 
     def token_words(self, place: int) -> str:
         """A token (from 0) and where it stands, for sentences: “␣cat”, token 3 of 12."""
-        return f"{quoted(self.pieces[place].label)}, token {place + 1} of {len(self.tokens)}"
+        return f"{self.token_quoted(place)}, token {place + 1} of {len(self.tokens)}"
+
+    def token_quoted(self, place: int) -> str:
+        """A token (from 0) for headings: “␣cat”, “<0xE7>” (byte 1 of 3 of 猫)."""
+        piece = self.pieces[place]
+        return f"{quoted(piece.name)} ({isolated(piece.part)})" if piece.part else quoted(piece.name)
 
     def readout(self, control: bool = False) -> Readout:
         return caches.readout(self.card, control)
