@@ -83,7 +83,7 @@ def words(card: ModelCard, source: str, column: str, row: int) -> Prepared:
     return _noted(prepared, prepared.note)
 
 
-def _noted(prepared: Prepared, note: str) -> Prepared:
+def _noted(prepared: Prepared, note: str | None) -> Prepared:
     if note:
         print(f"note: {prepared.label}: {note}", file=sys.stderr)
     return prepared
