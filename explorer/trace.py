@@ -27,19 +27,39 @@ def read_only(array: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What a token of a text stands for.
+
+    data: its bytes; those of all tokens are the text in UTF-8, as far as it was read. name: how it is written where it
+    stands alone. box: how the characters are drawn whose box it begins, empty where it stands in the box of the tokens
+    before. part: what of that box it is ("byte 2 of 3 of 猫"), empty where the box is its own.
+    """
+
+    data: bytes
+    name: str
+    box: str
+    part: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name, and what it is a part of."""
+        return f"{self.name} ({self.part})" if self.part else self.name
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A model's input and what the user sees of it.
 
     data: float32 (B,3,H,W), normalised; of a text int64 (B,N), its tokens. picture: uint8 (H,W,3), the pixels that data
     was made from (None for arrays that came ready, and for text). digest: SHA-256 of the source's bytes and of every
-    parameter, the key for caches. pieces: the characters of each token of a text. note: what was done to the source.
+    parameter, the key for caches. pieces: what each token of a text stands for. note: what was done to the source.
     """
 
     data: Array
     picture: Array | None
     digest: str
     label: str = ""
-    pieces: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     note: str = ""
 
     @property

@@ -16,7 +16,7 @@ MODULES = sorted(
     if path.exists()
 )
 
-LOW = {"zoo", "inputs", "runtime", "measures", "trace", "card", "errors"}
+LOW = {"textfiles", "zoo", "inputs", "runtime", "measures", "trace", "card", "errors"}
 VIEW = {*LOW, "ui.state", "ui.components", "ui.frame", "knobs", "figures", "verdicts", "lens"}
 MAY_IMPORT: dict[str, set[str]] = {
     "": {"errors", "figures", "measures", "notebook", "trace"},
@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trace": {"card"},
     "knobs": {"trace", "card"},
     "zoo": {"trace", "card", "errors"},
-    "inputs": {"trace", "card", "errors"},
+    "inputs": {"textfiles", "trace", "card", "errors"},
     "runtime": {"processors", "trace", "card", "errors"},
     "rotary": set(),
     "processors": set(),
@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figures": {"trace"},
     "verdicts": {"figures", "trace"},
     "words": set(),
+    "textfiles": {"errors"},
     "studies": {*LOW, "words"},
     "tables": {"words", "figures", "inputs", "measures", "studies", "trace", "card"},
     "lens": {"trace", "card", "measures", "figures", "verdicts", "words"},
@@ -80,7 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"families", "rotary"},
     "export": {"families", "models", "trace", "card", "errors", "rotary"},
     "dataset": {"errors"},
-    "training": {"processors", "families", "models", "dataset", "errors"},
+    "training": {"textfiles", "processors", "families", "models", "dataset", "errors"},
     "evaluation": {
         "processors",
         "constructed",

@@ -14,10 +14,18 @@ from rich.table import Table
 
 from explorer import figures, measures, zoo
 from explorer.card import ModelCard
-from explorer.cli.options import FramingOption, JsonOption, SizeOption, StrideOption
+from explorer.cli.options import (
+    ColumnOption,
+    FramingOption,
+    JsonOption,
+    RowOption,
+    SizeOption,
+    StrideOption,
+    read_input,
+)
 from explorer.cli.output import console, print_json, write_file
 from explorer.errors import ExplorerError
-from explorer.inputs import gallery, prepare
+from explorer.inputs import gallery
 from explorer.studies import compare as comparing
 from explorer.studies.compare import ComparedRun, differences, notes
 from explorer.studies.compare_text import text_differences
@@ -39,6 +47,8 @@ def compare(
     size: SizeOption = None,
     stride: StrideOption = None,
     framing: FramingOption = "crop",
+    column: ColumnOption = "",
+    row: RowOption = 1,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for a .png and a .json for each input.")
     ] = None,
@@ -59,7 +69,7 @@ def compare(
     found = []
     for source in inputs:
         path = Path(source) if not of_text or Path(source).suffix else Path("text")
-        runs = [_run(card, source, size, stride, framing) for card in cards]
+        runs = [_run(card, source, size, stride, framing, column, row) for card in cards]
         if control:
             runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), control=True))
         values = _values(path, runs, layer, tuple(head or ()), by_number)
@@ -93,8 +103,10 @@ def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
     return cards, rest
 
 
-def _run(card: ModelCard, source: str, size: int | None, stride: int | None, framing: str) -> ComparedRun:
-    prepared = prepare(source, card, size, framing)
+def _run(
+    card: ModelCard, source: str, size: int | None, stride: int | None, framing: str, column: str, row: int
+) -> ComparedRun:
+    prepared = read_input(source, card, size, framing, column, row)
     if len(prepared.data) != 1:
         kind = "texts" if card.reads_text else "pictures"
         raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} {kind}: compare takes one at a time.")

@@ -25,12 +25,14 @@ InputArgument = Annotated[
     str,
     typer.Argument(
         help="A picture, a gallery photo by its name, or a .npy of float32 (B,3,H,W), fed as it is. For a language "
-        "model a text file, a .npy of token numbers (B,N), or the text itself."
+        "model a text file, a table of texts (.csv, .tsv, .jsonl), a .npy of token numbers (B,N), or the text itself."
     ),
 ]
 SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
 StrideOption = Annotated[int | None, typer.Option(help="Pixels between patches; below the patch size they overlap.")]
 FramingOption = Annotated[str, typer.Option(help="crop: the centre, as in training. whole: the whole photo.")]
+ColumnOption = Annotated[str, typer.Option(help="Of a table: the column of the texts; by default text.")]
+RowOption = Annotated[int, typer.Option(help="Of a table: the row whose text is read, from 1.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GainOption = Annotated[
     list[str] | None, typer.Option("--mssa-gain", metavar="L:K=V", help="Gain V of head K in layer L (from 1).")
@@ -47,6 +49,8 @@ class Asked:
     size: SizeOption = None
     stride: StrideOption = None
     framing: FramingOption = "crop"
+    column: ColumnOption = ""
+    row: RowOption = 1
 
     @functools.cached_property
     def opened(self) -> Model:
@@ -58,13 +62,20 @@ class Asked:
 
     def prepared(self) -> Prepared:
         """The model's input; what reading it changed goes to the standard error."""
-        prepared = prepare(self.source, self.card, self.size, self.framing)
-        if prepared.note:
-            print(f"note: {prepared.label}: {prepared.note}", file=sys.stderr)
-        return prepared
+        return read_input(self.source, self.card, self.size, self.framing, self.column, self.row)
 
     def trace(self, knobs: Knobs | None = None, want: Iterable[str] | None = None) -> NotebookTrace:
         return self.opened.trace(self.prepared(), self.stride, knobs=knobs, want=want)
+
+
+def read_input(
+    source: str, card: ModelCard, size: int | None, framing: str, column: str = "", row: int = 1
+) -> Prepared:
+    """What a user gives as the model's input; what reading it changed or guessed goes to the standard error."""
+    prepared = prepare(source, card, size, framing, column, row)
+    if prepared.note:
+        print(f"note: {prepared.label}: {prepared.note}", file=sys.stderr)
+    return prepared
 
 
 def of_one_input(command: Callable[..., None]) -> Callable[..., None]:

@@ -18,7 +18,7 @@ from explorer.inputs.decode import MAX_BYTES, reading_note, to_rgb
 from explorer.inputs.file import read_file
 from explorer.inputs.gallery import gallery_photo
 from explorer.inputs.image import prepare_photo
-from explorer.inputs.text import MAX_FILE_BYTES, decode_text, prepare_text, prepare_tokens, prepare_words
+from explorer.inputs.text import prepare_tokens, prepare_words
 from explorer.trace import Array, Prepared
 
 Given = str | os.PathLike[str] | bytes | Image.Image | Array | Sequence[int] | Prepared
@@ -27,19 +27,24 @@ PICTURE = "the picture"
 """What a picture without a file is called."""
 
 
-def prepare(given: Given, card: ModelCard, size: int | None = None, framing: str = "crop") -> Prepared:
+def prepare(
+    given: Given, card: ModelCard, size: int | None = None, framing: str = "crop", column: str = "", row: int = 1
+) -> Prepared:
     """Whatever a user gives as this model's input; note says what reading changed. What is prepared stays as it is.
 
     For a model of pictures: the path of a picture, the name of a gallery photo, a picture file's bytes, a PIL image, or
     uint8 pixels (H,W), (H,W,3) or (H,W,4), cut by size and framing as in prepare_photo; or float32 (B,3,H,W), an
     array or the path of a .npy, which is fed as it is.
-    For a language model: a text, the path of one (UTF-8), or token numbers (N,) or (B,N), an array or the path of a
-    .npy. Raises ExplorerError for anything else, and for what the model cannot take.
+    For a language model: a text, the path of one or of a table of texts (.csv, .tsv, .jsonl), of which column and row,
+    from 1, say which (prepare_words), or token numbers (N,) or (B,N), an array or the path of a .npy. Raises
+    ExplorerError for anything else, and for what the model cannot take.
     """
     if isinstance(given, Prepared):
         return given
     if card.reads_text:
-        return _words(given, card, size)
+        return _words(given, card, size, column, row)
+    if column or row != 1:
+        raise ExplorerError(f"{card.name} reads pictures, which have no columns and rows: leave them out.")
     fed = _fed_array(given)
     if fed is None:
         data, name = picture_of(given)
@@ -96,17 +101,13 @@ def _fed_array(given: Given) -> tuple[Array, str] | None:
     return None if array.dtype == np.uint8 else (array, "the array")
 
 
-def _words(given: Given, card: ModelCard, size: int | None) -> Prepared:
+def _words(given: Given, card: ModelCard, size: int | None, column: str, row: int) -> Prepared:
     if size is not None:
         raise ExplorerError(f"{card.name} reads text, which has no size: leave it out.")
-    if isinstance(given, str):
-        return prepare_words(given, card)
-    if isinstance(given, os.PathLike):
-        path = Path(given)
-        if path.suffix == ".npy" or not card.tokenizer:
-            return prepare_words(str(path), card)
-        text = decode_text(read_file(path, MAX_FILE_BYTES), path.name)
-        return prepare_text(text, card.tokenizer, card.context, path.name)
+    if isinstance(given, (str, os.PathLike)):
+        if not isinstance(given, str) and not Path(given).is_file():
+            read_file(Path(given))  # says what is wrong with the path: it is no text itself
+        return prepare_words(os.fspath(given), card, column, row)
     if isinstance(given, (bytes, Image.Image)):
         raise ExplorerError(f"{card.name} reads text: give a text, the path of one, or token numbers (N,) or (B,N).")
     array = np.asarray(given)

@@ -130,8 +130,10 @@ def _text() -> tuple[str, tuple[str, bytes] | None]:
     if source == "typed":
         return source, None
     file = st.file_uploader(
-        "A text (UTF-8), or a .npy of token numbers (1,N)", type=["txt", "md", "npy"], key="text_file",
-        max_upload_size=MAX_FILE_BYTES >> 20,
+        "A text, a table of texts, or token numbers", type=["txt", "md", "csv", "tsv", "jsonl", "npy"],
+        key="text_file", max_upload_size=MAX_FILE_BYTES >> 20,
+        help="Text in UTF-8, UTF-16 or Windows-1252. Of .csv, .tsv and .jsonl the page asks for column and row. A .npy "
+        "holds whole numbers (1,N).",
     )  # fmt: skip
     if file is not None:
         st.session_state[TEXT_FILE] = file.name, file.getvalue()
