@@ -115,6 +115,13 @@ class ModelCard:
         return self.traits.label
 
     @property
+    def summary(self) -> str:
+        """Family and size in a line: "CRATE, 8 layers × 6 heads, 1.00 M parameters"."""
+        return (
+            f"{self.family_label}, {self.layers} layers × {self.heads} heads, {self.parameters / 1e6:.2f} M parameters"
+        )
+
+    @property
     def has_subspaces(self) -> bool:
         """Whether query, key and value are one projection U_kᵀZ."""
         return self.traits.has_subspaces
@@ -147,6 +154,12 @@ class ModelCard:
         """Raises ExplorerError for a model without a class token."""
         if not self.has_class_token:
             raise ExplorerError(f"{self.name} has no class token: there is no attention of CLS to be measured.")
+
+    def must_read(self, modality: str, task: str) -> None:
+        """Raises ExplorerError if the model does not read what a task takes, image or text."""
+        if self.modality != modality:
+            reads, takes = ("text", "models of pictures") if self.reads_text else ("pictures", "a language model")
+            raise ExplorerError(f"{self.name} reads {reads}: {task} takes {takes}.")
 
     def class_name(self, index: int) -> str:
         """The name of a class, from 0; its number where the card has no names."""

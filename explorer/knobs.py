@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from explorer.card import ModelCard
-from explorer.trace import Array, Knobs
+from explorer.trace import Array, Knobs, LayerWeights
 
 MAX_GAIN = 2.0
 MAX_STEP_FACTOR = 10.0
@@ -105,6 +105,14 @@ def values_of(knobs: Knobs, card: ModelCard, kind: str) -> Array:
     """The value of every knob of a kind: g (L,K), l or e (L,); as trained where nothing is turned. float64."""
     turned = getattr(knobs, _FIELDS[kind])
     return trained_values(card, kind) if turned is None else np.asarray(turned, np.float64)
+
+
+def turned_weights(weights: tuple[LayerWeights, ...], knobs: Knobs, card: ModelCard) -> tuple[LayerWeights, ...]:
+    """The weights of every layer with η and λ as they are turned."""
+    if knobs.ista_lambda is None and knobs.ista_eta is None:
+        return weights
+    steps = zip(values_of(knobs, card, "e"), values_of(knobs, card, "l"), strict=True)
+    return tuple(replace(one, eta=float(eta), lam=float(lam)) for one, (eta, lam) in zip(weights, steps, strict=True))
 
 
 def trained_values(card: ModelCard, kind: str) -> Array:

@@ -46,12 +46,14 @@ def ledger_rows(steps: list[HalfStep], control: list[HalfStep]) -> list[dict[str
 
 
 def segment_picture(segments: Segments, prepared: Prepared, overlay: bool) -> Image.Image:
-    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo."""
+    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo, of which a
+    background of labels stays as it is, in the colours of the app."""
     photo = prepared.picture
     if overlay and photo is not None:
         if segments.colours is not None:
             return Image.fromarray(figures.rgb_overlay(photo, segments.colours, segments.labels > 0))
-        return Image.fromarray(figures.label_overlay(photo, segments.labels))
+        colors = figures.OBJECT_COLORS if segments.method in ("attention", "maskcut") else figures.HEAD_COLORS
+        return Image.fromarray(figures.label_overlay(photo, segments.labels.astype(int) - 1, colors=colors))
     if segments.colours is not None:
         return Image.fromarray((255 * segments.colours).round().astype(np.uint8))
     return label_image(segments.labels)

@@ -28,19 +28,39 @@ def read_only(array: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What a token of a text stands for.
+
+    data: its bytes; those of all tokens are the text in UTF-8, as far as it was read. name: how it is written where it
+    stands alone. box: how the characters are drawn whose box it begins, empty where it stands in the box of the tokens
+    before. part: what of that box it is ("byte 2 of 3 of 猫"), empty where the box is its own.
+    """
+
+    data: bytes
+    name: str
+    box: str
+    part: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name, and what it is a part of."""
+        return f"{self.name} ({self.part})" if self.part else self.name
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A model's input and what the user sees of it.
 
     data: float32 (B,3,H,W), normalised; of a text int64 (B,N), its tokens. picture: uint8 (H,W,3), the pixels that data
     was made from (None for arrays that came ready, and for text). digest: SHA-256 of the source's bytes and of every
-    parameter, the key for caches. pieces: the characters of each token of a text. note: what was done to the source.
+    parameter, the key for caches. pieces: what each token of a text stands for. note: what was done to the source.
     """
 
     data: Array
     picture: Array | None
     digest: str
     label: str = ""
-    pieces: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     note: str = ""
 
     @property
@@ -116,28 +136,32 @@ class Trace:
         """How many tokens stand in front of the patches."""
         return 0 if self.card.reads_text else len(self.card.prefix)
 
+    def point(self, name: str, image: int = 0) -> Array:
+        """A trace point of one image by its name, such as z.3."""
+        return self.points[name][image]
+
     def z(self, layer: int, image: int = 0) -> Array:
         """Z^ℓ (N,d), the tokens that enter layer ℓ, before its norm; layer L+1 is the output of the last layer."""
-        return self.points[f"z.{layer}"][image]
+        return self.point(f"z.{layer}", image)
 
     def z_half(self, layer: int, image: int = 0) -> Array:
         """Z^{ℓ+½} (N,d), the tokens after MSSA and its residual, before the second norm."""
-        return self.points[f"z_half.{layer}"][image]
+        return self.point(f"z_half.{layer}", image)
 
     def projections(self, layer: int, image: int = 0) -> Array:
         """The features of layer ℓ (K,N,p): U_kᵀ LN(Z^ℓ) where the heads are subspaces, rotated and normalised where the
         family says so; else the keys."""
-        return self.points[f"{self.card.traits.looks[-1]}.{layer}"][image]
+        return self.point(f"{self.card.traits.looks[-1]}.{layer}", image)
 
     def query_key(self, layer: int, image: int = 0) -> tuple[Array, Array]:
         """Query and key (K,N,p) of layer ℓ; for CRATE families they are the same array."""
         if self.card.has_subspaces:
             return (projected := self.projections(layer, image)), projected
-        return self.points[f"query.{layer}"][image], self.points[f"key.{layer}"][image]
+        return self.point(f"query.{layer}", image), self.point(f"key.{layer}", image)
 
     def codes(self, layer: int, image: int = 0) -> Array:
         """What the sparsifying step leaves (N,m): the codes A₂ where the dictionary is overcomplete, else Z^{ℓ+1}."""
-        return self.points[f"codes.{layer}"][image] if self.card.codes_dim else self.z(layer + 1, image)
+        return self.point(f"codes.{layer}", image) if self.card.codes_dim else self.z(layer + 1, image)
 
     @property
     def logits(self) -> Array:

@@ -55,7 +55,7 @@ PHOTO_GLOSSARY: dict[str, str] = {
 }
 """Those of the pages that show photos."""
 TEXT_GLOSSARY: dict[str, str] = {
-    "**␣, ⏎, ‹…›**": "in the names of tokens: a blank, the end of a line, and bytes that are no character alone",
+    "**␣, ⏎, <0xE7>**": "in the names of tokens: a blank, the end of a line, and a byte that is no character alone",
     "**logits, scores**": "what the model gives every token before the softmax makes probabilities of it",
     "**top-k, top-p**": "draw the next token from the k most probable alone, or from the fewest that make up a share p",
     "**Kneser–Ney**": "a model that only counts pairs or triples of tokens in the training text: the bar to beat",

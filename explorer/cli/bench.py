@@ -15,7 +15,6 @@ from explorer import zoo
 from explorer.card import ModelCard
 from explorer.cli.options import JsonOption, SizeOption, StrideOption
 from explorer.cli.output import console, print_json
-from explorer.errors import ExplorerError
 
 
 def bench(
@@ -27,8 +26,7 @@ def bench(
 ) -> None:
     """Time traced against plain ONNX Runtime and against eager PyTorch with hooks, as ratios from one run."""
     card = zoo.find_model(model)
-    if card.reads_text:
-        raise ExplorerError(f"{card.name} reads text: bench takes models of pictures.")
+    card.must_read("image", "bench")
     if pages:
         _bench_pages(card, as_json)
         return

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.box import SIMPLE
 from rich.markup import escape
@@ -15,13 +14,22 @@ from rich.table import Table
 
 from explorer import figures, measures, zoo
 from explorer.card import ModelCard
-from explorer.cli.options import FramingOption, JsonOption, SizeOption, StrideOption
+from explorer.cli.options import (
+    ColumnOption,
+    FramingOption,
+    JsonOption,
+    RowOption,
+    SizeOption,
+    StrideOption,
+    read_input,
+)
 from explorer.cli.output import console, print_json, write_file
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input, prepare_words, token_name
+from explorer.inputs import gallery
 from explorer.studies import compare as comparing
 from explorer.studies.compare import ComparedRun, differences, notes
 from explorer.studies.compare_text import text_differences
+from explorer.studies.predict import likeliest
 from explorer.trace import Array, Knobs, layer_on
 from explorer.words import SCALES, TEXT_SCALES
 
@@ -39,6 +47,8 @@ def compare(
     size: SizeOption = None,
     stride: StrideOption = None,
     framing: FramingOption = "crop",
+    column: ColumnOption = "",
+    row: RowOption = 1,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for a .png and a .json for each input.")
     ] = None,
@@ -54,14 +64,12 @@ def compare(
     if not 1 <= layer <= cards[0].layers:
         raise ExplorerError(f"{cards[0].name} has no layer {layer}: choose 1 to {cards[0].layers}.")
     of_text = cards[0].reads_text
-    if of_text and (size or stride):
-        raise ExplorerError("compare of language models: leave --size and --stride out.")
     if not of_text:
         framing = comparing.shared_framing(cards, framing)
     found = []
     for source in inputs:
         path = Path(source) if not of_text or Path(source).suffix else Path("text")
-        runs = [_text_run(card, source) if of_text else _run(card, path, size, stride, framing) for card in cards]
+        runs = [_run(card, source, size, stride, framing, column, row) for card in cards]
         if control:
             runs.append(comparing.run(cards[0], runs[0].prepared, Knobs(stride=stride), control=True))
         values = _values(path, runs, layer, tuple(head or ()), by_number)
@@ -89,22 +97,19 @@ def _sorted(things: Sequence[str]) -> tuple[list[ModelCard], list[str]]:
     if len({card.modality for card in cards}) > 1:
         raise ExplorerError("compare takes models of pictures or models of text, not both at once.")
     reads_text = bool(cards) and cards[0].reads_text
-    if rest and not reads_text and not Path(rest[0]).exists() and not Path(rest[0]).suffix:
-        zoo.find_model(rest[0])  # neither a file nor a model: its own sentence names the models
+    known = {photo.name for photo in gallery()}
+    if rest and not reads_text and not Path(rest[0]).exists() and not Path(rest[0]).suffix and rest[0] not in known:
+        zoo.find_model(rest[0])  # neither a photo nor a model: its own sentence names the models
     return cards, rest
 
 
-def _text_run(card: ModelCard, source: str) -> ComparedRun:
-    prepared = prepare_words(source, card)
+def _run(
+    card: ModelCard, source: str, size: int | None, stride: int | None, framing: str, column: str, row: int
+) -> ComparedRun:
+    prepared = read_input(source, card, size, framing, column, row)
     if len(prepared.data) != 1:
-        raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} texts: compare takes one at a time.")
-    return comparing.run(card, prepared, Knobs())
-
-
-def _run(card: ModelCard, path: Path, size: int | None, stride: int | None, framing: str) -> ComparedRun:
-    prepared = prepare_input(path, card.preprocessing, card.patch, size, framing)
-    if len(prepared.data) != 1:
-        raise ExplorerError(f"{path.name} holds {len(prepared.data)} pictures: compare takes one at a time.")
+        kind = "texts" if card.reads_text else "pictures"
+        raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} {kind}: compare takes one at a time.")
     return comparing.run(card, prepared, Knobs(stride=stride))
 
 
@@ -124,20 +129,8 @@ def _values(
         said = notes(a, b, letter)
         pairs.append({"a": _name(a), "b": _name(b), "layer": layer, "layer_of_b": other, "differences": values,
                       "notes": said})  # fmt: skip
-    top = {_name(run): _top(run) for run in runs}
+    top = {_name(run): dict(likeliest(run.trace)) for run in runs}
     return {"input": path.name, "heads": list(heads) or "mean", "top": top, "pairs": pairs}
-
-
-def _top(run: ComparedRun) -> dict[str, float]:
-    """The most probable classes with their probabilities, or of a text the tokens that may follow it."""
-    if not run.card.has_head:
-        return {}
-    if not run.card.reads_text:
-        classes, shares = measures.prediction.top_classes(run.trace)
-        return dict(zip(classes, map(float, shares), strict=True))
-    shares = measures.prediction.probabilities(run.trace.logits[0, -1])
-    best = np.argsort(-shares, kind="stable")[:5]
-    return {token_name(run.card, int(token)): float(shares[token]) for token in best}
 
 
 def _print(values: dict[str, Any]) -> None:
@@ -188,5 +181,5 @@ def _columns(run: ComparedRun, layer: int, heads: tuple[int, ...] | None) -> lis
     found = measures.patches.on_pixels(
         measures.patches.segment_trace(trace, "maskcut", layer), trace, height, width
     ).labels
-    objects = figures.label_overlay(photo, found.astype(int) - 1, 0.5)
+    objects = figures.label_overlay(photo, found.astype(int) - 1, 0.5, figures.OBJECT_COLORS)
     return [photo, figures.heat_overlay(photo, heat), objects]

@@ -9,12 +9,9 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from explorer import runtime
 from explorer.cli.options import Asked, GainOption, StepOption, gains, of_one_input, steps
 from explorer.cli.output import console, write_file
-from explorer.inputs import read_file
-from explorer.measures.patches import METHODS, on_pixels, segment_trace
-from explorer.report import report_html, run_report, run_text_report, text_report_html
+from explorer.measures.patches import METHODS
 from explorer.tables import segment_picture
 from explorer.trace import Knobs, trace_points
 
@@ -34,13 +31,11 @@ def trace(
         gains(asked.card, mssa_gain or []),
         steps(asked.card, "ista_lambda", ista_lambda),
         steps(asked.card, "ista_eta", ista_eta),
-        asked.stride,
     )
     want = list(trace_points(asked.card)) if points == "all" else [p for p in map(str.strip, points.split(",")) if p]
     answer = asked.card.answer
     want = [point for point in want if point != answer]
-    prepared = asked.prepared()
-    traced = runtime.run(runtime.open_model(asked.card), prepared, want, knobs)
+    traced = asked.trace(knobs, want)
     arrays = {name: traced.points[name] for name in [answer, *want]}
     write_file(output, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
@@ -65,12 +60,9 @@ def segment(
 
     The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
     """
-    asked.of_pictures("segment")
-    prepared = asked.prepared()
-    traced = runtime.run(runtime.open_model(asked.card), prepared, None, Knobs(stride=asked.stride))
-    found = segment_trace(traced, method, layer, head, rule, keep, objects)
-    found = on_pixels(found, traced, prepared.height, prepared.width)
-    picture = segment_picture(found, prepared, overlay)
+    traced = asked.trace()
+    found = traced.segment(method, layer, head, rule, keep, objects)
+    picture = segment_picture(found, traced.prepared, overlay)
     write_file(output, lambda file: picture.save(file, format="PNG"))
 
 
@@ -84,10 +76,7 @@ def report(
     Of a photo it has the segmentations, too, and is made from a picture, never from an array.
     """
     with Console(stderr=True).status("Measuring every layer…"):
-        if asked.card.reads_text:
-            data = text_report_html(run_text_report(asked.prepared(), asked.card))
-        else:
-            framed = (asked.size, asked.stride, asked.framing)
-            data = report_html(run_report(read_file(asked.path), asked.path.name, asked.card, *framed))
+        given = asked.prepared() if asked.card.reads_text else asked.source
+        data = asked.opened.report(given, asked.stride, asked.size, asked.framing).html
     write_file(output, lambda file: file.write(data))
     console.print(f"{output} ({len(data) / 1e6:.1f} MB)")

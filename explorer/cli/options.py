@@ -6,31 +6,33 @@ import functools
 import inspect
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from explorer import zoo
+from explorer import notebook
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_input, prepare_words, reading_note
-from explorer.trace import Array, Prepared
+from explorer.inputs import prepare
+from explorer.notebook import Model, NotebookTrace
+from explorer.trace import Array, Knobs, Prepared
 
 ModelArgument = Annotated[str, typer.Argument(help="A model of the zoo, or the path of an .onnx file.")]
 InputArgument = Annotated[
     str,
     typer.Argument(
-        help="A picture, or a .npy of float32 (B,3,H,W), fed as it is. For a language model a text file, "
-        "a .npy of token numbers (B,N), or the text itself."
+        help="A picture, a gallery photo by its name, or a .npy of float32 (B,3,H,W), fed as it is. For a language "
+        "model a text file, a table of texts (.csv, .tsv, .jsonl), a .npy of token numbers (B,N), or the text itself."
     ),
 ]
 SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
 StrideOption = Annotated[int | None, typer.Option(help="Pixels between patches; below the patch size they overlap.")]
 FramingOption = Annotated[str, typer.Option(help="crop: the centre, as in training. whole: the whole photo.")]
+ColumnOption = Annotated[str, typer.Option(help="Of a table: the column of the texts; by default text.")]
+RowOption = Annotated[int, typer.Option(help="Of a table: the row whose text is read, from 1.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GainOption = Annotated[
     list[str] | None, typer.Option("--mssa-gain", metavar="L:K=V", help="Gain V of head K in layer L (from 1).")
@@ -47,33 +49,33 @@ class Asked:
     size: SizeOption = None
     stride: StrideOption = None
     framing: FramingOption = "crop"
+    column: ColumnOption = ""
+    row: RowOption = 1
 
     @functools.cached_property
+    def opened(self) -> Model:
+        return notebook.open(self.model)
+
+    @property
     def card(self) -> ModelCard:
-        return zoo.find_model(self.model)
+        return self.opened.card
 
     def prepared(self) -> Prepared:
         """The model's input; what reading it changed goes to the standard error."""
-        if self.card.reads_text:
-            if self.size or self.stride:
-                raise ExplorerError(f"{self.card.name} reads text: leave --size and --stride out.")
-            prepared = prepare_words(self.source, self.card)
-            note = prepared.note
-        else:
-            prepared = prepare_input(self.path, self.card.preprocessing, self.card.patch, self.size, self.framing)
-            note = "" if prepared.picture is None else reading_note(self.path.read_bytes())
-        if note:
-            print(f"note: {prepared.label}: {note}", file=sys.stderr)
-        return prepared
+        return read_input(self.source, self.card, self.size, self.framing, self.column, self.row)
 
-    @property
-    def path(self) -> Path:
-        return Path(self.source)
+    def trace(self, knobs: Knobs | None = None, want: Iterable[str] | None = None) -> NotebookTrace:
+        return self.opened.trace(self.prepared(), self.stride, knobs=knobs, want=want)
 
-    def of_pictures(self, command: str) -> None:
-        """Raises ExplorerError for a command that language models have no part in."""
-        if self.card.reads_text:
-            raise ExplorerError(f"{self.card.name} reads text: {command} takes models of pictures.")
+
+def read_input(
+    source: str, card: ModelCard, size: int | None, framing: str, column: str = "", row: int = 1
+) -> Prepared:
+    """What a user gives as the model's input; what reading it changed or guessed goes to the standard error."""
+    prepared = prepare(source, card, size, framing, column, row)
+    if prepared.note:
+        print(f"note: {prepared.label}: {prepared.note}", file=sys.stderr)
+    return prepared
 
 
 def of_one_input(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,6 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from explorer import runtime
 from explorer.cli.options import Asked, JsonOption, distortion, entry_price, of_one_input
 from explorer.cli.output import console, print_json
 from explorer.measures.rates import OFFICIAL_EPS_SQUARED
@@ -97,8 +96,8 @@ def ablate(
     as_json: JsonOption = False,
 ) -> None:
     """Silence one head at a time and rank the heads by what that changes in the prediction and in the mask."""
-    asked.of_pictures("ablate")
-    values = ablation.ablation(runtime.open_model(asked.card), asked.prepared(), asked.stride, layer)
+    asked.card.must_read("image", "ablate")
+    values = ablation.ablation(asked.opened.session, asked.prepared(), asked.stride, layer)
     if as_json:
         print_json(values)
         return

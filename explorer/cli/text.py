@@ -10,31 +10,32 @@ import numpy as np
 import typer
 
 from explorer import runtime, zoo
-from explorer.cli.options import JsonOption, ModelArgument
+from explorer.cli.options import ColumnOption, JsonOption, ModelArgument, RowOption, read_input
 from explorer.cli.output import print_json, progress_bar, write_file
 from explorer.dataset import open_text, read_vocabulary
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_words, words_of
+from explorer.inputs import words_of
 from explorer.studies.features import index_bytes, make_index, path_of
 from explorer.studies.generate import Sampling, continuation
 
 
 def generate(
     model: ModelArgument,
-    text: Annotated[str, typer.Argument(help="The text to continue, a text file, or a .npy of token numbers (1,N).")],
+    text: Annotated[str, typer.Argument(help="The text to continue, a file or table of texts, or a .npy (1,N).")],
     tokens: Annotated[int, typer.Option("--tokens", min=1, help="How many to draw.")] = 100,
     temperature: Annotated[float, typer.Option(help="0: the most probable token each time.")] = 0.8,
     top_k: Annotated[int, typer.Option(help="Draw from so many most probable tokens; 0: from all.")] = 40,
     top_p: Annotated[float, typer.Option(help="Draw from the fewest tokens that hold this share.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    column: ColumnOption = "",
+    row: RowOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Continue a text with a language model, token by token."""
     card = zoo.find_model(model)
-    if not card.reads_text:
-        raise ExplorerError(f"{card.name} reads pictures: generate takes a language model.")
+    card.must_read("text", "generate")
     sampling = Sampling(temperature, top_k, top_p, seed)
-    prepared = prepare_words(text, card)
+    prepared = read_input(text, card, None, "crop", column, row)
     if len(prepared.data) != 1:
         raise ExplorerError(f"{prepared.label} holds {len(prepared.data)} texts: generate continues one.")
     started, sampled, shown = time.perf_counter(), [], ""
@@ -64,8 +65,7 @@ def features(
 ) -> None:
     """Find where each code of a language model fires, and keep that beside the model for the page Features."""
     card = zoo.find_model(model)
-    if not card.reads_text:
-        raise ExplorerError(f"{card.name} reads pictures: features takes a language model.")
+    card.must_read("text", "features")
     text = open_text(data / part)
     if card.tokenizer and read_vocabulary(card.tokenizer) != text.vocabulary:
         raise ExplorerError(f"{data} has other tokens than {card.name}: prepare it with the model's tokenizer.")

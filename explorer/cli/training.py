@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def prepare(
     sources: Annotated[
         list[Path],
-        typer.Argument(help="A folder with one folder for each class, .parquet files, or a folder of texts."),
+        typer.Argument(
+            help="A folder with one folder for each class, .parquet files, or texts: files or a folder of "
+            "text files, or tables (.csv, .tsv, .jsonl)."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The prepared folder to make.")],
     validation: Annotated[
@@ -26,6 +29,7 @@ def prepare(
     size: Annotated[int, typer.Option(help="Side of the stored squares in pixels.")] = 128,
     hold_out: Annotated[float, typer.Option(help="Share kept for validation where the source has none.")] = 0.1,
     vocabulary: Annotated[int, typer.Option(help="Tokens that are learned from texts.")] = 4096,
+    column: Annotated[str, typer.Option(help="Of tables and .parquet: the column of the texts.")] = "",
     licence: Annotated[str, typer.Option(help="Licence or terms of the source, noted in about.json and cards.")] = "",
 ) -> None:
     """Turn pictures or texts into the arrays that train reads."""
@@ -37,7 +41,11 @@ def prepare(
         def show(step: str, share: float) -> None:
             progress.update(task, description=step, completed=share)
 
-        about = write_prepared(sources, out, validation or [], size, hold_out, licence, show, vocabulary)
+        def tell(note: str) -> None:
+            progress.console.print(f"note: {note}", markup=False)
+
+        held = validation or []
+        about = write_prepared(sources, out, held, size, hold_out, licence, show, vocabulary, column, tell)
     for part, values in about.items():
         if "classes" in values:
             what = f"pictures, {len(values['classes'])} classes, {values['size']} px"

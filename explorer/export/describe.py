@@ -15,7 +15,7 @@ from explorer.export.card import CardFile
 from explorer.export.checkpoint import Checkpoint
 from explorer.export.graphs.texts import FINAL_NORM
 from explorer.export.identify import Identity, network
-from explorer.inputs.text import load_tokenizer, read_tokenizer
+from explorer.inputs.tokenizer import load_tokenizer, read_tokenizer
 from explorer.models.crate import Size
 from explorer.models.crate_lm import TextSize
 from explorer.models.parts import Law

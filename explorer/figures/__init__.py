@@ -28,14 +28,24 @@ from explorer.figures.points import Points, point_map
 from explorer.figures.quantities import *  # noqa: F403  # every label by its name: one line is all that a quantity takes
 from explorer.figures.spaces import subspace_cloud
 from explorer.figures.spectra import head_curves, quantile_plot, rank_curves, reference_line
-from explorer.figures.style import CONTROL_COLOR, CONTROL_NAME, GHOST_NAME, head_color, look_of
+from explorer.figures.style import (
+    CONTROL_COLOR,
+    CONTROL_NAME,
+    GHOST_NAME,
+    HEAD_COLORS,
+    OBJECT_COLORS,
+    head_color,
+    look_of,
+)
 from explorer.figures.text import share_colours
 
 __all__ = [
     "CONTROL_COLOR",
     "CONTROL_NAME",
     "GHOST_NAME",
+    "HEAD_COLORS",
     "MAX_CELLS",
+    "OBJECT_COLORS",
     "Dots",
     "Points",
     "Series",

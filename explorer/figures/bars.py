@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -90,7 +91,7 @@ def prediction_bars(
             text=texts,
             textposition="outside",
             cliponaxis=False,
-            customdata=list(labels),
+            customdata=[_shown(label) for label in labels],
             marker={"color": quantities.QUANTITIES[quantities.RATE_LABEL].color, "line": {"width": 0}},
             hovertemplate="%{customdata}: %{x:.2%}<extra></extra>",
         )
@@ -99,7 +100,7 @@ def prediction_bars(
     figure.update_xaxes(range=[0, room], visible=False)
     figure.update_yaxes(
         tickvals=rows,
-        ticktext=[label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…" for label in labels],
+        ticktext=[_shown(label, LONGEST_LABEL) for label in labels],
         autorange="reversed",
         showgrid=False,
         zeroline=False,
@@ -123,14 +124,25 @@ def ranked_bars(names: Sequence[str], values: Array, *, label: str, title: str =
             x=values,
             y=rows,
             orientation="h",
-            customdata=list(names),
+            customdata=[_shown(name) for name in names],
             marker={"color": look.color, "line": {"width": 0}},
             hovertemplate=f"%{{customdata}}: {style.hover('x', look)}<extra></extra>",
         )
     )
     figure.update_xaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     figure.update_yaxes(
-        tickvals=rows, ticktext=list(names), autorange="reversed", showgrid=False, zeroline=False, ticks=""
+        tickvals=rows,
+        ticktext=[_shown(name) for name in names],
+        autorange="reversed",
+        showgrid=False,
+        zeroline=False,
+        ticks="",
     )
     figure.update_layout(bargap=0.3)
     return style.finish(figure, title, 70 + 26 * len(names) + (32 if title else 0))
+
+
+def _shown(name: str, longest: int | None = None) -> str:
+    """A name as it is: Plotly takes <b> for markup. longest: characters, of which the last may stand for more."""
+    cut = name if longest is None or len(name) <= longest else f"{name[: longest - 1]}…"
+    return html.escape(cut, quote=False)

@@ -37,14 +37,16 @@ def heat_overlay(
     return _blend(picture, style.lookup(scale or style.HEAT_SCALE)[_levels(heat, limits)], alpha)
 
 
-def label_overlay(picture: Array, labels: Array, alpha: float = 0.6) -> Array:
-    """Segments in the colours of the palette. labels: int (H,W); a negative one leaves its pixels untouched."""
+def label_overlay(
+    picture: Array, labels: Array, alpha: float = 0.6, colors: tuple[str, ...] = style.HEAD_COLORS
+) -> Array:
+    """Segments in the colours of a palette. labels: int (H,W); a negative one leaves its pixels untouched."""
     picture, labels = picture_of(picture), np.asarray(labels)
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels must be integers (H,W), got {labels.dtype} {labels.shape}")
     _same_size(picture, labels)
-    colors = style.colors_array(style.HEAD_COLORS)
-    return np.where((labels >= 0)[..., None], _blend(picture, colors[labels % len(colors)], alpha), picture)
+    palette = style.colors_array(colors)
+    return np.where((labels >= 0)[..., None], _blend(picture, palette[labels % len(palette)], alpha), picture)
 
 
 def threshold_overlay(picture: Array, mask: Array, alpha: float = 0.7) -> Array:

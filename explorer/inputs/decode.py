@@ -49,7 +49,7 @@ def read_photo(data: bytes, name: str = "the upload") -> Image.Image:
     Of an animation, the first frame. Raises ExplorerError for anything that is not one whole picture of a known format
     within the limits above.
     """
-    return _rgb(decode(data, name), name)
+    return to_rgb(decode(data, name), name)
 
 
 def reading_note(data: bytes) -> str | None:
@@ -115,7 +115,8 @@ def eight_bits(values: Array, name: str) -> Array:
     return np.rint(values * (255 / full)).astype(np.uint8)
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
+def to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """An image as RGB: transparent pixels over white, more than 8 bits scaled down to 8."""
     if is_deep(image):
         image = Image.fromarray(eight_bits(np.asarray(image), name))
     if not image.has_transparency_data:

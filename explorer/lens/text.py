@@ -15,7 +15,7 @@ from explorer.lens.packing import pack_arrays
 from explorer.lens.panels import look_up_colors
 from explorer.measures.rates import subspace_token_rates
 from explorer.measures.texts import NextTokens
-from explorer.trace import Array, Trace
+from explorer.trace import Array, Piece, Trace
 from explorer.words import meaning
 
 LEVELS = 63
@@ -86,13 +86,13 @@ def text_feed(
     view: str,
     trace: Trace,
     text: Array,
-    pieces: Sequence[str],
+    pieces: Sequence[Piece],
     lens: Sequence[NextTokens],
     name: Callable[[int], str],
 ) -> bytes:
     """Everything that the lens draws from a text, as bytes.
 
-    text: its tokens (N,), pieces: the characters of each. lens: what Z¹ … Z^{L+1} predict. name: how a token that is
+    text: its tokens (N,), pieces: what each stands for. lens: what Z¹ … Z^{L+1} predict. name: how a token that is
     predicted is written.
     """
     layers = range(1, trace.card.layers + 1)
@@ -111,8 +111,9 @@ def text_feed(
     arrays["surprise"] = np.stack([np.r_[0, one.surprise] for one in lens]).astype(np.float32)
     arrays |= {f"colour.{one.name}": one.values.astype(np.float32) for one in token_colours(trace, lens)}
     header = {
-        "view": view, "pieces": list(pieces), "words": [name(number) for number in numbers], "numbers": numbers,
-        "tokens": [int(token) for token in text],
+        "view": view, "words": [name(number) for number in numbers], "numbers": numbers,
+        "names": [piece.name for piece in pieces], "boxes": [piece.box for piece in pieces],
+        "parts": [piece.part for piece in pieces], "tokens": [int(token) for token in text],
     }  # fmt: skip
     return pack_arrays(header, arrays)
 

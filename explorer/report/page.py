@@ -17,6 +17,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explorer import figures, lens, verdicts
+from explorer.card import ModelCard
 from explorer.measures.patches import segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
@@ -232,30 +233,47 @@ def _plotly() -> str:
 # ---- curves, tables, words ----
 
 
+Curves = tuple[Array, Array]
+"""What each head adds to the official R^c of the input of MSSA, in nats (L,K), and the share of non-zeros (L,)."""
+
+
+def layer_curves(card: ModelCard, ours: Curves, control: Curves, trained: Curves | None = None) -> dict[str, go.Figure]:
+    """The curves over the layers: "compression" and "sparsity", each beside the random-init control, and "heads".
+
+    trained: of the run as trained, where knobs are turned; drawn behind.
+    """
+    (heads, shares), (others, random), old = ours, control, trained or (None, None)
+    return {
+        "compression": figures.layer_curve(
+            heads.sum(axis=1), others.sum(axis=1), label=figures.RATE_LABEL,
+            title=f"{COMPRESSION} (official, input of MSSA)", bounds=rate_bounds(card.heads, card.head_dim),
+            ghost=None if old[0] is None else old[0].sum(axis=1),
+        ),
+        "sparsity": figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY, ghost=old[1]),
+        "heads": figures.stacked_heads(heads, title="R<sup>c</sup>, head by head"),
+    }  # fmt: skip
+
+
 def _curves(report: Report) -> list[tuple[go.Figure, str]]:
     """The curves, and what each says."""
-    rows, control, card = report.rows, report.control, report.trace.card
-    rates, others = (np.array([r.subspace_coding_rate_official for r in some]) for some in (rows, control))
-    shares, random = (np.array([r.nonzero_fraction for r in some]) for some in (rows, control))
-    old_rates, old_shares = None, None
-    if report.trained:
-        old_rates = np.array([row.subspace_coding_rate_official for row in report.trained.rows])
-        old_shares = np.array([row.nonzero_fraction for row in report.trained.rows])
-    heads = np.stack([row.per_head_official for row in rows])
-    drawn = [
-        figures.layer_curve(
-            rates, others, label=figures.RATE_LABEL, title=f"{COMPRESSION} (official, input of MSSA)",
-            bounds=rate_bounds(card.heads, card.head_dim), ghost=old_rates,
-        ),
-        figures.layer_curve(shares, random, label=figures.NONZERO_LABEL, title=SPARSITY, ghost=old_shares),
-        figures.stacked_heads(heads, title="R<sup>c</sup>, head by head"),
-    ]  # fmt: skip
+    ours, control = _curve_numbers(report.rows), _curve_numbers(report.control)
+    trained = _curve_numbers(report.trained.rows) if report.trained else None
+    drawn = layer_curves(report.trace.card, ours, control, trained)
     said = [
-        verdicts.curve(rates, others, label=figures.RATE_LABEL, ghost=old_rates),
-        verdicts.curve(shares, random, label=figures.NONZERO_LABEL, ghost=old_shares),
-        verdicts.sentence([verdicts.biggest_slice(heads)]),
-    ]
-    return list(zip(drawn, said, strict=True))
+        verdicts.curve(
+            ours[0].sum(axis=1), control[0].sum(axis=1), label=figures.RATE_LABEL,
+            ghost=None if trained is None else trained[0].sum(axis=1),
+        ),
+        verdicts.curve(
+            ours[1], control[1], label=figures.NONZERO_LABEL, ghost=None if trained is None else trained[1]
+        ),
+        verdicts.sentence([verdicts.biggest_slice(ours[0])]),
+    ]  # fmt: skip
+    return list(zip(drawn.values(), said, strict=True))
+
+
+def _curve_numbers(rows: Sequence[LayerMeasures]) -> Curves:
+    return np.stack([row.per_head_official for row in rows]), np.array([row.nonzero_fraction for row in rows])
 
 
 def _definitions(about: Mapping[str, str]) -> str:

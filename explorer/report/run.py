@@ -18,9 +18,8 @@ from explorer.trace import Knobs, Prepared
 def about_run(card: ModelCard, name: str, prepared: Prepared, stride: int, framing: str) -> dict[str, str]:
     """What a report says of its run, label → text."""
     licence = card.provenance.get("licence")
-    shape = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     return {
-        "Model": f"{card.name}: {shape}" + (f"; {licence}" if licence else ""),
+        "Model": f"{card.name}: {card.summary}" + (f"; {licence}" if licence else ""),
         "Digest of the model": card.sha256,
         "Photo": name,
         "Input": f"{prepared.height} × {prepared.width} pixels, patches of {card.patch} at stride {stride}, {framing}",

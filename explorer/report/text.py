@@ -11,7 +11,7 @@ import numpy as np
 
 from explorer import lens, runtime, zoo
 from explorer.card import ModelCard
-from explorer.inputs import token_name
+from explorer.inputs import numbered, quoted, token_name
 from explorer.lens import TextLensChoice
 from explorer.measures.rates import measure_layers
 from explorer.measures.texts import NextTokens, logit_lens
@@ -37,7 +37,7 @@ class TextReport(Report):
 def text_report_html(subject: TextReport) -> bytes:
     """The report of a text as the bytes of an HTML file."""
     card, tokens = subject.trace.card, subject.prepared.data[0]
-    pieces = subject.prepared.pieces or tuple(f"#{token}" for token in tokens)
+    pieces = subject.prepared.pieces or numbered(tokens.tolist())
     name = partial(token_name, card)
     colours = lens.token_colours(subject.trace, subject.next_tokens)
     feed = lens.text_feed(VIEW, subject.trace, tokens, pieces, subject.next_tokens, name)
@@ -62,9 +62,8 @@ def text_report_html(subject: TextReport) -> bytes:
 
 def about_text(card: ModelCard, prepared: Prepared, next_tokens: NextTokens) -> dict[str, str]:
     """What a report says of its run, label → text."""
-    shape = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     said = {
-        "Model": f"{card.name}: {shape}",
+        "Model": f"{card.name}: {card.summary}",
         "Digest of the model": card.sha256,
         "Text": f"{prepared.data.shape[1]} tokens",
         "Made on": date.today().isoformat(),
@@ -81,7 +80,7 @@ def run_text_report(prepared: Prepared, card: ModelCard) -> TextReport:
     control = runtime.run(runtime.open_model(card, drawn), prepared, None, Knobs())
     found = logit_lens(trace, zoo.load_readout(card), prepared.data[0], TOP)
     return TextReport(
-        title=f"“{prepared.label}” through {card.name}",
+        title=f"{quoted(prepared.label)} through {card.name}",
         file_stem=f"text_{card.name}",
         about=about_text(card, prepared, found[-1]),
         trace=trace,

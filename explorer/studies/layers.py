@@ -66,7 +66,7 @@ def _text_values(card: ModelCard, prepared: Prepared, knobs: Knobs) -> dict[str,
     costs = np.mean(
         [[one.cross_entropy for one in logit_lens(trace, readout, prepared.data[t], 1, t)] for t in texts], 0
     )
-    tokens, size = prepared.data.shape[1], len("".join(prepared.pieces[1:]).encode())
+    tokens, size = prepared.data.shape[1], sum(len(piece.data) for piece in prepared.pieces[1:])
     return {
         "tokens": tokens, "nats_per_token": float(costs[-1]),
         "nats_per_byte": float(costs[-1]) * (tokens - 1) / size if size else None, "logit_lens": costs.tolist(),

@@ -45,13 +45,15 @@ def prepare(
     licence: str = "",
     progress: Progress = _unwatched,
     vocabulary: int = 4096,
+    column: str = "",
+    note: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write the prepared folder out and return what its about.json files say, by part.
 
     size: side of the square in pixels: the shorter side is resized to it, the centre is cropped. validation: sources
     of the second part; without them it is the `val` folder of an image folder, or the share hold_out, drawn by a fixed
-    seed. vocabulary: tokens that are learned from texts. Raises ExplorerError for sources that cannot be read; then out
-    is not made.
+    seed. vocabulary: tokens that are learned from texts. column: of tables, that of the texts. note: is told what was
+    guessed. Raises ExplorerError for sources that cannot be read; then out is not made.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExplorerError(f"{out} exists: choose a new folder for --out, or remove it.")
@@ -60,11 +62,11 @@ def prepare(
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        about = (
-            _write_text(sources, validation, temporary, vocabulary, hold_out, licence, progress)
-            if is_text(sources)
-            else _write_parts(sources, validation, temporary, size, hold_out, licence, progress)
-        )
+        if is_text(sources, column):
+            texts, held = (_clean(documents(part, column, note)) for part in (sources, validation))
+            about = _write_text(sources, texts, held, temporary, vocabulary, hold_out, licence, progress)
+        else:
+            about = _write_parts(sources, validation, temporary, size, hold_out, licence, progress)
         temporary.chmod(0o755)
         os.replace(temporary, out)
     finally:
@@ -145,11 +147,10 @@ def squared(item: Item, size: int) -> tuple[np.ndarray, tuple[int, int, int, int
     return pixels, (x0, y0, x1, y1)
 
 
-def _write_text(sources, validation, out: Path, vocabulary: int, hold_out: float, licence: str, progress: Progress):
+def _write_text(sources, texts, held, out: Path, vocabulary: int, hold_out: float, licence: str, progress: Progress):
     if not 0 <= hold_out < 1:
         raise ExplorerError(f"--hold-out {hold_out:g} should be a share from 0 to below 1.")
-    texts = _clean(documents(sources))
-    train, val = (texts, _clean(documents(validation))) if validation else split_documents(texts, hold_out)
+    train, val = (texts, held) if held else split_documents(texts, hold_out)
     about = write_texts(train, val, out, vocabulary, progress)
     names = [source.name for source in sources]
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowInvalid
 
 from explorer.errors import ExplorerError
+from explorer.textfiles import TABLES, TEXTS, choose_column, decode_text, read_table
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif", ".tif", ".tiff"}
-TEXTS = {".txt", ".md"}
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "cls")
 TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
@@ -147,28 +147,50 @@ def _bytes(value: Any, table: Path, row: int) -> bytes:
     return data
 
 
-def is_text(sources: Sequence[Path]) -> bool:
-    """Whether the sources are texts: a folder with text files and no pictures, or parquet with a column text."""
+def is_text(sources: Sequence[Path], column: str = "") -> bool:
+    """Whether the sources are texts: files or a folder of them without pictures, or parquet with a column of texts.
+    column: its name, if the user said one."""
     first = sources[0]
     if first.is_file() and first.suffix == ".parquet":
         columns = _read(first).schema_arrow.names
-        return "text" in columns and not set(IMAGE_COLUMNS) & set(columns)
-    return first.is_dir() and _has(first, TEXTS) and not _has(first, PICTURES | {".parquet"})
+        return bool(column) or ("text" in columns and not set(IMAGE_COLUMNS) & set(columns))
+    if first.is_file():
+        return first.suffix.lower() in (*TEXTS, *TABLES)
+    return first.is_dir() and bool(_text_files(first)) and not _files(first, (*PICTURES, ".parquet"))
 
 
-def _has(folder: Path, endings: set[str]) -> bool:
-    return any(path.suffix.lower() in endings for path in folder.rglob("*"))
+def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
 
 
-def documents(sources: Sequence[Path]) -> Iterator[str]:
-    """The texts, each file or row a document. Raises ExplorerError for a file that is not UTF-8."""
+def _text_files(folder: Path) -> list[Path]:
+    """Its files of one text; where it has none, its tables of texts."""
+    return _files(folder, TEXTS) or _files(folder, TABLES)
+
+
+def documents(sources: Sequence[Path], column: str = "", note: Callable[[str], None] = lambda _: None) -> Iterator[str]:
+    """The texts, each file or row a document. column: of tables and parquet; "text" or the only one without a name.
+    note: is told of a file whose encoding was guessed. Raises ExplorerError for a file that cannot be read as text."""
     for source in sources:
-        if source.is_file():
-            for batch in _read(source).iter_batches(ROWS, columns=["text"]):
-                yield from batch.column(0).to_pylist()
-            continue
-        for path in sorted(path for path in source.rglob("*") if path.suffix.lower() in TEXTS):
-            try:
-                yield path.read_text("utf-8")
-            except UnicodeDecodeError as error:
-                raise ExplorerError(f"{path} is not UTF-8 text: convert it, or remove it.") from error
+        for path in _text_files(source) if source.is_dir() else [source]:
+            if path.suffix == ".parquet":
+                file = _read(path)
+                chosen = choose_column(file.schema_arrow.names, path.name, column)
+                for batch in file.iter_batches(ROWS, columns=[chosen]):
+                    yield from (text or "" for text in batch.column(0).to_pylist())
+                continue
+            text, said = decode_text(_read_bytes(path), str(path))
+            if said:
+                note(f"{path}: {said}")
+            if path.suffix.lower() in TABLES:
+                table = read_table(text, path.name)
+                yield from table[choose_column(list(table), path.name, column)]
+            else:
+                yield text
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ExplorerError(f"{path} cannot be read ({error.strerror}).") from error

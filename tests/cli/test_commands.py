@@ -203,6 +203,7 @@ def test_attention_keeps_the_share_of_patches_that_is_asked_for(command, tmp_pat
         (["measure", "nothing", PHOTO], "The zoo has no model nothing"),
         (["measure", "../crate", PHOTO], "not a file"),
         (["measure", "crate", "no.jpg"], "does not exist"),
+        (["measure", "crate", "quagga"], "The gallery has no photo 'quagga'"),
         (["measure", "crate", PHOTO, "--size", "13"], "multiple"),
         (["measure", "crate", PHOTO, "--stride", "9"], "Stride 9"),
         (["trace", "crate", PHOTO, "-o", "/no/such/folder/t.npz"], "cannot be written"),

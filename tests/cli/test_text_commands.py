@@ -73,7 +73,9 @@ def test_a_long_text_is_cut_with_a_note(command):
     ("arguments", "sentence"),
     [
         (("measure", "words", ""), "There is no text"),
-        (("measure", "words", "the cat", "--stride", "2"), "leave --size and --stride out"),
+        (("measure", "words", "the cat", "--stride", "2"), "has no stride"),
+        (("report", "words", "the cat", "--stride", "2", "-o", "x.html"), "has no stride"),
+        (("measure", "words", "the cat", "--size", "64"), "has no size"),
         (("measure", "words", "nothing.npy"), "nothing.npy does not exist"),
         (("measure", "words", "missing.txt"), "missing.txt does not exist"),
         (("bench", "words"), "bench takes models of pictures"),
@@ -126,10 +128,24 @@ def test_compare_takes_one_kind_of_model(monkeypatch, capsys, cards, word_card):
     assert (code, "not both at once" in err) == (2, True)
 
 
+def test_files_of_texts_are_read_in_their_encoding_and_by_column(command, tmp_path):
+    (tmp_path / "latin.txt").write_bytes("the café".encode("cp1252"))
+    (tmp_path / "same.txt").write_bytes("the café".encode("utf-16"))
+    (tmp_path / "rows.csv").write_text("id,said\n1,the\n2,the café\n", "utf-8")
+    texts = []
+    for options in (["latin.txt"], ["same.txt"], ["rows.csv", "--column", "said", "--row", "2"]):
+        code, out, err = command("measure", "words", tmp_path / options[0], *options[1:], "--json")
+        assert (code, "Read as Windows-1252" in err) == (0, options == ["latin.txt"])
+        texts.append(json.loads(out)["text"])
+    assert texts[0] == texts[1] == texts[2]
+    code, _, err = command("measure", "words", tmp_path / "rows.csv")
+    assert (code, "name one of id, said by --column" in err) == (2, True)
+
+
 def test_files_that_are_no_text(command, tmp_path):
-    (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
-    code, _, err = command("measure", "words", tmp_path / "latin.txt")
-    assert (code, "latin.txt is not UTF-8 text" in err) == (2, True)
+    (tmp_path / "zeros.txt").write_bytes(b"caf\xe9\x00")
+    code, _, err = command("measure", "words", tmp_path / "zeros.txt")
+    assert (code, "zeros.txt is not text in UTF-8" in err) == (2, True)
 
 
 def test_a_model_without_a_tokenizer_takes_numbers(monkeypatch, capsys, text_cards, tmp_path):

@@ -85,7 +85,7 @@ def test_the_tokenizer_beside_the_file_is_taken(tmp_path, quick_reader):
     )  # fmt: skip
     card = import_file(path, name="words", directory=tmp_path)
     text = prepare_text(TEXT, card.tokenizer, card.context)
-    assert "".join(text.pieces) == TEXT[: sum(map(len, text.pieces))]
+    assert TEXT.encode().startswith(b"".join(piece.data for piece in text.pieces))
     assert run(card, text.data).logits.shape == (1, len(text.pieces), words + 3)
     short = write_checkpoint(folder / "short.pt", "crate_lm")
     with pytest.raises(ExplorerError, match=rf"{words} tokens, but the model knows 11"):

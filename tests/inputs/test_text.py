@@ -1,13 +1,13 @@
 """Text becomes tokens, whatever the text, and the pieces are the text again."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.inputs.text import load_tokenizer, pieces_of, prepare_text, prepare_tokens, read_tokenizer, words_of
+from explorer.inputs.text import prepare_text, prepare_tokens, prepare_words
+from explorer.inputs.tokenizer import load_tokenizer
 from explorer.training.texts import learn_tokenizer
 
 ENGLISH = "It was the best of times, it was the worst of times. " * 20
@@ -30,30 +30,17 @@ def tokenizer() -> str:
 @pytest.mark.parametrize("text", [*UNUSUAL, ENGLISH[:200]])
 def test_any_text_is_read_and_its_pieces_are_the_text(tokenizer, text):
     prepared = prepare_text(text, tokenizer, 500)
-    assert "".join(prepared.pieces) == text
+    assert b"".join(piece.data for piece in prepared.pieces) == text.encode()
     assert prepared.data.shape == (1, len(prepared.pieces))
     assert prepared.data.dtype == np.int64
     assert load_tokenizer(tokenizer).decode(prepared.data[0].tolist()) == text
     assert prepared.note == ""
 
 
-@pytest.mark.parametrize("text", [*UNUSUAL, ENGLISH[:200]])
-def test_pieces_of_tokens_are_the_text(tokenizer, text):
-    tokens = prepare_text(text, tokenizer, 500).data[0].tolist()
-    card = SimpleNamespace(tokenizer=tokenizer)
-    pieces = pieces_of(card, tokens)
-    assert len(pieces) == len(tokens)
-    assert "".join(pieces) == text
-    grown = [words_of(card, tokens[: i + 1]) for i in range(len(tokens))]
-    for i, whole in enumerate(grown):
-        if not whole.endswith("\N{REPLACEMENT CHARACTER}"):
-            assert "".join(pieces[: i + 1]) == whole
-
-
 def test_a_long_text_is_cut_at_the_context_and_says_so(tokenizer):
     prepared = prepare_text(ENGLISH, tokenizer, 8)
     assert prepared.data.shape == (1, 8)
-    shown = "".join(prepared.pieces)
+    shown = b"".join(piece.data for piece in prepared.pieces).decode()
     assert ENGLISH.startswith(shown)
     assert f"the first {len(shown)} of {len(ENGLISH):,} characters" in prepared.note
 
@@ -108,22 +95,17 @@ def test_token_numbers_that_do_not_fit_are_refused(array, words):
         prepare_tokens(array, vocabulary=10, context=4)
 
 
-def test_a_tokenizer_is_read_from_its_file_its_folder_or_gpt2s_files(tokenizer, tmp_path):
-    (tmp_path / "tokenizer.json").write_text(tokenizer)
-    assert read_tokenizer(tmp_path / "tokenizer.json") == read_tokenizer(tmp_path) == tokenizer
-    model = json.loads(tokenizer)["model"]
-    gpt2 = tmp_path / "gpt2"
-    gpt2.mkdir()
-    (gpt2 / "vocab.json").write_text(json.dumps(model["vocab"]))
-    merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
-    (gpt2 / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges))
-    ids = prepare_text(ENGLISH[:60], read_tokenizer(gpt2), 100).data
-    assert ids.tolist() == prepare_text(ENGLISH[:60], tokenizer, 100).data.tolist()
+def test_what_is_nothing_but_blanks_is_called_by_their_signs(tokenizer):
+    assert prepare_text("  \n\t", tokenizer, 8).label == "␣␣⏎⇥"
+    assert prepare_text(" a\n b ", tokenizer, 8).label == "a b"
 
 
-@pytest.mark.parametrize("content", ["{}", "not json", None])
-def test_what_is_no_tokenizer_is_refused(tmp_path, content):
-    if content is not None:
-        (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(ExplorerError, match="tokenizer"):
-        read_tokenizer(tmp_path)
+def test_a_row_of_a_table_is_read(tokenizer, tmp_path):
+    card = SimpleNamespace(name="words", tokenizer=tokenizer, context=500)
+    (tmp_path / "reviews.csv").write_bytes('stars;text\n5;good\n1;"bad; caf\u00e9"\n'.encode("cp1252"))
+    prepared = prepare_words(str(tmp_path / "reviews.csv"), card, "text", 2)  # pyright: ignore[reportArgumentType]
+    assert b"".join(piece.data for piece in prepared.pieces).decode() == "bad; café"
+    assert prepared.label == "reviews.csv, row 2"
+    assert "Windows-1252" in prepared.note
+    with pytest.raises(ExplorerError, match="rows 1 to 2"):
+        prepare_words(str(tmp_path / "reviews.csv"), card, "text", 3)  # pyright: ignore[reportArgumentType]

@@ -1,6 +1,7 @@
 """The pages that read text, with a tiny language model: parts, files, knobs, unusual texts, and a continuation."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import zoo
+from explorer.ui.components.text_link import to_link
 from explorer.ui.components.textbox import EXAMPLES
 from tests.pages.conftest import ROOT, TIMEOUT_S
 from tests.pages.test_every_page import texts
@@ -20,7 +22,7 @@ PARTS = [
     *(("subspaces", {"on": "text", "about": part}) for part in ("tokens", "weights")),
     *(("compare", {"on": "text", "comparison": part}) for part in ("pictures", "numbers", "film")),
 ]
-UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "the cat " * 3000)
+UNUSUAL = ("a", "🐕‍🦺", "שלום", "zero\u200bwidth", "\n\n", "猫が好き", "the cat " * 3000)
 
 
 def start(page: str, **query: str) -> AppTest:
@@ -78,7 +80,8 @@ def test_any_text_works(reads, text, page):
 def test_files_that_do_not_fit_are_said(reads, tmp_path):
     tested = reads("text")
     for name, data, sentence in (
-        ("latin.txt", "café".encode("latin-1"), "is not UTF-8 text"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n\x00", "is not text in UTF-8"),
+        ("broken.jsonl", b'{"text": ', "line 1, is not JSON"),
         ("empty.txt", b"", "There is no text"),
         ("floats.npy", b"no array", "floats.npy"),
     ):
@@ -86,6 +89,42 @@ def test_files_that_do_not_fit_are_said(reads, tmp_path):
         upload(tested, tmp_path / name)
         assert not tested.exception
         assert sentence in texts(tested).replace("\\", "")  # names are not Markdown
+
+
+def test_a_text_in_an_older_encoding_is_read_and_said(reads, tmp_path):
+    tested = reads("text")
+    for encoding, said in (("utf-16", ""), ("cp1252", "Read as Windows-1252")):
+        (tmp_path / f"{encoding}.txt").write_bytes("the café".encode(encoding))
+        upload(tested, tmp_path / f"{encoding}.txt")
+        assert not tested.error
+        assert ("Windows-1252" in texts(tested).replace("\\", "")) == bool(said)
+
+
+def test_a_row_of_a_table_is_read_and_both_can_be_chosen(reads, tmp_path):
+    (tmp_path / "x.csv").write_text("id,text,title\n1,the cat sat,a cat\n2,on the mat,the mat\n")
+    tested = reads("text", read="knobs")
+
+    def shown() -> str:
+        assert not tested.exception
+        names = tested.select_slider(key="place").options
+        return "".join(name.split(": ")[1] for name in names).replace("␣", " ")
+
+    upload(tested, tmp_path / "x.csv")
+    assert shown() == "the cat sat"
+    assert tested.selectbox(key="table_column").options == ["id", "text", "title"]
+    tested.number_input(key="table_row").set_value(2).run()
+    assert shown() == "on the mat"
+    tested.selectbox(key="table_column").set_value("title").run()
+    assert shown() == "the mat"
+
+
+@pytest.mark.parametrize("text", ["  \n", "猫", "\t", "é"])
+@pytest.mark.parametrize("part", ["tokens", "knobs"])
+def test_no_heading_has_an_empty_quotation(reads, text, part):
+    tested = reads("text", text=text, read=part)
+    assert not tested.exception
+    said = texts(tested)
+    assert not re.search(r"(“\s*”|''|\"\s*\"|' ')", said)
 
 
 def test_no_language_model_says_what_to_do(cards, monkeypatch):
@@ -173,5 +212,21 @@ def test_a_continuation_can_be_stopped(reads, monkeypatch):
     assert len(wait(job).results) < 400
 
 
-def test_examples_are_of_the_length_of_a_link():
-    assert all(0 < len(text) <= 600 for text in EXAMPLES.values())
+def test_examples_are_readable_in_a_link():
+    assert {to_link(text)[0] for text in EXAMPLES.values()} == {"text"}
+
+
+def test_a_long_text_is_in_the_link_and_one_that_is_too_long_is_asked_of_the_browser(reads):
+    text = "the cat sat on the mat. " * 200
+    name, value = to_link(text)
+    tested = reads("text", **{name: value})
+    assert not tested.exception
+    assert tested.session_state["typed"] == text
+    waiting = reads("text", kept_text="48211-0123456789abcdef")
+    assert not waiting.exception
+    assert "Looking for the text of this link" in texts(waiting)
+    assert "48211-0123456789abcdef" in waiting.query_params["kept_text"]
+    damaged = reads("text", packed_text=value[:-30])
+    assert not damaged.exception
+    assert damaged.session_state["typed"] == EXAMPLES["Ishmael"]
+    assert "damaged" in damaged.toast[0].value

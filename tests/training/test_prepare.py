@@ -127,6 +127,34 @@ def test_texts_of_a_table_with_their_own_validation(tmp_path):
     assert read_tokens(tmp_path / "out" / "val") == ["the dog sat\non the cat"]
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "column"),
+    [
+        ("a.csv", "id,review\n1,the cat sat\n2,café\n", "review"),
+        ("a.jsonl", '{"text": "the cat sat", "id": 1}\n{"text": "caf\\u00e9"}\n', ""),
+        ("a.tsv", "text\nthe cat sat\ncafé\n", ""),
+    ],
+)
+@pytest.mark.parametrize("in_folder", [True, False])
+def test_each_row_of_a_table_is_a_document(tmp_path, name, data, column, in_folder):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / name).write_bytes(data.encode("utf-16" if name == "a.csv" else "cp1252"))
+    source = tmp_path / "raw" if in_folder else tmp_path / "raw" / name
+    notes = []
+    prepare([source], tmp_path / "out", hold_out=0.0, vocabulary=270, column=column, note=notes.append)
+    assert read_tokens(tmp_path / "out" / "train") == ["the cat sat", "café"]
+    guessed = name == "a.tsv"  # the other two are UTF-16 with its mark, and letters of ASCII alone
+    assert ["Windows-1252" in note for note in notes] == [True] * guessed
+
+
+def test_tables_beside_texts_are_not_read(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("the cat")
+    (tmp_path / "raw" / "about.csv").write_text("name,year\na,1851\n")
+    prepare([tmp_path / "raw"], tmp_path / "out", hold_out=0.0, vocabulary=270)
+    assert read_tokens(tmp_path / "out" / "train") == ["the cat"]
+
+
 def test_the_tokens_are_learned_from_the_training_documents_alone():
     tokenizer = learn_tokenizer(["zebra zebra zebra zebra"], 300)
     assert tokenizer.encode("zebra").tokens == ["zebra"]

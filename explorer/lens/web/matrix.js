@@ -59,7 +59,7 @@ function drawMatrix(lens, panel, token) {
   const stamp = [lens.whole.key, done, even, token, width, style.color].join();
   if (panel.stamp !== stamp) {
     panel.stamp = stamp;
-    paintMatrix(canvas, { values, count, even, width, token, pieces: feed.pieces, color: style.color, paper: style.getPropertyValue("--st-background-color") || "#fff", accent: style.getPropertyValue("--st-primary-color") || "#ff4b4b" });
+    paintMatrix(canvas, { values, count, even, width, token, names: feed.names, color: style.color, paper: style.getPropertyValue("--st-background-color") || "#fff", accent: style.getPropertyValue("--st-primary-color") || "#ff4b4b" });
   }
   setText(panel.caption, panel.at ? pairText(lens, values, ...panel.at) : `Rows look, columns are looked at${even ? "" : "; each row up to its own most"}. Point at a cell to read it, click to go to its row. Above the diagonal lies what cannot be seen.`);
   canvas.setAttribute("aria-label", `Attention matrix of ${heads}, layer ${lens.layer}; ${count} tokens`);
@@ -67,12 +67,12 @@ function drawMatrix(lens, panel, token) {
 
 /** “cat” (2) → “the” (1): 45 %, 0.9× even. */
 function pairText({ feed }, values, query, key) {
-  const name = (i) => `“${written(feed.pieces[i])}” (${i + 1})`;
+  const name = (i) => `${quoted(feed, i)} (${i + 1})`;
   const share = values[query * feed.count + key];
   return `${name(query)} → ${name(key)}: ${key > query ? "cannot be seen" : `${percent(share)}, ${timesEven(share * (query + 1))} even`}`;
 }
 
-function paintMatrix(canvas, { values, count, even, width, token, pieces, color, paper, accent }) {
+function paintMatrix(canvas, { values, count, even, width, token, names, color, paper, accent }) {
   const ratio = window.devicePixelRatio || 1;
   const { named, margin, cell } = matrixPlace(count, width);
   Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(width * ratio) });
@@ -106,23 +106,23 @@ function paintMatrix(canvas, { values, count, even, width, token, pieces, color,
   context.strokeStyle = accent;
   context.lineWidth = 2;
   context.strokeRect(margin, margin + token * cell, (token + 1) * cell, Math.max(cell, 2));
-  if (named) nameCells(context, { pieces, cell, margin, color });
+  if (named) nameCells(context, { names, cell, margin, color });
 }
 
-function nameCells(context, { pieces, cell, margin, color }) {
+function nameCells(context, { names, cell, margin, color }) {
   context.fillStyle = color;
   context.font = `${Math.min(cell - 1, 13)}px ui-monospace, monospace`;
   context.textBaseline = "middle";
-  const fit = (piece) => (written(piece).length > 10 ? `${written(piece).slice(0, 9)}…` : written(piece));
-  pieces.forEach((piece, i) => {
+  const fit = (name) => (name.length > 10 ? `${name.slice(0, 9)}…` : name);
+  names.forEach((name, i) => {
     const at = margin + (i + 0.5) * cell;
     context.textAlign = "right";
-    context.fillText(fit(piece), margin - 4, at, NAME_PX - 6);
+    context.fillText(fit(name), margin - 4, at, NAME_PX - 6);
     context.save();
     context.translate(at, margin - 4);
     context.rotate(-Math.PI / 2);
     context.textAlign = "left";
-    context.fillText(fit(piece), 0, 0, NAME_PX - 6);
+    context.fillText(fit(name), 0, 0, NAME_PX - 6);
     context.restore();
   });
 }
@@ -191,6 +191,6 @@ const TEXT_OVERVIEW = {
     if (!layer) return "The attention matrix of every head of every layer";
     const token = lens.pointed ?? chosenToken(lens);
     const row = attentionRows(lens.feed.layer(layer), token, true).subarray((head - 1) * lens.feed.count, head * lens.feed.count);
-    return `from “${written(lens.feed.pieces[token])}”: ${rowNumbers(row, token).map((one) => `${one[0]} ${rowNumber(one)}`).join(", ")}`;
+    return `from ${quoted(lens.feed, token)}: ${rowNumbers(row, token).map((one) => `${one[0]} ${rowNumber(one)}`).join(", ")}`;
   },
 };

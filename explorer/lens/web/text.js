@@ -1,4 +1,4 @@
-// The lens on text: tokens as chips, the attention of the token under the pointer, what is predicted in every layer.
+// The lens on text: tokens in the boxes of their characters, the attention of the token under the pointer, what is predicted in every layer.
 // Its state is that of choice.js and colour, of the tokens; token counts from 1, 0 is the last.
 
 const MANNERS = {
@@ -14,7 +14,7 @@ const MANNERS = {
 const chosenToken = (lens) => (lens.token ? Math.min(lens.token, lens.feed.count) : lens.feed.count) - 1;
 
 function create(root) {
-  const lens = Object.assign(createChoice(root, MANNERS), { colour: NONE, chips: [] });
+  const lens = Object.assign(createChoice(root, MANNERS), { colour: NONE, boxes: [] });
   root.onkeydown = (event) => lens.feed && onKey(lens, event);
   return lens;
 }
@@ -23,7 +23,7 @@ function update(lens, data, send) {
   follow(lens, data, send, JSON.stringify([data.layers, data.headCount, data.colours.map((one) => one.name)]));
 }
 
-/** A new text: chips and table anew. */
+/** A new text: boxes and table anew. */
 function take(lens, feed) {
   if (lens.feed?.view === feed.view) return invalidate(lens); // the same, or more of it
   Object.assign(lens, { feed, pointed: null, inView: null });

@@ -3,8 +3,13 @@
 const NONE = "none";
 
 const percent = (share) => (share > 0 && share < 0.0005 ? "<0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`);
-/** A token as it is written in tables: blanks and line ends can be seen. */
-const written = (piece) => (piece === "" ? "·" : piece.replace(/ /g, "␣").replace(/\n/g, "⏎").replace(/\t/g, "⇥"));
+const rightToLeft = (text) => /\p{Script=Arabic}|\p{Script=Hebrew}|\p{Script=Syriac}|\p{Script=Thaana}|\p{Script=Nko}/u.test(text);
+/** A token's name between quotation marks, which keep their sides whatever direction it is read in; with what it is a part of. */
+function quoted({ names, parts }, token) {
+  const isolated = (text) => (rightToLeft(text) ? `\u2068${text}\u2069` : text);
+  return `“${isolated(names[token])}”${parts[token] && ` (${isolated(parts[token])})`}`;
+}
+const MOST_NARROW = 6; // tokens that a box of one character has room for
 
 function build(lens) {
   const { data } = lens;
@@ -38,17 +43,34 @@ function build(lens) {
   if (lens.feed) layText(lens);
 }
 
-/** The chips, the heads' rows and the table of a text. */
+/** The boxes of a text: characters that belong together, with the tokens that spell them side by side in each. */
+function boxesOf(lens) {
+  const { boxes } = lens.feed;
+  const starts = boxes.flatMap((text, i) => (text ? [i] : []));
+  return starts.map((first, b) => {
+    const count = (starts[b + 1] ?? boxes.length) - first;
+    const node = element("span", { class: "token", role: "listitem" }, boxes[first]);
+    const box = { node, first, count, toLeft: count > 1 && rightToLeft(boxes[first]) };
+    const under = (event) => first + tokenUnder(box, event);
+    node.onpointermove = (event) => point(lens, under(event));
+    node.onclick = (event) => choose(lens, { token: lens.token === 1 + under(event) ? 0 : 1 + under(event) });
+    if (count > MOST_NARROW) node.style.setProperty("--tokens", count);
+    return box;
+  });
+}
+
+/** Which token of a box is under the pointer, from 0. */
+function tokenUnder({ node, count, toLeft }, { clientX }) {
+  const { left, width } = node.getBoundingClientRect();
+  const share = (clientX - left) / width;
+  return clamp(Math.floor(count * (toLeft ? 1 - share : share)), count);
+}
+
+/** The boxes, the heads' rows and the table of a text. */
 function layText(lens) {
   const { feed, data } = lens;
-  lens.chips = feed.pieces.map((piece, i) => {
-    const body = piece.replace(/\n/g, "⏎\n");
-    return element("span", {
-      class: "token", role: "listitem", onpointerenter: () => point(lens, i),
-      onclick: () => choose(lens, { token: lens.token === i + 1 ? 0 : i + 1 }),
-    }, body || "\u00b7");
-  });
-  lens.text.replaceChildren(...lens.chips);
+  lens.boxes = boxesOf(lens);
+  lens.text.replaceChildren(...lens.boxes.map(({ node }) => node));
   lens.strips.replaceChildren(...Array.from({ length: data.headCount }, (_, k) => {
     const canvas = element("canvas", { height: 14, role: "img" });
     const label = element("span", {}, `head ${k + 1}`);
@@ -61,7 +83,7 @@ function layText(lens) {
   lens.strips.prepend(element("div", { class: "strip names" }, ...["head", "tokens", "most", ...rowNumbers([], 0).map(([name]) => name)].map((name) => element("span", { class: "number" }, name))));
   const rows = [];
   for (let layer = data.layers + 1; layer >= 1; layer--) {
-    const cells = feed.pieces.map((_, token) => {
+    const cells = feed.names.map((_, token) => {
       const [first] = nextTokens(feed, layer, token);
       const cell = element("td", { onclick: () => choose(lens, { token: token + 1, layer: Math.min(layer, data.layers) }), onpointerenter: () => point(lens, token), title: `${first.word}: ${percent(first.share)}` }, first.word);
       cell.style.setProperty("--share", first.share.toFixed(3));
@@ -69,7 +91,7 @@ function layText(lens) {
     });
     rows.push(element("tr", { "data-layer": layer }, element("th", { scope: "row" }, layer > data.layers ? "output" : `enters ${layer}`), ...cells));
   }
-  const head = element("tr", {}, element("th", {}, "after"), ...feed.pieces.map((piece) => element("th", { scope: "col" }, written(piece))));
+  const head = element("tr", {}, element("th", {}, "after"), ...feed.names.map((name, i) => element("th", { scope: "col", title: feed.parts[i] }, name)));
   lens.grid = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   lens.grid.onpointerleave = () => point(lens, null);
   lens.table.replaceChildren(lens.grid);

@@ -9,14 +9,14 @@ const LESS = TINTS.rate.split(" ").map(Number);
 const tint = (scale, level) => scale === "even" ? tint(level < 0 ? "rate" : "heat", Math.min(Math.abs(level), 1)) : `rgb(${TINTS[scale]} / ${(100 * STRONGEST * level).toFixed(1)}%)`;
 
 function draw(lens) {
-  if (!lens.chips.length) return; // no text yet
+  if (!lens.boxes.length) return; // no text yet
   const started = performance.now();
   const token = lens.pointed ?? chosenToken(lens);
   const rows = attentionRows(lens.feed.layer(lens.layer), token, true);
   lens.frames = (lens.frames ?? 0) + 1;
   showControls(lens);
   if (lens.select.value !== lens.colour) lens.select.value = lens.colour;
-  paintChips(lens, token, rows);
+  paintBoxes(lens, token, rows);
   drawOverview(lens, lens.overview);
   drawMatrix(lens, lens.matrix, token);
   showNext(lens, token);
@@ -27,7 +27,7 @@ function draw(lens) {
 }
 
 /** Attention as colour while a token is pointed at, or where no number was chosen as colour. */
-function paintChips(lens, token, rows) {
+function paintBoxes(lens, token, rows) {
   const { feed, data } = lens;
   const own = data.colours.find((one) => one.name === lens.colour);
   const byNumber = own && lens.pointed === null;
@@ -37,22 +37,36 @@ function paintChips(lens, token, rows) {
   const [low, high] = known.length ? [byNumber ? Math.min(...known) : 0, Math.max(...known)] : [0, 0];
   const even = !byNumber && lens.against === "even";
   const scale = byNumber ? own.scale : even ? "even" : "heat";
-  lens.chips.forEach((chip, i) => {
-    const colored = !Number.isNaN(values[i]) && (byNumber || i <= token);
-    chip.style.background = colored ? tint(scale, even ? evenLevel(values[i], token + 1) : high > low ? (values[i] - low) / (high - low) : 0) : "";
-    chip.toggleAttribute("data-future", !byNumber && i > token);
-    chip.toggleAttribute("data-chosen", i === token);
-    const share = i <= token ? `${percent(values[i])} of the attention of token ${token + 1}, ${timesEven(values[i] * (token + 1))} even` : "";
-    chip.title = byNumber ? `${own.name}: ${Number.isNaN(values[i]) ? "–" : plainNumber(values[i], own.unit)}` : share;
-  });
+  const level = (i) => (even ? evenLevel(values[i], token + 1) : high > low ? (values[i] - low) / (high - low) : 0);
+  const colour = (i) => (Number.isNaN(values[i]) || (!byNumber && i > token) ? "" : tint(scale, level(i)));
+  for (const box of lens.boxes) {
+    const { node, first, count } = box;
+    const inside = Array.from({ length: count }, (_, i) => first + i);
+    node.style.background = count > 1 ? sideBySide(box, inside.map(colour), token - first) : colour(first);
+    node.toggleAttribute("data-future", !byNumber && first > token);
+    node.toggleAttribute("data-chosen", inside.includes(token));
+    const share = (i) => i <= token && `${percent(values[i])} of the attention of token ${token + 1}, ${timesEven(values[i] * (token + 1))} even`;
+    const number = (i) => (byNumber ? `${own.name}: ${Number.isNaN(values[i]) ? "–" : plainNumber(values[i], own.unit)}` : share(i));
+    const hint = (i) => [count > 1 && `${feed.names[i]}, ${feed.parts[i]}`, number(i)].filter(Boolean).join("; ");
+    node.title = (inside.includes(lens.pointed) ? [lens.pointed] : inside).map(hint).join("\n");
+  }
   if (even) showEvenScale(lens, lens.scale);
   else showScale(lens.scale, [low, high], scale, byNumber ? (value) => plainNumber(value, own.unit) : percent);
   const heads = lens.heads.length ? `head${lens.heads.length > 1 ? "s" : ""} ${lens.heads.join(", ")}` : "mean of all heads";
   const best = heat.indexOf(Math.max(...heat));
-  const most = `most to “${written(feed.pieces[best])}” (${percent(heat[best])}; evenly spread, each would get ${percent(1 / (token + 1))})`;
-  const words = byNumber ? `${own.explanation} Layer ${lens.layer}.` : `Layer ${lens.layer}, ${heads}: what “${written(feed.pieces[token])}” (token ${token + 1}) attends to; ${most}. What follows it cannot be seen.`;
+  const most = `most to ${quoted(feed, best)} (${percent(heat[best])}; evenly spread, each would get ${percent(1 / (token + 1))})`;
+  const words = byNumber ? `${own.explanation} Layer ${lens.layer}.` : `Layer ${lens.layer}, ${heads}: what ${quoted(feed, token)}, token ${token + 1}, attends to; ${most}. What follows it cannot be seen.`;
   setText(lens.caption, words);
   if (lens.pointed === null) setText(lens.said, words);
+}
+
+/** The colours of a box's tokens beside each other, in the direction in which they are read; the chosen one is underlined. */
+function sideBySide({ toLeft }, colours, chosen) {
+  const [way, share] = [toLeft ? "left" : "right", 100 / colours.length];
+  const stripes = (list) => `linear-gradient(to ${way}, ${list.map((colour, i) => `${colour || "transparent"} ${i * share}% ${(i + 1) * share}%`).join(", ")})`;
+  const marks = stripes(colours.map((_, i) => (i === chosen ? "var(--st-primary-color, #ff4b4b)" : "")));
+  const gaps = `repeating-linear-gradient(to ${way}, transparent 0 calc(${share}% - 1px), var(--st-background-color, #fff) calc(${share}% - 1px) ${share}%)`;
+  return `${marks} 0 100% / 100% 3px no-repeat, ${gaps}, ${stripes(colours)}`;
 }
 
 function showScale(node, [low, high], scale, words) {
@@ -64,7 +78,6 @@ function showScale(node, [low, high], scale, words) {
 
 function showNext(lens, token) {
   const { feed, data } = lens;
-  const real = feed.pieces[token + 1];
   const column = (layer, title) => {
     const rows = nextTokens(feed, layer, token).map(({ word, number, share }) => {
       const bar = element("i");
@@ -74,12 +87,12 @@ function showNext(lens, token) {
     return element("div", {}, element("h6", {}, title), element("ol", {}, ...rows));
   };
   const words = [];
-  if (real !== undefined) {
+  if (token + 1 < feed.count) {
     const { rank, surprise } = met(feed, data.layers + 1, token + 1);
-    words.push(`What follows is “${written(real)}”: rank ${rank.toLocaleString("en")} of the output, surprise ${plainNumber(surprise, "nats")}.`);
+    words.push(`What follows is ${quoted(feed, token + 1)}: rank ${rank.toLocaleString("en")} of the output, surprise ${plainNumber(surprise, "nats")}.`);
   } else words.push("Nothing follows: this is the end of the text.");
   lens.next.replaceChildren(
-    element("p", { class: "caption" }, `After “${written(feed.pieces[token])}”, token ${token + 1}. `, ...words),
+    element("p", { class: "caption" }, `After ${quoted(feed, token)}, token ${token + 1}. `, ...words),
     element("div", { class: "pair" }, column(data.layers + 1, "The model says"), column(lens.layer, `What enters layer ${lens.layer} would say`)));
 }
 
@@ -100,9 +113,9 @@ function showHeads(lens, token, rows) {
     context.putImageData(pixels, 0, 0);
     const best = row.indexOf(most);
     const at = lens.read ?? best; // a column that is read stands in the place of the strongest
-    setText(strip.children[2], at > token ? "" : `${written(feed.pieces[at])} ${percent(row[at])}${lens.read === null || lens.read === undefined ? "" : `, ${timesEven(row[at] * (token + 1))}`}`);
+    setText(strip.children[2], at > token ? "" : `${feed.names[at]} ${percent(row[at])}${lens.read === null || lens.read === undefined ? "" : `, ${timesEven(row[at] * (token + 1))}`}`);
     rowNumbers(row, token).forEach((one, i) => setText(strip.children[3 + i], rowNumber(one)));
-    canvas.setAttribute("aria-label", `Head ${k + 1} looks most at ${feed.pieces[best]}, token ${best + 1}, ${percent(most)}`);
+    canvas.setAttribute("aria-label", `Head ${k + 1} looks most at ${quoted(feed, best)}, token ${best + 1}, ${percent(most)}`);
     strip.toggleAttribute("data-chosen", lens.heads.includes(k + 1));
   });
 }

@@ -27,7 +27,8 @@ function readFeed(bytes) {
   return textOf(header, arrays);
 }
 
-/** A text: pieces, words and arrays; projections become floats when a layer is first looked at. */
+/** A text: names, boxes and parts of its tokens (Piece in trace.py), words and arrays; projections become floats when a layer
+ * is first looked at. */
 function textOf(header, arrays) {
   const layers = new Map();
   const layer = (number) => {
@@ -41,7 +42,7 @@ function textOf(header, arrays) {
     }
     return layers.get(number);
   };
-  return { ...header, arrays, layer, count: header.pieces.length };
+  return { ...header, arrays, layer, count: header.names.length };
 }
 
 /** What is predicted after a token (from 0) by Z^ℓ, ℓ = 1 … L+1: [{word, number, share}], the most probable first. */

@@ -95,7 +95,7 @@ def on_pixels(segments: Segments, trace: Trace, height: int, width: int, scale: 
 
 def trace_attention(trace: Trace, layer: int, head: Heads = None, token: int = 0) -> Array:
     """place_attention (rows,cols) of one head, or the mean over several or all."""
-    return place_attention(trace, layer, token)[_indices(trace, head)].mean(axis=0)
+    return place_attention(trace, layer, token)[head_indices(trace, head)].mean(axis=0)
 
 
 def place_attention(trace: Trace, layer: int, token: int = 0, image: int = 0) -> Array:
@@ -139,12 +139,17 @@ def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array,
 
 
 def _features(trace: Trace, layer: int, head: Heads) -> Array:
-    return trace.projections(layer)[_indices(trace, head)]
+    return trace.projections(layer)[head_indices(trace, head)]
 
 
-def _indices(trace: Trace, head: Heads) -> list[int]:
-    """The chosen heads, counted from 0."""
+def head_indices(trace: Trace, head: Heads) -> list[int]:
+    """The chosen heads, counted from 0. Raises ExplorerError for none, or for one that there is not."""
     chosen = range(1, trace.card.heads + 1) if head is None else [head] if isinstance(head, int) else head
+    if not chosen:
+        raise ExplorerError("No head was chosen: name at least one, or None for all.")
+    for k in chosen:
+        if not 1 <= k <= trace.card.heads:
+            raise ExplorerError(f"{trace.card.name} has no head {k}: choose 1 to {trace.card.heads}.")
     return [k - 1 for k in chosen]
 
 
@@ -156,10 +161,6 @@ def _check(trace: Trace, method: str, layer: int, head: Heads, rule: str, keep: 
         raise ExplorerError(f"There is no rule {rule}: choose {' or '.join(RULES)}.")
     if not 1 <= layer <= card.layers:
         raise ExplorerError(f"{card.name} has no layer {layer}: choose 1 to {card.layers}.")
-    if head == ():
-        raise ExplorerError("No head was chosen: name at least one, or None for all.")
-    for k in _indices(trace, head):
-        if not 0 <= k < card.heads:
-            raise ExplorerError(f"{card.name} has no head {k + 1}: choose 1 to {card.heads}.")
+    head_indices(trace, head)
     if not 0 < keep < 1:
         raise ExplorerError(f"The share to keep should lie between 0 and 1, but is {keep}.")

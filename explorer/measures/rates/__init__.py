@@ -21,7 +21,17 @@ from explorer.measures.rates.ledger import (
     measure_ledger,
     revaluations,
 )
-from explorer.measures.rates.rate import OFFICIAL_EPS_SQUARED, rate_bounds, subspace_token_rates, token_rates
+from explorer.measures.rates.rate import (
+    OFFICIAL_EPS_SQUARED,
+    coding_rate,
+    effective_rank,
+    rate_bounds,
+    subspace_coding_rate,
+    subspace_coding_rate_official,
+    subspace_token_rates,
+    token_rates,
+)
+from explorer.measures.rates.sparsity import nonzero_fraction
 from explorer.measures.rates.whiteness import CompressionFit, SparsityFit, measure_compression, measure_sparsification
 
 __all__ = [
@@ -36,8 +46,10 @@ __all__ = [
     "LayerMeasures",
     "SparsityFit",
     "before_threshold",
+    "coding_rate",
     "compression_changes",
     "distortion_curves",
+    "effective_rank",
     "half_steps",
     "layer_norm",
     "measure_compression",
@@ -45,9 +57,12 @@ __all__ = [
     "measure_layers",
     "measure_ledger",
     "measure_sparsification",
+    "nonzero_fraction",
     "project",
     "rate_bounds",
     "revaluations",
+    "subspace_coding_rate",
+    "subspace_coding_rate_official",
     "subspace_token_rates",
     "threshold_histogram",
     "token_rates",

@@ -13,14 +13,15 @@ from streamlit.components.v2 import component
 
 from explorer.inputs.text import MAX_CHARACTERS
 from explorer.lens import asset
+from explorer.ui.components.text_link import KEPT, PACKED, PLAIN, Mark, from_link, to_link
 from explorer.ui.components.web import sources
 
 KEY = "text_box"
 TEXT = "typed"
 """Session state: the text that was typed or chosen last, kept when the page changes."""
-PARAMETER = "text"
-MAX_IN_URL = 600
-"""Characters of a text that the URL shows; longer ones stay in the session."""
+WANTED, MISSING = "text_wanted", "text_missing"
+"""Session state: the mark of a text that the link could not carry, while the browser looks for it and once it has not
+found it."""
 EXAMPLES = {
     "Ishmael": "Call me Ishmael. Some years ago, never mind how long precisely, having little or no money in my purse, "
     "and nothing particular to interest me on shore, I thought I would sail about a little and see the watery part of "
@@ -35,17 +36,58 @@ EXAMPLES = {
 
 
 def text_box() -> str:
-    """The box with examples below it; returns what stands in it."""
-    if TEXT not in st.session_state:
-        st.session_state[TEXT] = st.query_params.get(PARAMETER) or next(iter(EXAMPLES.values()))
-    text: str = st.session_state[TEXT]
-    settings = {"text": text, "at": _said().get("at", 0), "examples": EXAMPLES, "most": MAX_CHARACTERS}
+    """The box with examples below it; returns what stands in it. Ends the run while the browser looks for a text that
+    the link could not carry."""
+    state = st.session_state
+    if TEXT not in state:
+        _begin()
+    text: str = state[TEXT]
+    parameter, value = to_link(text)
+    kept = parameter == KEPT
+    settings = {
+        "text": text, "at": _said().get("at", 0), "examples": EXAMPLES, "most": MAX_CHARACTERS,
+        "wanted": str(state.get(WANTED, "")), "keep": value if kept else "",
+        "notes": _notes(len(text)) if kept else [],
+    }  # fmt: skip
     _component()(key=KEY, data=[settings], on_typed_change=_take)
-    if len(text) > MAX_IN_URL or text == next(iter(EXAMPLES.values())):
-        st.query_params.pop(PARAMETER, None)
-    elif st.query_params.get(PARAMETER) != text:
-        st.query_params[PARAMETER] = text
+    if WANTED in state:
+        st.caption("Looking for the text of this link in this tab…")
+        st.stop()
+    if MISSING in state:
+        st.query_params[KEPT] = str(state[MISSING])
+        st.warning(
+            f"This link was made with a text of {state[MISSING].length:,} characters, which a link cannot carry: "
+            "paste it here, or choose an example.", icon=":material/link_off:",
+        )  # fmt: skip
+        return text
+    for name in (PLAIN, PACKED, KEPT):
+        if name != parameter or text == next(iter(EXAMPLES.values())):
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != value:
+            st.query_params[name] = value
     return text
+
+
+def _begin() -> None:
+    """The text that the link has, an example without one; or the mark of a text that the browser may have kept."""
+    state, first = st.session_state, next(iter(EXAMPLES.values()))
+    try:
+        linked = from_link(st.query_params)
+    except ValueError:
+        st.toast("The text in this link is damaged: an example is shown.", icon=":material/link_off:")
+        linked = None
+    state[TEXT] = "" if isinstance(linked, Mark) else linked or first
+    if isinstance(linked, Mark):
+        state[WANTED] = linked
+
+
+def _notes(length: int) -> list[str]:
+    """What the box says below a text that no link can carry: where the browser keeps it, and where it does not."""
+    long = f"This text of {length:,} characters is too long for a link."
+    return [
+        f"{long} It stays in this tab, also when the page is loaded again, until the tab is closed.",
+        f"{long} This browser does not keep it either: loading the page again loses it.",
+    ]
 
 
 def set_text(text: str) -> None:
@@ -54,7 +96,13 @@ def set_text(text: str) -> None:
 
 
 def _take() -> None:
-    st.session_state[TEXT] = _said().get("text", st.session_state.get(TEXT, ""))
+    """What was typed; or what the browser had kept, if that is the text of the link."""
+    state, text = st.session_state, _said().get("text", st.session_state.get(TEXT, ""))
+    state.pop(MISSING, None)
+    wanted: Mark | None = state.pop(WANTED, None)
+    if wanted and _said().get("kept") and not wanted.fits(text):
+        state[MISSING], text = wanted, ""
+    state[TEXT] = text
 
 
 def _said() -> dict[str, Any]:
@@ -63,7 +111,7 @@ def _said() -> dict[str, Any]:
     said = state.get("typed") if state else None
     if not isinstance(said, dict) or not isinstance(said.get("text"), str) or type(said.get("at")) is not int:
         return {}
-    return {"text": said["text"][:MAX_CHARACTERS], "at": said["at"]}
+    return {"text": said["text"][:MAX_CHARACTERS], "at": said["at"], "kept": said.get("kept") is True}
 
 
 @cache

@@ -116,9 +116,8 @@ def _model(modality: str) -> ModelCard | None:
         help="The models of the zoo; the Models page says where each comes from and imports others.",
     )  # fmt: skip
     card = cards[name]
-    about = f"{card.family_label}, {card.layers} layers × {card.heads} heads, {card.parameters / 1e6:.2f} M parameters"
     licence = card.provenance.get("licence")
-    st.caption(f"{about}; {licence}" if licence else about)
+    st.caption(f"{card.summary}; {licence}" if licence else card.summary)
     return card
 
 
@@ -131,8 +130,10 @@ def _text() -> tuple[str, tuple[str, bytes] | None]:
     if source == "typed":
         return source, None
     file = st.file_uploader(
-        "A text (UTF-8), or a .npy of token numbers (1,N)", type=["txt", "md", "npy"], key="text_file",
-        max_upload_size=MAX_FILE_BYTES >> 20,
+        "A text, a table of texts, or token numbers", type=["txt", "md", "csv", "tsv", "jsonl", "npy"],
+        key="text_file", max_upload_size=MAX_FILE_BYTES >> 20,
+        help="Text in UTF-8, UTF-16 or Windows-1252. Of .csv, .tsv and .jsonl the page asks for column and row. A .npy "
+        "holds whole numbers (1,N).",
     )  # fmt: skip
     if file is not None:
         st.session_state[TEXT_FILE] = file.name, file.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,12 @@ import streamlit as st
 from explorer import figures, verdicts
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
-from explorer.inputs import prepare_text, token_name, words_of
+from explorer.inputs import isolated, pieces_of, prepare_text, token_name
 from explorer.lens import TextLensChoice
 from explorer.measures.texts import NOBODY, FeatureIndex, codes_of_words, logit_effect
 from explorer.studies.features import path_of, read_index
 from explorer.trace import Array
+from explorer.ui.components.coloured_text import coloured_boxes
 from explorer.ui.frame.widgets import heading, plain, plot, sentence, word_box
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_setting
@@ -99,7 +99,7 @@ def _strongest(view: TextView, index: FeatureIndex | None, layer: int, place: in
     order = [int(code) for code in np.argsort(-codes, kind="stable")[:STRONGEST] if codes[code] > 0]
     what = "codes" if view.card.has_ista else "neurons"
     heading(
-        f"The strongest {what} at {plain(repr(view.pieces[place]))}",
+        f"The strongest {what} at {plain(view.token_quoted(place))}",
         f"Token {place + 1} of {len(view.tokens)}, layer {layer}: {(codes > 0).sum():,} of {len(codes):,} are above 0.",
     )
     if not order:
@@ -119,7 +119,7 @@ def _of_code(card: ModelCard, index: FeatureIndex, layer: int, code: int) -> dic
 
 def _words(card: ModelCard, index: FeatureIndex, layer: int, code: int) -> str:
     pairs = zip(index.words[layer - 1, code], index.word_shares[layer - 1, code], strict=True)
-    return "  ".join(f"{token_name(card, int(word))} {share:.0%}" for word, share in pairs if share >= 0.005)
+    return "  ".join(f"{isolated(token_name(card, int(word)))} {share:.0%}" for word, share in pairs if share >= 0.005)
 
 
 def _pick(rows: list[dict[str, Any]], key: str) -> None:
@@ -184,22 +184,19 @@ def _contexts(card: ModelCard, index: FeatureIndex, layer: int, code: int) -> No
     for value, tokens in zip(index.top[layer - 1, code], index.contexts[layer - 1, code], strict=True):
         if value <= 0:
             continue
-        left, here, right = (_read(card, part) for part in np.split(tokens, [index.before, index.before + 1]))
+        known, here = tokens != NOBODY, int((tokens[: index.before] != NOBODY).sum())
+        pieces = pieces_of(card, tokens[known].tolist())
         colour = figures.share_colours(np.array([float(value) / float(index.top[layer - 1, code, 0])]))[0]
+        looks = [f"{colour};font-weight:700" if i == here else "" for i in range(len(pieces))]
         lines.append(
             f'<div style="display:grid;grid-template-columns:3rem 1fr;gap:.6rem;padding:.16rem 0">'
-            f'<span style="opacity:.7;text-align:right">{float(value):.2f}</span><span>{html.escape(left)}'
-            f'<b style="background:{colour};border-radius:3px">{html.escape(here)}</b>{html.escape(right)}</span></div>'
+            f'<span style="opacity:.7;text-align:right">{float(value):.2f}</span>'
+            f"<span>{coloured_boxes(pieces, looks, [''] * len(pieces))}</span></div>"
         )
     if not lines:
         st.caption("It is never above 0 in the text.")
         return
     st.html(f'<div style="font-size:.92rem;line-height:1.45;overflow-wrap:anywhere">{"".join(lines)}</div>')
-
-
-def _read(card: ModelCard, tokens: Array) -> str:
-    """Tokens of a context as one line."""
-    return words_of(card, [int(token) for token in tokens if token != NOBODY]).replace("\n", " ⏎ ")
 
 
 def _effects(card: ModelCard, layer: int, code: int) -> Array:
@@ -226,7 +223,7 @@ def code_search(card: ModelCard, index: FeatureIndex) -> None:
     if not word.strip():
         return
     tokens = _searched(card, word.strip())
-    st.caption("Looked for: " + plain(", ".join(token_name(card, token) for token in sorted(tokens))))
+    st.caption("Looked for: " + plain(", ".join(isolated(token_name(card, token)) for token in sorted(tokens))))
     rows = _found(card, index, tokens)
     if rows:
         _pick(rows, "found_codes")

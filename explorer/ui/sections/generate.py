@@ -102,10 +102,10 @@ def generation(view: TextView, sampling: Sampling, wanted: int) -> TextView | No
 
 def _shown(view: TextView, text: Growing) -> None:
     """The text: what was given in plain, what was drawn on a colour that tells its probability."""
-    start, sampled, seconds = words_of(view.card, text.start), text.sampled, text.job.seconds
-    pieces = pieces_of(view.card, [*text.start, *(one.token for one in sampled)])[len(text.start) :]
+    sampled, seconds, given = text.sampled, text.job.seconds, [""] * len(text.start)
     shares = np.array([one.share for one in sampled])
-    coloured_text(pieces, figures.share_colours(shares), [f"{share:.1%}" for share in shares], before=start)
+    colours, hints = figures.share_colours(shares), [f"{share:.1%}" for share in shares]
+    coloured_text(pieces_of(view.card, text.tokens), [*given, *colours], [*given, *hints])
     if sampled and seconds:
         surprise = -np.log(np.maximum(shares, 1e-12)).mean()
         st.caption(

@@ -91,7 +91,7 @@ def _next_change(view: TextView, place: int) -> None:
     if (first := int(np.argmax(before))) not in shown:
         shown.append(first)
     names = [token_name(view.card, token) for token in shown]
-    heading("What comes next?", f"After {plain(repr(view.pieces[place]))}, token {place + 1} of {len(view.tokens)}.")
+    heading("What comes next?", f"After {plain(view.token_words(place))}.")
     deltas = now[shown] - before[shown] if view.turned else None
     plot(figures.prediction_bars(names, now[shown], deltas), "next_tokens")
     if len(view.tokens) > 1:

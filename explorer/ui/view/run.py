@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from explorer.card import ModelCard
-from explorer.knobs import turns_of, values_of
+from explorer.knobs import turned_weights, turns_of
 from explorer.measures.rates import LayerMeasures, measure_curves, measure_layers
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Trace
 from explorer.ui.state import caches
@@ -77,13 +77,7 @@ class RunView:
 
     def layer_weights(self, control: bool = False) -> tuple[LayerWeights, ...]:
         """The measured weights of every layer, with η and λ as they are turned."""
-        weights = caches.layer_weights(self.card, control)
-        if not (self.card.has_ista and self.turned):
-            return weights
-        steps = zip(values_of(self.knobs, self.card, "e"), values_of(self.knobs, self.card, "l"), strict=True)
-        return tuple(
-            replace(one, eta=float(eta), lam=float(lam)) for one, (eta, lam) in zip(weights, steps, strict=True)
-        )
+        return turned_weights(caches.layer_weights(self.card, control), self.knobs, self.card)
 
     def control_trace(self) -> Trace:
         """The same input through the same architecture with freshly drawn weights, under the same knobs."""

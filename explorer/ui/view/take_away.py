@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import lens
+from explorer.inputs import quoted
 from explorer.knobs import turns_of, words_of
 from explorer.measures.patches import segment_trace
 from explorer.measures.prediction import probabilities, top_class_indices
@@ -49,7 +50,7 @@ def take_away(view: View | TextView | None = None, table: Table | None = None) -
         with columns[-1]:
             st.markdown(
                 "**Link.** The address of this page restores what you see, model, input and settings included. "
-                "Photos, files and long texts of your own stay with you: take the report for those."
+                "Photos, files and texts too long for a link stay with you: take the report for those."
             )
             copy_link()
 
@@ -82,7 +83,7 @@ def _report(view: View, choice: lens.LensChoice) -> bytes:
 def _text_report(view: TextView, choice: lens.TextLensChoice) -> bytes:
     last = view.lens()[-1]
     subject = TextReport(
-        title=f"“{view.name}” through {view.card.name}",
+        title=f"{quoted(view.name)} through {view.card.name}",
         about=about_text(view.card, view.prepared, last) | _turned(view),
         prepared=view.prepared, next_tokens=view.lens(), choice=choice, before=_before(view, last.top[-1]),
         **_common(view),

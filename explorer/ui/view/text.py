@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,14 +11,17 @@ import streamlit as st
 
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.inputs import isolated, numbered, pieces_of, prepare_text, prepare_tokens, quoted
 from explorer.inputs.array import load_array
-from explorer.inputs.text import decode_text, pieces_of, prepare_text, prepare_tokens
 from explorer.lens import text_heads
 from explorer.measures.texts import NextTokens, logit_lens, next_tokens
-from explorer.trace import Array, Knobs, Prepared, Readout
+from explorer.textfiles import TABLES, USUAL, decode_text, read_table
+from explorer.trace import Array, Knobs, Piece, Prepared, Readout
 from explorer.ui.components.textbox import text_box
 from explorer.ui.frame import sidebar
+from explorer.ui.frame.widgets import plain
 from explorer.ui.state import caches
+from explorer.ui.state.settings import url_setting
 from explorer.ui.view.run import RunView
 
 TOP = 5
@@ -34,9 +38,18 @@ class TextView(RunView):
         return self.prepared.data[0]
 
     @cached_property
-    def pieces(self) -> tuple[str, ...]:
-        """The characters of each token; its number where there is no text."""
-        return self.prepared.pieces or tuple(f"#{number}" for number in self.tokens)
+    def pieces(self) -> tuple[Piece, ...]:
+        """What each token stands for; its number where there is no text."""
+        return self.prepared.pieces or numbered(self.tokens.tolist())
+
+    def token_words(self, place: int) -> str:
+        """A token (from 0) and where it stands, for sentences: “␣cat”, token 3 of 12."""
+        return f"{self.token_quoted(place)}, token {place + 1} of {len(self.tokens)}"
+
+    def token_quoted(self, place: int) -> str:
+        """A token (from 0) for headings: “␣cat”, “<0xE7>” (byte 1 of 3 of 猫)."""
+        piece = self.pieces[place]
+        return f"{quoted(piece.name)} ({isolated(piece.part)})" if piece.part else quoted(piece.name)
 
     def head_numbers(self) -> dict[str, Array]:
         """Numbers of every head of every layer, of the run and of its control."""
@@ -56,9 +69,9 @@ class TextView(RunView):
 
 
 def prepared_again(card: ModelCard, tokens: Array, name: str) -> Prepared:
-    """Tokens (1,N) as a model's input, with the piece of text of each where it has a tokenizer."""
+    """Tokens (1,N) as a model's input, with what each stands for."""
     prepared = prepare_tokens(tokens, card.vocabulary, card.context, name)
-    return replace(prepared, pieces=pieces_of(card, tokens[0].tolist())) if card.tokenizer else prepared
+    return replace(prepared, pieces=pieces_of(card, tokens[0].tolist()))
 
 
 def current_text() -> TextView:
@@ -92,7 +105,32 @@ def _from_file(card: ModelCard, name: str, data: bytes) -> Prepared:
         return prepare_tokens(np.asarray(array)[:1], card.vocabulary, card.context, name)
     if not card.tokenizer:
         raise ExplorerError(f"{card.name} has no tokenizer: upload token numbers as a .npy of whole numbers (1,N).")
-    return prepare_text(decode_text(data, name), card.tokenizer, card.context, name)
+    text, note = decode_text(data, name)
+    if note:
+        st.caption(f":material/info: {plain(f'{name}: {note}')}")
+    label = name
+    if name.lower().endswith(TABLES):
+        key = hashlib.sha256(data).hexdigest()
+        text, row = _from_table(caches.once(f"{key}|{name}", read_table, text, name))
+        label = f"{name}, row {row}"
+    return prepare_text(text, card.tokenizer, card.context, label)
+
+
+def _from_table(table: dict[str, list[str]]) -> tuple[str, int]:
+    """The text in the chosen column and row of a table, and the row's number."""
+    columns, count = list(table), len(next(iter(table.values())))
+    longest = max(columns, key=lambda column: sum(map(len, table[column])))
+    left, right = st.columns([2, 1])
+    with left:
+        column = url_setting(
+            st.selectbox, "Column of the texts", columns, key="table_column", valid=columns,
+            default=USUAL if USUAL in columns else longest,
+        )  # fmt: skip
+    with right:
+        row = url_setting(
+            st.number_input, f"Row, of {count:,}", 1, count, key="table_row", default=1, valid=range(1, count + 1),
+        )  # fmt: skip
+    return table[column][row - 1], int(row)
 
 
 def make_text_view(card: ModelCard, prepared: Prepared, knobs: Knobs) -> TextView:

@@ -112,7 +112,7 @@ def token_place(view: TextView, label: str = "Token") -> int:
     count = len(view.tokens)
     if count == 1:
         return 0
-    names = [f"{i}: {piece}" for i, piece in enumerate(view.pieces, start=1)]
+    names = [f"{i}: {piece.label}" for i, piece in enumerate(view.pieces, start=1)]
     if st.session_state.get(PLACE) == count:
         st.session_state[PLACE] = 0  # so is the last one called
     place = url_setting(

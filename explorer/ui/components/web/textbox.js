@@ -1,5 +1,7 @@
 // A text box that tells Python what is typed once the keys rest, and examples to begin with.
 
+const KEPT = "crate-explorer text"; // what this tab keeps of a text that no link can carry: {mark, text}
+const ASK_MS = 1000; // a component's first word to Python can be lost: it is said again until it is answered
 const REST_MS = 220;
 const LONGEST_MS = 1200; // while someone types on without a rest, it is told so often
 
@@ -7,9 +9,10 @@ const boxes = new WeakMap(); // the root element → its box, kept over reruns
 
 function create(root) {
   const box = { root, at: 0, told: 0 };
-  box.area = element("textarea", { "aria-label": "Text", rows: 3, spellcheck: "false", placeholder: "Type or paste a text", oninput: () => typed(box) });
+  box.area = element("textarea", { "aria-label": "Text", rows: 3, spellcheck: "false", dir: "auto", placeholder: "Type or paste a text", oninput: () => typed(box) });
   box.examples = element("div", { class: "examples", role: "group", "aria-label": "Examples" });
-  root.replaceChildren(box.area, box.examples);
+  box.note = element("p", { class: "note" });
+  root.replaceChildren(box.area, box.note, box.examples);
   return box;
 }
 
@@ -22,7 +25,39 @@ function update(box, data, send) {
     const chips = Object.entries(data.examples).map(([name, text]) => element("button", { type: "button", onclick: () => put(box, text) }, name));
     box.examples.append("Try: ", ...chips);
   }
+  clearInterval(box.asking);
+  if (data.wanted) {
+    offer(box, data.wanted);
+    box.asking = setInterval(() => offer(box, data.wanted), ASK_MS);
+  }
+  const [safe, lost] = data.notes;
+  setText(box.note, data.keep ? (keep(data.keep, data.text) ? safe : lost) : "");
   fit(box);
+}
+
+/** Tell Python the text that this tab has kept under a mark, or none. */
+function offer(box, mark) {
+  box.at = Math.max(Date.now(), box.at + 1);
+  box.send({ text: kept(mark), at: box.at, kept: true });
+}
+
+function kept(mark) {
+  try {
+    const own = JSON.parse(sessionStorage.getItem(KEPT));
+    return own.mark === mark ? own.text : "";
+  } catch {
+    return ""; // nothing is kept, or the browser keeps nothing
+  }
+}
+
+/** Keep a text in this tab; false where the browser does not let it be kept. */
+function keep(mark, text) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ mark, text }));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function put(box, text) {
@@ -31,6 +66,7 @@ function put(box, text) {
 }
 
 function typed(box) {
+  clearInterval(box.asking);
   fit(box);
   clearTimeout(box.timer);
   const wait = Math.min(REST_MS, Math.max(0, box.told + LONGEST_MS - performance.now()));
@@ -54,4 +90,5 @@ export default function ({ parentElement, data: [data], setStateValue }) {
   const root = parentElement.querySelector(".textbox");
   if (!boxes.has(root)) boxes.set(root, create(root));
   update(boxes.get(root), data, (said) => setStateValue("typed", said));
+  return () => clearInterval(boxes.get(root).asking);
 }

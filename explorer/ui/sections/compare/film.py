@@ -183,4 +183,4 @@ def _tile(view: View, layer: int, kind: str) -> Array:
     found = measures.patches.on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
     if found.colours is not None:
         return figures.rgb_overlay(view.picture, found.colours, found.labels > 0)
-    return figures.label_overlay(view.picture, found.labels.astype(int) - 1, 0.55)
+    return figures.label_overlay(view.picture, found.labels.astype(int) - 1, 0.55, figures.OBJECT_COLORS)

@@ -49,7 +49,7 @@ def text_film(view: TextView) -> None:
     )  # fmt: skip
     surprised_text(views[shot], costs[shot], most)
     place = token_place(view, "Next after token")
-    heading("How one answer came", f"After {plain(repr(view.pieces[place]))}, token {place + 1}: what each checkpoint "
+    heading("How one answer came", f"After {plain(view.token_words(place))}: what each checkpoint "
             "holds most probable.")  # fmt: skip
     expected = [expected_tokens(one, count=5)[place] for one in views]
     own = [f"{cost[place]:.2f}" if place < len(cost) else "–" for cost in costs]

@@ -111,7 +111,7 @@ def _percent(share: float) -> str:
 def _next_tokens(sides: Sequence[TextSide]) -> None:
     view = sides[0].view
     place = token_place(view, "Next after token")
-    heading("What comes next?", f"After {plain(repr(view.pieces[place]))}, token {place + 1} of {len(view.tokens)}: "
+    heading("What comes next?", f"After {plain(view.token_words(place))}: "
             f"the {SHOWN} most probable tokens of each model.")  # fmt: skip
     shares = [probabilities(side.view.trace.logits[0, place]) for side in sides]
     best = [np.argsort(-share, kind="stable")[:SHOWN] for share in shares]

@@ -12,8 +12,7 @@ from explorer import figures, measures
 from explorer.card import ModelCard
 from explorer.evaluation.embedding import GAUSSIAN
 from explorer.evaluation.record import results_of
-from explorer.inputs import prepare_text, token_name
-from explorer.inputs.text import words_of
+from explorer.inputs import isolated, prepare_text, quoted, token_name, words_of
 from explorer.measures.texts import SparseCode
 from explorer.trace import Array
 from explorer.ui.frame.widgets import fragment, heading, plain, plot, word_box
@@ -130,7 +129,7 @@ def _tokens(card: ModelCard, word: str) -> list[int]:
 def token_neighbours(rows: Rows) -> None:
     """The tokens whose rows point most like one's, beside those of the control."""
     token = _token(rows)
-    name = plain(repr(rows.names[token]))
+    name = plain(quoted(rows.names[token]))
     heading(
         f"What lies near {name}?",
         "Cosines of the centred rows. Grey is the same embedding before training: there neighbours are chance, so a "
@@ -205,7 +204,7 @@ def token_code(rows: Rows) -> None:
     missed = row - sum(value * code.atoms[atom] for atom, value in used)
     left = float((missed**2).sum() / max((row**2).sum(), 1e-30))
     heading(
-        f"{plain(repr(rows.names[token]))} in {nonzeros} of {atoms} atoms",
+        f"{plain(quoted(rows.names[token]))} in {nonzeros} of {atoms} atoms",
         f"They leave {left:.1%} of its squared norm. An atom with a negative part is turned round.",
     )
     used.sort(key=lambda pair: -abs(pair[1]))
@@ -220,7 +219,9 @@ def token_code(rows: Rows) -> None:
 
 def _words(rows: Rows, direction: Array) -> str:
     tokens, cosines = _near(rows.of[TRAINED], direction, NEAR_AN_ATOM)
-    return "   ".join(f"{rows.names[token]} {cosine:.2f}" for token, cosine in zip(tokens, cosines, strict=True))
+    return "   ".join(
+        f"{isolated(rows.names[token])} {cosine:.2f}" for token, cosine in zip(tokens, cosines, strict=True)
+    )
 
 
 def _beside(rows: Rows, codes: dict[str, SparseCode]) -> None:

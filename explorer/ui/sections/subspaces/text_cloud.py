@@ -12,6 +12,7 @@ import streamlit as st
 
 from explorer import figures, measures
 from explorer.figures.style import SELECTED_COLOR
+from explorer.inputs import isolated
 from explorer.trace import Array
 from explorer.ui.components.coloured_text import coloured_text
 from explorer.ui.frame.widgets import heading, plot
@@ -126,7 +127,11 @@ def _rates_of(projections: Array, head: int | None) -> Array:
 
 def _groups(view: TextView, settings: TextCloud, projections: Array, places: Array) -> list[figures.Points]:
     names, numbers = _names(view), np.arange(len(places))
-    words = [_word(piece) for piece in view.pieces] if len(places) <= MOST_WORDS else None
+    words = (
+        [html.escape(piece.name.strip("␣") or piece.name) for piece in view.pieces]
+        if len(places) <= MOST_WORDS
+        else None
+    )
 
     def points(name: str, of: Array, **look) -> figures.Points:
         own = words and [words[i] for i in of]
@@ -148,17 +153,16 @@ def _groups(view: TextView, settings: TextCloud, projections: Array, places: Arr
 
 
 def _names(view: TextView) -> list[str]:
-    """Every token between those around it, for the pointer."""
-    shown = []
-    for i in range(len(view.pieces)):
-        before, after = view.pieces[max(i - CONTEXT, 0) : i], view.pieces[i + 1 : i + 1 + CONTEXT]
-        around = [html.escape("".join(part)) for part in (before, (view.pieces[i],), after)]
-        shown.append(f"{i + 1}: {around[0]}<b>{around[1]}</b>{around[2]}".replace("\n", " "))
+    """Every token between the characters around it, for the pointer."""
+    boxes = [piece.box for piece in view.pieces]
+    shown, here = [], 0
+    for i, piece in enumerate(view.pieces):
+        here = i if piece.box else here  # where the box of the token begins
+        before, after = "".join(boxes[max(here - CONTEXT, 0) : here]), "".join(boxes[i + 1 : i + 1 + CONTEXT])
+        around = [isolated(html.escape(part.replace("\n", " "))) for part in (before, boxes[here], after)]
+        part = f"<br>{html.escape(piece.label)}" if piece.part else ""
+        shown.append(f"{i + 1}: {around[0]}<b>{around[1]}</b>{around[2]}{part}")
     return shown
-
-
-def _word(piece: str) -> str:
-    return html.escape(piece.strip() or repr(piece)[1:-1].replace(" ", "␣"))
 
 
 def _in_text(view: TextView, rates: Array, chosen: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""Arrays and files by path, on files that the tests make."""
+"""Arrays and the files that hold them, on files that the tests make."""
 
 import io
 
@@ -7,11 +7,7 @@ import pytest
 
 from explorer.errors import ExplorerError
 from explorer.inputs import array as array_module
-from explorer.inputs import file as file_module
 from explorer.inputs.array import load_array, prepare_array
-from explorer.inputs.file import prepare_input
-from explorer.inputs.image import prepare_photo
-from tests.inputs.test_image import SMALL, photo_bytes
 
 
 def array(*shape, seed=0):
@@ -114,33 +110,3 @@ def test_a_huge_npy_file_is_refused(monkeypatch):
     monkeypatch.setattr(array_module, "MAX_ARRAY_BYTES", 1 << 20)
     with pytest.raises(ExplorerError, match="at most 1 MiB"):
         load_array(bytes((1 << 20) + 1))
-
-
-# prepare_input
-
-
-def test_a_path_to_a_photo_and_to_an_array(tmp_path):
-    (tmp_path / "cat.png").write_bytes(photo_bytes())
-    prepared = prepare_input(tmp_path / "cat.png", SMALL, 8, 96, "crop")
-    assert prepared.digest == prepare_photo(photo_bytes(), SMALL, 8, 96).digest
-    assert prepared.label == "cat.png"
-    np.save(tmp_path / "x.NPY.npy", array(1, 3, 16, 16))
-    prepared = prepare_input(tmp_path / "x.NPY.npy", SMALL, 8)
-    np.testing.assert_array_equal(prepared.data, array(1, 3, 16, 16))
-    assert prepared.picture is None
-    with pytest.raises(ExplorerError, match="fed as it is: a size of 96 cannot be applied"):
-        prepare_input(tmp_path / "x.NPY.npy", SMALL, 8, 96)
-
-
-def test_a_path_to_nothing_a_directory_or_a_huge_file_is_refused(tmp_path, monkeypatch):
-    with pytest.raises(ExplorerError, match=r"none.png does not exist"):
-        prepare_input(tmp_path / "none.png", SMALL, 8)
-    with pytest.raises(ExplorerError, match="is a directory"):
-        prepare_input(tmp_path, SMALL, 8)
-    (tmp_path / "big.png").write_bytes(bytes(3 << 20))
-    monkeypatch.setattr(file_module, "MAX_BYTES", 2 << 20)
-    with pytest.raises(ExplorerError, match=r"^big.png has 3\.0 MiB: expected at most 2 MiB"):
-        prepare_input(tmp_path / "big.png", SMALL, 8)
-    (tmp_path / "empty.jpg").touch()
-    with pytest.raises(ExplorerError, match=r"^empty.jpg is empty"):
-        prepare_input(tmp_path / "empty.jpg", SMALL, 8)
