@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +18,8 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif", ".tif", ".
 TEXTS = {".txt", ".md"}
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "cls")
+NAME_COLUMNS = ("title", "work", "name")
+"""Of a table of texts: what each is called."""
 TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
 """Folder names of the two parts, in this order, where an image folder has both."""
 ROWS = 256
@@ -160,15 +162,25 @@ def _has(folder: Path, endings: set[str]) -> bool:
     return any(path.suffix.lower() in endings for path in folder.rglob("*"))
 
 
-def documents(sources: Sequence[Path]) -> Iterator[str]:
+class Document(NamedTuple):
+    """A text and what it is called, "" where the source does not say."""
+
+    name: str
+    text: str
+
+
+def documents(sources: Sequence[Path]) -> Iterator[Document]:
     """The texts, each file or row a document. Raises ExplorerError for a file that is not UTF-8."""
     for source in sources:
         if source.is_file():
-            for batch in _read(source).iter_batches(ROWS, columns=["text"]):
-                yield from batch.column(0).to_pylist()
+            file = _read(source)
+            named = [name for name in NAME_COLUMNS if name in file.schema_arrow.names][:1]
+            for batch in file.iter_batches(ROWS, columns=["text", *named]):
+                for row in batch.to_pylist():
+                    yield Document(str(row[named[0]]) if named else "", row["text"])
             continue
         for path in sorted(path for path in source.rglob("*") if path.suffix.lower() in TEXTS):
             try:
-                yield path.read_text("utf-8")
+                yield Document(path.stem, path.read_text("utf-8"))
             except UnicodeDecodeError as error:
                 raise ExplorerError(f"{path} is not UTF-8 text: convert it, or remove it.") from error

@@ -1,5 +1,14 @@
 """What a language model expects, what its codes stand for, and what is in its embedding matrix."""
 
+from explorer.measures.texts.codes import (
+    FoundCode,
+    codes_for_words,
+    codes_of_words,
+    logit_effect,
+    most_alike,
+    promoted_words,
+    promotion,
+)
 from explorer.measures.texts.embedding import (
     TOKEN_KINDS,
     SparseCode,
@@ -14,24 +23,31 @@ from explorer.measures.texts.embedding import (
     token_kind,
 )
 from explorer.measures.texts.features import (
+    A_BAND,
+    BANDS,
     NOBODY,
+    STRONGEST,
     FeatureCounter,
     FeatureIndex,
-    codes_of_words,
     feature_index,
-    logit_effect,
+    weaker_share,
 )
 from explorer.measures.texts.language import NextTokens, logit_lens, next_tokens, sampling_shares
 
 __all__ = [
+    "A_BAND",
+    "BANDS",
     "NOBODY",
+    "STRONGEST",
     "TOKEN_KINDS",
     "FeatureCounter",
     "FeatureIndex",
+    "FoundCode",
     "NextTokens",
     "SparseCode",
     "alone_error",
     "centre_rows",
+    "codes_for_words",
     "codes_of_words",
     "feature_index",
     "gaussian_rows",
@@ -40,9 +56,13 @@ __all__ = [
     "logit_effect",
     "logit_lens",
     "matching_pursuit",
+    "most_alike",
     "nearest_rows",
     "next_tokens",
+    "promoted_words",
+    "promotion",
     "row_weights",
     "sampling_shares",
     "token_kind",
+    "weaker_share",
 ]
