@@ -53,7 +53,9 @@ def make_index(
     windows = np.asarray(tokens[: count * card.context], np.int64).reshape(count, card.context)
     counted = []
     for number, weights in enumerate((None, zoo.draw_control(card))):
-        counters = [FeatureCounter(card.codes_dim, card.vocabulary) for _ in range(card.layers)]
+        counters = [
+            FeatureCounter(card.codes_dim, card.vocabulary, with_contexts=weights is None) for _ in range(card.layers)
+        ]
         for done, (window, codes) in enumerate(_run(runtime.open_model(card, weights), windows), start=1):
             for counter, of_layer in zip(counters, codes, strict=True):
                 counter.add(window, of_layer)

@@ -71,9 +71,9 @@ class FeatureIndex:
 class FeatureCounter:
     """Adds up what one layer's codes do, window after window, in memory that does not grow with the text."""
 
-    def __init__(self, codes: int, vocabulary: int, seed: int = 0) -> None:
-        """seed: of the chance by which firings are drawn."""
-        self.seen = 0
+    def __init__(self, codes: int, vocabulary: int, seed: int = 0, with_contexts: bool = True) -> None:
+        """seed: of the chance by which firings are drawn. with_contexts: without, places and values are not kept."""
+        self.seen, self.with_contexts = 0, with_contexts
         self.fired = np.zeros(codes, np.int64)
         self.sums = np.zeros((vocabulary, codes), np.float32)
         self.strongest, self.drawn = _Kept(codes, STRONGEST), _Kept(codes, DRAWN)
@@ -85,19 +85,19 @@ class FeatureCounter:
         """tokens: (N,) of a window; codes: (N,m), what fires at each; only what is above 0 counts."""
         active = np.maximum(codes, 0)
         fires = active > 0
+        self.seen += len(tokens)
         self.fired += fires.sum(axis=0)
         order = np.argsort(tokens, kind="stable")  # sum over equal tokens at once
         known, starts = np.unique(tokens[order], return_index=True)
         self.sums[known] += np.add.reduceat(active[order], starts, axis=0)
+        if not self.with_contexts:
+            return
         self._count_values(active, fires)
         best = active.argmax(axis=0)[None]
         value = np.take_along_axis(active, best, axis=0)
-        self.strongest.offer(best, np.where(value > 0, -value, np.inf), active, self.seen)
+        self.strongest.offer(best, np.where(value > 0, -value, np.inf), active, self.seen - len(tokens))
         keys = np.where(fires, self.chance.random(active.shape, np.float32), np.inf)
-        few = min(DRAWN, len(tokens))
-        first = np.argpartition(keys, few - 1, axis=0)[:few]
-        self.drawn.offer(first, np.take_along_axis(keys, first, axis=0), active, self.seen)
-        self.seen += len(tokens)
+        self.drawn.offer(np.broadcast_to(np.arange(len(tokens))[:, None], keys.shape), keys, active, self.seen - len(tokens))
 
     def _count_values(self, active: Array, fires: Array) -> None:
         """Into BINS bins from 0 on, which grow to twice their width, two becoming one, when a value lies beyond."""
