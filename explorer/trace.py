@@ -69,8 +69,8 @@ class Knobs:
     """What the user turned; None means as trained.
 
     mssa_gain: (L,K), scales head k's update in layer ℓ (1 = as trained, 0 = off). ista_lambda, ista_eta: (L,).
-    stride: pixels between neighbouring patches; smaller than the patch, they overlap. code_gain: (L,m), multiplies every
-    code before it is read out; only a model that was opened for it has this knob (runtime.open_model).
+    stride: pixels between neighbouring patches; smaller than the patch, they overlap. code_gain: (L,m), multiplies
+    every code before it is read out; only a model that was opened for it has this knob (runtime.open_model).
     """
 
     mssa_gain: Array | None = None

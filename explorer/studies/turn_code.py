@@ -37,9 +37,9 @@ def turn_code(
 ) -> TurnedCode:
     """Multiply a code (from 0) of a layer (from 1) by a gain at every token, and read the next token after `place`.
 
-    model: one that was opened with code_gain. What comes after the place changes nothing there and is not run. The other
-    codes are drawn by a fixed seed from those of the layer that fire at the place; fewer where the limits of a run
-    ask for it, none where no other fires.
+    model: one that was opened with code_gain. What comes after the place changes nothing there and is not run. The
+    other codes are drawn by a fixed seed from those of the layer that fire at the place; fewer where the limits of a
+    run ask for it, none where no other fires.
     """
     card, tokens = model.card, prepared.data[:1, : place + 1]
     point = f"codes.{layer}"

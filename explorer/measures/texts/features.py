@@ -97,7 +97,8 @@ class FeatureCounter:
         value = np.take_along_axis(active, best, axis=0)
         self.strongest.offer(best, np.where(value > 0, -value, np.inf), active, self.seen - len(tokens))
         keys = np.where(fires, self.chance.random(active.shape, np.float32), np.inf)
-        self.drawn.offer(np.broadcast_to(np.arange(len(tokens))[:, None], keys.shape), keys, active, self.seen - len(tokens))
+        every = np.broadcast_to(np.arange(len(tokens))[:, None], keys.shape)
+        self.drawn.offer(every, keys, active, self.seen - len(tokens))
 
     def _count_values(self, active: Array, fires: Array) -> None:
         """Into BINS bins from 0 on, which grow to twice their width, two becoming one, when a value lies beyond."""
@@ -124,8 +125,7 @@ class FeatureCounter:
         before = AROUND[0]
         rank = np.argsort(self.strongest.keys, axis=1, kind="stable")
         values, places, around = (
-            np.concatenate(parts, axis=1)
-            for parts in zip(self.strongest.sorted_by(rank), self._by_band(), strict=True)
+            np.concatenate(parts, axis=1) for parts in zip(self.strongest.sorted_by(rank), self._by_band(), strict=True)
         )
         most = np.maximum(values[:, :1, None], 1e-30)
         shades = np.where(around > 0, np.clip(np.ceil(FULL_SHADE * around / most), 1, FULL_SHADE), 0)

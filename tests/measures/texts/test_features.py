@@ -119,7 +119,8 @@ def test_against_all_values_at_once():
             there = np.flatnonzero(around != NOBODY)
             values = flat[place - index.before + there, code]
             np.testing.assert_array_equal(around[there], tokens.ravel()[place - index.before + there])
-            np.testing.assert_allclose(index.shades[0, code, c, there] / 255, values / flat[:, code].max(), atol=1 / 255)
+            shades = index.shades[0, code, c, there] / 255
+            np.testing.assert_allclose(shades, values / flat[:, code].max(), atol=1 / 255)
 
 
 def test_a_code_that_never_fires():

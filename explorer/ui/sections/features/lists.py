@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_text, token_name
 from explorer.lens import TextLensChoice
 from explorer.measures.texts import FoundCode, codes_for_words, codes_of_words
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import download, heading, plain, word_box
+from explorer.ui.panels.words import single_tokens, words_in
 from explorer.ui.sections.features.index import Features, example_words, features_of
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next, url_choice, url_setting
@@ -149,24 +148,12 @@ def _searched(features: Features, text: str) -> list[int]:
     return list(dict.fromkeys(token for found in whole.values() for token in sorted(found)))
 
 
-def words_in(text: str) -> list[str]:
-    """A theme's words: between commas, or where there are none between blanks."""
-    parts = text.split(",") if "," in text else text.split()
-    return list(dict.fromkeys(filter(None, (re.sub(r"\s+", " ", part).strip() for part in parts))))
-
-
-def single_tokens(card: ModelCard, word: str) -> set[int]:
-    """The tokens that are this word, with a blank in front or without; empty where it is several."""
-    forms = [prepare_text(form, card.tokenizer, 16).data[0].tolist() for form in (word, f" {word}")]
-    return {form[0] for form in forms if len(form) == 1}
-
-
 def _piece(features: Features, word: str) -> int:
     """The token of a longer word that is looked for."""
     card = features.card
     form = prepare_text(f" {word}", card.tokenizer, 16).data[0].tolist()
     pieces = [token for token in dict.fromkeys(form) if token_name(card, token).strip("␣")] or form[:1]
-    st.caption(f"For the model “{plain(word)}” is {len(form)} tokens. {features.what.title()}s answer to one at a time:")
+    st.caption(f"For the model “{plain(word)}” is {len(form)} tokens. A {features.what} answers to one at a time:")
     return url_setting(
         st.segmented_control, "Piece", pieces, key="piece", default=pieces[0], valid=pieces, required=True,
         format_func=lambda token: plain(features.names[token]), label_visibility="collapsed",
