@@ -27,6 +27,7 @@ from explorer.measures.texts.embedding import (
 from explorer.measures.texts.features import (
     A_BAND,
     BANDS,
+    FULL_SHADE,
     NOBODY,
     STRONGEST,
     FeatureCounter,
@@ -39,6 +40,7 @@ from explorer.measures.texts.language import NextTokens, logit_lens, next_tokens
 __all__ = [
     "A_BAND",
     "BANDS",
+    "FULL_SHADE",
     "NOBODY",
     "STRONGEST",
     "TOKEN_KINDS",

@@ -19,7 +19,8 @@ BANDS, A_BAND = 5, 3
 DRAWN = 40
 """Firings of a code that are drawn by chance, from which those contexts come."""
 BINS = 40
-FULL_SHADE = 255
+FULL_SHADE = 17
+"""Steps in which a code is told around a context; more would double the file."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class FeatureIndex:
     values, places: (L,m,C) the code at its contexts, and the token of the text that fires, from 0; 0 and NOBODY where
     there are fewer. The first STRONGEST are its largest values, one a window at most, in falling order; then A_BAND
     for each of BANDS equal shares of its firings, the strongest fifth first, drawn by chance. shades: (L,m,C,A) uint8,
-    the code at every token around, the one that fires at `before`: 255 for its largest value anywhere, 0 where it does
-    not fire. histogram: (L,m,B) its firings by value, in bins of width widths (L,m) from 0 on.
+    the code at every token around, the one that fires at `before`: FULL_SHADE for its largest value anywhere, rounded
+    up, 0 where it does not fire. histogram: (L,m,B) its firings by value, in bins of width widths (L,m) from 0 on.
     words: (L,m,S) the tokens that hold most of its sum, word_shares their shares. control_rate, control_share: (L,m)
     rate and first word_share of the codes of the random-init control on the same text.
     """

@@ -6,6 +6,7 @@ from explorer.measures.texts.features import (
     A_BAND,
     BANDS,
     BINS,
+    FULL_SHADE,
     NOBODY,
     STRONGEST,
     FeatureCounter,
@@ -41,8 +42,8 @@ def test_by_hand():
     np.testing.assert_allclose(index.most, [[3, 0.5]])
     here = index.before
     np.testing.assert_array_equal(index.around(4)[here - 2 : here + 3], [NOBODY, 2, 5, 3, NOBODY])  # its window alone
-    np.testing.assert_array_equal(index.shades[0, 0, 0, here - 2 : here + 3], [0, 0, 255, 85, 0])
-    np.testing.assert_array_equal(index.shades[0, 0, 1, here - 2 : here + 3], [0, 0, 170, 0, 85])
+    np.testing.assert_array_equal(index.shades[0, 0, 0, here - 2 : here + 3], [0, 0, 17, 6, 0])
+    np.testing.assert_array_equal(index.shades[0, 0, 1, here - 2 : here + 3], [0, 0, 12, 0, 6])
     assert index.words[0, 0, :2].tolist() == [5, 3]
     np.testing.assert_allclose(index.word_shares[0, :, :3], [[6 / 7, 1 / 7, 0], [1, 0, 0]])
 
@@ -119,8 +120,8 @@ def test_against_all_values_at_once():
             there = np.flatnonzero(around != NOBODY)
             values = flat[place - index.before + there, code]
             np.testing.assert_array_equal(around[there], tokens.ravel()[place - index.before + there])
-            shades = index.shades[0, code, c, there] / 255
-            np.testing.assert_allclose(shades, values / flat[:, code].max(), atol=1 / 255)
+            shades = index.shades[0, code, c, there] / FULL_SHADE
+            np.testing.assert_allclose(shades, values / flat[:, code].max(), atol=1 / FULL_SHADE)
 
 
 def test_a_code_that_never_fires():

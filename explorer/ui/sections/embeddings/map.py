@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -29,13 +30,15 @@ NAMED = 3
 NEAR_WORDS = 8
 """Rows nearest to a word that are marked with it."""
 NEAR_COLOR = "#e0730d"
+FADED = 0.18
+"""Opacity of the other rows while a word is marked."""
 RANK_LABEL = "frequency rank (1 = most frequent)"
 NUMBER_LABEL = "place in the vocabulary (pairs are learned in the order of their count)"
 
 
 def row_map(rows: Rows) -> None:
     """Controls, then the picture: directions of the rows, and of a dictionary's atoms if they are asked for."""
-    first, second, third, fourth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([3, 3, 4, 4], vertical_alignment="bottom")
     with first:
         layout = layout_choice()
     with second:
@@ -56,6 +59,8 @@ def row_map(rows: Rows) -> None:
     places, axes = _places(key, np.concatenate([measures.patches.unit_rows(rows.of[whose][shown]), atoms]), layout)
     found, near = _looked_for(rows, whose)
     groups = _tokens(rows, shown, places[: len(shown)], colour)
+    if found:
+        groups = [replace(group, opacity=FADED) for group in groups]
     if len(atoms):
         names = caches.once(f"{key}|atom names", _atom_names, rows, atoms, who=whose)
         groups.append(
@@ -102,7 +107,14 @@ def _marked(rows: Rows, shown: Array, places: Array, found: list[int], near: lis
             names = [html.escape(rows.names[token]) for token in there]
             groups.append(
                 figures.Points(
-                    name, places[[at[token] for token in there]], names, color, symbol=symbol, size=size, words=names
+                    name,
+                    places[[at[token] for token in there]],
+                    names,
+                    color,
+                    symbol=symbol,
+                    size=size,
+                    words=names,
+                    opacity=1.0,
                 )
             )
     return groups

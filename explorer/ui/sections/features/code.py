@@ -11,7 +11,7 @@ import streamlit as st
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.inputs.text import pieces_of
-from explorer.measures.texts import A_BAND, BANDS, NOBODY, STRONGEST, logit_effect
+from explorer.measures.texts import A_BAND, BANDS, FULL_SHADE, NOBODY, STRONGEST, logit_effect
 from explorer.trace import Array
 from explorer.ui.frame.widgets import heading, page_part, plain, plot
 from explorer.ui.sections.features.index import Features
@@ -21,6 +21,11 @@ from explorer.ui.view.text import TextView
 
 WORDS_SHOWN = 12
 NEIGHBOURS = 4
+FIFTHS = (
+    "In the strongest fifth of its firings", "In the second fifth", "In the middle fifth", "In the fourth fifth",
+    "In the weakest fifth",
+)  # fmt: skip
+assert len(FIFTHS) == BANDS
 VIEWS = {"where": "Where it fires", "speaks": "What it speaks for", "turn": "Turn it"}
 ROW = "display:grid;grid-template-columns:3rem 1fr;gap:.6rem;padding:.16rem 0"
 
@@ -65,15 +70,13 @@ def _values(features: Features, layer: int, code: int) -> None:
 def _contexts(features: Features, layer: int, code: int) -> None:
     """The strongest contexts, then some of every fifth of its firings, every token shaded by the code there."""
     _group(features, layer, code, "Where it is strongest", range(STRONGEST))
-    for band in range(BANDS):
-        high = 100 - band * 100 // BANDS
+    for band, title in enumerate(FIFTHS):
         first = STRONGEST + band * A_BAND
-        title = f"Stronger than {high - 100 // BANDS} to {high} % of its firings" if band < BANDS - 1 else (
-            f"The weakest {100 // BANDS} % of its firings")  # fmt: skip
         _group(features, layer, code, title, range(first, first + A_BAND))
     st.caption(
         "The number is the code's value at the framed token; the stronger the colour of a token, the stronger it is "
-        "there, in every context on the scale of its largest value. Below the strongest, contexts are drawn by chance."
+        "there, in every context on the scale of its largest value. The fifths are of all its firings by value; "
+        "the contexts of each are drawn by chance."
     )
 
 
@@ -91,14 +94,14 @@ def _context(features: Features, layer: int, code: int, number: int) -> str:
     around = index.around(place)
     there = around != NOBODY
     pieces = pieces_of(features.card, around[there].tolist())
-    colours, most = figures.share_colours(shades[there] / 255.0), float(index.most[layer - 1, code])
+    colours, most = figures.share_colours(shades[there] / FULL_SHADE), float(index.most[layer - 1, code])
     here = int(there[: index.before].sum())
     spans = []
     for i, (piece, colour, shade) in enumerate(zip(pieces, colours, shades[there], strict=True)):
         frame = "outline:1.5px solid currentColor;font-weight:600;" if i == here else ""
         back = f"background:{colour};" if shade else ""
         written = html.escape(piece.replace("\n", " ⏎ "))
-        hint = f"{shade / 255 * most:.2f}"
+        hint = f"about {shade / FULL_SHADE * most:.2g}" if shade else "does not fire"
         spans.append(f'<span title="{hint}" style="{frame}{back}border-radius:3px">{written}</span>')
     book = html.escape(features.document(place))
     source = f' <span style="opacity:.6;font-size:.8em;white-space:nowrap">{book}</span>' if book else ""

@@ -19,6 +19,7 @@ from explorer.ui.state import caches
 
 PROMOTED = 4
 """Words that a row names of those that a code speaks for."""
+BETWEEN = "  ·  "
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Features:
     def words(self, layer: int, code: int) -> str:
         """The words that hold most of a code's sum, with their shares."""
         pairs = zip(self.index.words[layer - 1, code], self.index.word_shares[layer - 1, code], strict=True)
-        return "  ".join(f"{self.names[int(word)]} {share:.0%}" for word, share in pairs if share >= 0.005)
+        return BETWEEN.join(f"{self.names[int(word)]} {share:.0%}" for word, share in pairs if share >= 0.005)
 
     def promoted(self, layer: int) -> Array:
         """The tokens (m,PROMOTED) whose scores each code of a layer raises most."""
@@ -51,7 +52,7 @@ class Features:
         return caches.once(f"{self.card.sha256}|{layer}", promoted_words, atoms, readout, count=PROMOTED)
 
     def speaks_for(self, layer: int, code: int) -> str:
-        return "  ".join(self.names[int(word)] for word in self.promoted(layer)[code])
+        return BETWEEN.join(self.names[int(word)] for word in self.promoted(layer)[code])
 
     def alike(self, layer: int) -> tuple[Array, Array]:
         """For each code of a layer the one whose atom points most like its own, and the cosine."""

@@ -43,8 +43,8 @@ COLUMNS = {
     ),
     "hits": st.column_config.NumberColumn("words", width=60, help="How many of the words it answers to"),
     "first": st.column_config.NumberColumn("1st word", width=75, format="percent", help="What its first word holds"),
-    "words": st.column_config.TextColumn("fires on", help="The words that hold most of its sum over the text"),
-    "speaks": st.column_config.TextColumn("speaks for", help="The words whose scores it would raise most"),
+    "words": st.column_config.TextColumn("fires on", width=150, help="The words that hold most of its sum"),
+    "speaks": st.column_config.TextColumn("speaks for", width=150, help="The words whose scores it would raise most"),
     "like": st.column_config.NumberColumn("most like", width=80, help="The code of this layer with the nearest atom"),
     "cosine": st.column_config.NumberColumn("cosine", width=70, format="%.2f", help="Of the two atoms"),
 }  # fmt: skip
@@ -87,8 +87,8 @@ def _strongest(view: TextView, features: Features | None, layer: int, place: int
 def _of_code(features: Features, layer: int, code: int) -> dict[str, Any]:
     index = features.index
     return {
-        "usual": float(index.mean[layer - 1, code]), "rate": float(index.rate[layer - 1, code]),
         "words": features.words(layer, code), "speaks": features.speaks_for(layer, code),
+        "rate": float(index.rate[layer - 1, code]), "usual": float(index.mean[layer - 1, code]),
     }  # fmt: skip
 
 
@@ -133,7 +133,12 @@ def code_search(features: Features) -> None:
     if rows := _found(features, way, tokens):
         _pick(rows, f"found_codes_{way}", height=min(TABLE_HEIGHT, 38 + 35 * len(rows)))
     else:
-        st.caption(f"No {features.what} has {'them' if len(tokens) > 1 else 'it'} among the words it fires on most.")
+        st.caption(
+            f"No {features.what} has {'them' if len(tokens) > 1 else 'it'} among the words it fires on most: look for "
+            f"those that speak for {'them' if len(tokens) > 1 else 'it'}."
+            if way == "fires"
+            else f"No {features.what} raises {'their scores' if len(tokens) > 1 else 'its score'}."
+        )
 
 
 def _searched(features: Features, text: str) -> list[int]:
@@ -183,11 +188,12 @@ def code_list(features: Features, layer: int) -> None:
     layers = range(1, card.layers + 1) if which == "all" else [layer]
     with st.spinner("Reading the codes…"):
         rows = [row for one in layers for row in caches.once(features.key, layer_rows, features, layer=one)]
+    shown = rows if which == "all" else [{name: row[name] for name in row if name != "layer"} for row in rows]
     st.caption(
         f"{len(rows):,} {features.what}s. A click on a column's head sorts by it; the magnifying glass above the table "
         "searches its words; a row opens it."
     )
-    _pick(rows, f"all_codes_{which}", height=TABLE_HEIGHT)
+    _pick(shown, f"all_codes_{which}", height=TABLE_HEIGHT)
     download("CSV", lambda: csv_text(rows), f"{card.name}_codes.csv")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,13 @@ ORIGIN = {
     "cross_entropy_val": "cross-entropy while training (nats per token)", "ignored_tensors": "tensors left out",
 }  # fmt: skip
 """What is said of where a model comes from, in this order; what else a checkpoint tells follows by its own name."""
+OF_SIZE = {
+    "arch", "wrapper", "n_layer", "n_head", "n_kv_head", "n_embd", "block_size", "vocab_size", "bias", "dropout",
+    "best_val_loss", "best_acc1",
+}  # fmt: skip
+"""What a checkpoint tells of its sizes and its best number, which stand in the other groups."""
+CELL = "padding:.2rem .4rem;border-bottom:1px solid rgb(128 128 128 / 25%);overflow-wrap:anywhere;vertical-align:top"
+LABEL = f"{CELL};width:42%;text-align:left;font-weight:400;opacity:.75"
 NOTHING = (None, "", [], {}, ())
 
 
@@ -43,10 +51,16 @@ def card_table(card: ModelCard) -> None:
 
 
 def _group(title: str, facts: Sequence[tuple[str, Any]]) -> None:
-    """A table of two columns."""
-    rows = [f"| {plain(name)} | {plain(_said(value))} |" for name, value in facts if value not in NOTHING]
+    """A titled table of two columns."""
+    rows = [(name, _said(value)) for name, value in facts if value not in NOTHING]
     if rows:
-        st.markdown(f"| {title} | |\n|:--|:--|\n" + "\n".join(rows))
+        cells = "".join(
+            f'<tr><th scope="row" style="{LABEL}">{html.escape(name)}</th>'
+            f'<td style="{CELL}">{html.escape(said)}</td></tr>'
+            for name, said in rows
+        )
+        st.markdown(f"**{title}**")
+        st.html(f'<table style="width:100%;border-collapse:collapse;font-size:.92rem">{cells}</table>')
 
 
 def _said(value: Any) -> str:
@@ -102,7 +116,8 @@ def origin_facts(card: ModelCard) -> list[tuple[str, Any]]:
     if isinstance(known.get("sha256"), str):
         known["sha256"] = f"{known['sha256'][:DIGEST]}…"
     first = [(label, known.pop(name, None)) for name, label in ORIGIN.items()]
-    return first + [(name, value) for name, value in known.items() if not isinstance(value, dict)]
+    more = {name: value for name, value in known.items() if name not in OF_SIZE and not isinstance(value, dict)}
+    return [*first, *more.items()]
 
 
 def measured_facts(card: ModelCard) -> list[tuple[str, Any]]:

@@ -63,11 +63,11 @@ def models_table() -> tuple[str, Callable[[], str], str]:
 def _row(card: ModelCard) -> dict[str, object]:
     top1 = next((value for key, value in card.measured.items() if key.startswith("top1")), None)
     return {
-        "name": card.name, "family": card.family_label, "layers": card.layers, "heads": card.heads, "width": card.dim,
+        "name": card.name, "family": card.family_label, "parameters": card.parameters / 1e6,
+        "epoch": card.provenance.get("epoch"), "top-1": top1, "cross-entropy": cross_entropy(card),
+        "layers": card.layers, "heads": card.heads, "width": card.dim,
         "patch": card.patch or None, "pixels": None if card.reads_text else card.preprocessing.crop,
         "context": card.context or None, "classes": len(card.classes) or card.vocabulary or None,
-        "parameters": card.parameters / 1e6, "epoch": card.provenance.get("epoch"), "top-1": top1,
-        "cross-entropy": cross_entropy(card),
         "parity": card.parity.get("max_abs_error"),
     }  # fmt: skip
 
