@@ -8,6 +8,7 @@ from explorer.measures.texts.codes import (
     most_alike,
     promoted_words,
     promotion,
+    theme_by_chance,
 )
 from explorer.measures.texts.embedding import (
     TOKEN_KINDS,
@@ -69,6 +70,7 @@ __all__ = [
     "promotion",
     "row_weights",
     "sampling_shares",
+    "theme_by_chance",
     "token_kind",
     "weaker_share",
 ]

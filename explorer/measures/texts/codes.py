@@ -82,6 +82,14 @@ def codes_for_words(atoms: Sequence[Array], readout: Readout, tokens: Sequence[i
     return _best(raised.mean(axis=-1), (raised > 2).sum(axis=-1), count)
 
 
+def theme_by_chance(atoms: Sequence[Array], readout: Readout, count: int, themes: int = 20, seed: int = 0) -> float:
+    """What the best code of all reaches in codes_for_words for `count` tokens that are drawn by chance: the median of
+    so many themes. A theme whose best code is no higher has no code of its own."""
+    drawn = np.random.default_rng(seed).integers(0, len(readout.embedding), themes * count)
+    raised = np.concatenate([promotion(of_layer, readout, drawn.tolist()) for of_layer in atoms])
+    return float(np.median(raised.reshape(len(raised), themes, count).mean(axis=-1).max(axis=0)))
+
+
 def _best(scores: Array, hits: Array, count: int) -> list[FoundCode]:
     """The largest scores (L,m) above 0."""
     best = [place for place in np.argsort(-scores, axis=None, kind="stable")[:count] if scores.flat[place] > 0]

@@ -11,6 +11,7 @@ from explorer.measures.texts import (
     most_alike,
     promoted_words,
     promotion,
+    theme_by_chance,
 )
 from explorer.trace import Readout
 from tests.measures.texts.test_features import counted
@@ -49,6 +50,13 @@ def test_the_codes_for_a_theme_raise_it_most():
     found = codes_for_words(layers, readout, theme, 10)
     assert [one.score for one in found] == pytest.approx(sorted(raised.mean(axis=-1)[raised.mean(axis=-1) > 0])[::-1])
     assert [one.hits for one in found] == [(raised[one.layer - 1, one.code] > 2).sum() for one in found]
+
+
+def test_a_theme_by_chance_is_the_best_code_of_drawn_words():
+    readout, layers = Readout(EMBEDDING, None, 0.0), [ATOMS[:3], ATOMS[3:]]
+    drawn = np.random.default_rng(0).integers(0, 9, 40).reshape(20, 2)
+    best = [max(promotion(ATOMS, readout, theme).mean(axis=1)) for theme in drawn.tolist()]
+    assert theme_by_chance(layers, readout, 2) == pytest.approx(np.median(best))
 
 
 def test_the_codes_of_words_by_hand():

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import prepare_text, token_name
 from explorer.lens import TextLensChoice
-from explorer.measures.texts import FoundCode, codes_for_words, codes_of_words
+from explorer.measures.texts import FoundCode, codes_for_words, codes_of_words, theme_by_chance
 from explorer.tables import csv_text
+from explorer.trace import Array
 from explorer.ui.frame.widgets import download, heading, plain, word_box
 from explorer.ui.panels.words import single_tokens, words_in
 from explorer.ui.sections.features.index import Features, example_words, features_of
@@ -131,6 +133,8 @@ def code_search(features: Features) -> None:
         return
     st.caption("Looked for: " + plain(", ".join(features.names[token] for token in tokens)))
     if rows := _found(features, way, tokens):
+        if way == "speaks":
+            _beside_chance(features, rows[0]["raised"], len(tokens))
         _pick(rows, f"found_codes_{way}", height=min(TABLE_HEIGHT, 38 + 35 * len(rows)))
     else:
         st.caption(
@@ -170,8 +174,7 @@ def _found(features: Features, way: str, tokens: list[int]) -> list[dict[str, An
     if way == "fires":
         found: Iterable[FoundCode] = codes_of_words(features.index, tokens, FOUND)
     else:
-        atoms = [caches.atoms(card, layer) for layer in range(1, card.layers + 1)]
-        found = codes_for_words(atoms, caches.readout(card), tokens, FOUND)
+        found = codes_for_words(_atoms(card), caches.readout(card), tokens, FOUND)
     score = "share" if way == "fires" else "raised"
     return [
         {"layer": one.layer, "code": one.code, score: one.score}
@@ -179,6 +182,22 @@ def _found(features: Features, way: str, tokens: list[int]) -> list[dict[str, An
         | _of_code(features, one.layer, one.code)
         for one in found
     ]
+
+
+def _beside_chance(features: Features, best: float, count: int) -> None:
+    """Whether the best code for some words is better than the best for words that are drawn by chance."""
+    card = features.card
+    chance = caches.once(card.sha256, theme_by_chance, _atoms(card), caches.readout(card), count=count)
+    said = "more than" if best > chance else "no more than"
+    words = "a token" if count == 1 else f"{count} tokens"
+    st.markdown(
+        f"The first raises {'it' if count == 1 else 'them'} by {best:.1f} σ, **{said} chance gives**: for {words} "
+        f"drawn by chance the best {features.what} of all {features.index.rate.size:,} reaches {chance:.1f} σ."
+    )
+
+
+def _atoms(card: ModelCard) -> list[Array]:
+    return [caches.atoms(card, layer) for layer in range(1, card.layers + 1)]
 
 
 def code_list(features: Features, layer: int) -> None:
