@@ -13,6 +13,8 @@ import numpy as np
 from explorer.errors import ExplorerError
 
 Array = np.ndarray
+END = "<|endoftext|>"
+"""Stands behind every document of a text, as in GPT-2's vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ class TextPart:
     tokenizer: str
     vocabulary: tuple[str, ...]
     about: dict[str, Any]
+
+    def documents(self) -> list[tuple[str, int]]:
+        """Name and first token of each document, in order; empty where they have no names."""
+        names = self.about.get("documents", [])
+        ends = np.flatnonzero(self.tokens == self.vocabulary.index(END)) if names else []
+        return list(zip(names, [0, *(int(end) + 1 for end in ends)], strict=False))
 
 
 def open_text(folder: Path) -> TextPart:

@@ -18,6 +18,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # pyright: ignore[reportAttributeAccessIssue] (compiled)
 
 from explorer.card import ModelCard
+from explorer.code_gain import add_code_gain
 from explorer.errors import ExplorerError
 from explorer.processors import NO_DRIVER, gpu_problem, usable_processors
 from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only, trace_points
@@ -123,11 +124,14 @@ class Model:
     reason: str
 
 
-def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> Model:
-    """Open a session. weights: tensors that replace the file's own (the random-init control).
+def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None, code_gain: bool = False) -> Model:
+    """Open a session. weights: tensors that replace the file's own (the random-init control). code_gain: with the knob
+    of that name, which multiplies the codes.
 
-    Raises ExplorerError when ONNX Runtime refuses the file.
+    Raises ExplorerError when ONNX Runtime refuses the file, or for the gain of codes that a model does not have.
     """
+    if code_gain and not card.codes_dim:
+        raise ExplorerError(f"{card.name} has no codes to turn: its dictionary is square.")
     wanted, reason = provider()
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -138,7 +142,7 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
         options.intra_op_num_threads = usable  # pinned, or in a container: ONNX Runtime would take the whole machine's
     providers = [CPU] if wanted == CPU else [wanted, CPU]
     try:
-        source = _with_weights(card, weights) if weights else card.path
+        source = _changed(card, weights or {}, code_gain) if weights or code_gain else card.path
         session = ort.InferenceSession(source, options, providers=providers)
     except (RuntimeError, OSError, *_ORT_ERRORS) as error:
         detail = str(error).splitlines()[0][:160]
@@ -147,7 +151,7 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None) -> M
     return Model(card, session, used, reason if used == wanted else f"CPU: {wanted} refused this model")
 
 
-def _with_weights(card: ModelCard, weights: Mapping[str, Array]) -> bytes:
+def _changed(card: ModelCard, weights: Mapping[str, Array], code_gain: bool) -> bytes:
     """The model file with some tensors replaced. (SessionOptions.add_initializer borrows memory that nobody keeps.)"""
     import onnx
 
@@ -155,6 +159,8 @@ def _with_weights(card: ModelCard, weights: Mapping[str, Array]) -> bytes:
     for tensor in model.graph.initializer:
         if tensor.name in weights:
             tensor.CopyFrom(onnx.numpy_helper.from_array(weights[tensor.name], tensor.name))
+    if code_gain:
+        add_code_gain(model.graph, card.layers, card.codes_dim)
     return model.SerializeToString()
 
 
@@ -171,6 +177,9 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     names = list(dict.fromkeys([card.answer, *(trace_points(card) if want is None else want)]))
     if unknown := [name for name in names if name not in {o.name for o in model.session.get_outputs()}]:
         raise ExplorerError(f"{card.name} has no trace point {unknown[0]}: it has {', '.join(trace_points(card))}.")
+    given = {one.name for one in model.session.get_overridable_initializers()}
+    if unknown := [name for name in knobs.feeds() if name not in given]:
+        raise ExplorerError(f"{card.name} was opened without {unknown[0]}: open it with that knob.")
     binding = model.session.io_binding()
     for name, value in {"tokens" if card.reads_text else "image": prepared.data, **knobs.feeds()}.items():
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
@@ -223,11 +232,11 @@ def check_knobs(card: ModelCard, knobs: Knobs) -> int:
         raise ExplorerError(f"{card.name} reads text, which has no stride: leave it out.")
     if not 1 <= stride <= (card.patch or 1):
         raise ExplorerError(f"Stride {stride} does not fit {card.name}: it takes 1 to {card.patch}, its patch size.")
-    shapes = {"mssa_gain": card.heads, "ista_lambda": None, "ista_eta": None}
+    shapes = {"mssa_gain": card.heads, "ista_lambda": None, "ista_eta": None, "code_gain": card.codes_dim}
     for name, value in knobs.feeds().items():
         if name == "stride":
             continue
-        if name != "mssa_gain" and not card.has_ista:
+        if name.startswith("ista") and not card.has_ista:
             raise ExplorerError(
                 f"{card.name} is a {card.family_label} and has no {name}: only its head gains can be set."
             )

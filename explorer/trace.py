@@ -90,19 +90,21 @@ class Knobs:
     """What the user turned; None means as trained.
 
     mssa_gain: (L,K), scales head k's update in layer ℓ (1 = as trained, 0 = off). ista_lambda, ista_eta: (L,).
-    stride: pixels between neighbouring patches; smaller than the patch, they overlap.
+    stride: pixels between neighbouring patches; smaller than the patch, they overlap. code_gain: (L,m), multiplies
+    every code before it is read out; only a model that was opened for it has this knob (runtime.open_model).
     """
 
     mssa_gain: Array | None = None
     ista_lambda: Array | None = None
     ista_eta: Array | None = None
     stride: int | None = None
+    code_gain: Array | None = None
 
     def feeds(self) -> dict[str, Array]:
         """The ONNX inputs that differ from the trained values."""
         turned: dict[str, Array] = {
             name: np.asarray(value, np.float32)
-            for name in ("mssa_gain", "ista_lambda", "ista_eta")
+            for name in ("mssa_gain", "ista_lambda", "ista_eta", "code_gain")
             if (value := getattr(self, name)) is not None
         }
         if self.stride is not None:

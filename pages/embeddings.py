@@ -6,7 +6,8 @@ from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.sidebar import language_card
 from explorer.ui.frame.widgets import page_part
 from explorer.ui.sections.embeddings.map import row_map
-from explorer.ui.sections.embeddings.rows import counted_rows, measured_curves, token_code, token_neighbours
+from explorer.ui.sections.embeddings.neighbours import token_neighbours
+from explorer.ui.sections.embeddings.rows import counted_rows, measured_curves, token_code
 
 PARTS = {"near": "Neighbours", "code": "A token in atoms", "map": "All rows", "curves": "How sparse?"}
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.widgets import fragment
-from explorer.ui.sections.features import codes_in_lens
+from explorer.ui.sections.features.lists import codes_in_lens
 from explorer.ui.sections.generate import generation, sampling_settings
 from explorer.ui.view.text import current_text
 from explorer.ui.view.text_lens import text_lens

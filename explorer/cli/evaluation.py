@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,8 @@ def evaluate(
                     bar.update(task, description=f"{card.name}: {step}", completed=share)
 
                 result = run(card, name, data, twins, limit, size, stride, seed, show)
+            if not found and result.code.endswith("changes"):
+                print(f"The code was changed since its last commit: the results say {result.code}.", file=sys.stderr)
             if record:
                 card = zoo.record_evaluation(card, name, result.values())
             found.setdefault(card.name, {})[name] = result.values()
@@ -79,7 +82,7 @@ def evaluate(
 
 
 def _print(card: ModelCard, result: Result) -> None:
-    commit = f", commit {result.commit}" if result.commit else ""
+    commit = f", {result.code}" if result.code else ""
     console.print(
         f"[bold]{escape(card.name)}[/bold], {result.suite}: {result.data['images']:,} "
         f"{COUNTED.get(result.suite, 'images')}, "

@@ -72,7 +72,10 @@ def features(
     with progress_bar() as progress:
         task = progress.add_task("Reading", total=1.0)
         index = make_index(card, text.tokens, lambda share: progress.update(task, completed=share), tokens)
-    about = {"data": ", ".join(text.about.get("sources", [])), "part": part, "licence": text.about.get("licence", "")}
+    about = {
+        "data": ", ".join(text.about.get("sources", [])), "part": part, "licence": text.about.get("licence", ""),
+        "documents": [one for one in text.documents() if one[1] < index.tokens],
+    }  # fmt: skip
     bytes_of_index = index_bytes(index, card, about)
     write_file(path_of(card), lambda file: file.write(bytes_of_index))
     size, silent = len(bytes_of_index) / 1e6, int((index.rate == 0).sum())

@@ -16,6 +16,8 @@ from explorer.trace import Array
 
 MODEL, CONTROL = "trained", "random-init control"
 """Who a row is about: the model itself, its control; anything else is a baseline or another model by its name."""
+DIRTY = "-dirty"
+"""Behind the commit of code that was changed since."""
 TEXTS = ("measure", "who", "method", "on", "minus")
 NUMBERS = ("value", "low", "high", "std", "at", "images")
 
@@ -48,7 +50,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What one suite measured. date: UTC, to the second. commit: of this code, empty where there is no git.
+    """What one suite measured. date: UTC, to the second. commit: of this code, DIRTY behind it where the code was
+    changed since; empty where there is no git.
 
     settings: everything that shaped the numbers. data: name, part, licence and number of images of the source.
     """
@@ -60,6 +63,12 @@ class Result:
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """Which code measured it, in words: "commit 0123456789ab with local changes"; empty where that is not known."""
+        clean = self.commit.removesuffix(DIRTY)
+        return f"commit {clean}{' with local changes' if clean != self.commit else ''}" if clean else ""
 
     def values(self) -> dict[str, Any]:
         """As plain values, for JSON."""

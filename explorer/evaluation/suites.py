@@ -23,11 +23,12 @@ from explorer.evaluation.emergence import emergence
 from explorer.evaluation.heads import heads
 from explorer.evaluation.language import language
 from explorer.evaluation.noise import noise
-from explorer.evaluation.record import Result
+from explorer.evaluation.record import DIRTY, Result
 from explorer.evaluation.subjects import Measured, Progress, Task, open_subjects
 from explorer.evaluation.voc import voc
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = "explorer"
 PAPER_SIZE = 480
 """Pixels of the squares of VOC and COCO, as in CutLER's and DINO's scripts."""
 
@@ -102,12 +103,17 @@ def evaluate(
 
 
 def code_commit() -> str:
-    """The commit of this code, with -dirty where files differ from it; empty where there is no git repository."""
+    """The commit of this code, with -dirty where the code differs from it; empty where there is no git repository.
+
+    What is compared is the package alone: evaluating writes into the models that the repository holds, too.
+    """
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
+
     try:
-        said = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True, text=True, cwd=ROOT, check=True,
-        )  # fmt: skip
+        git("ls-files", "--error-unmatch", f"{PACKAGE}/__init__.py")  # installed, it may lie in another's repository
+        commit, changed = git("rev-parse", "--short=12", "HEAD"), git("status", "--porcelain", "--", PACKAGE)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return said.stdout.strip()
+    return f"{commit}{DIRTY}" if changed else commit

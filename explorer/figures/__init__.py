@@ -1,6 +1,6 @@
 """Figures from numbers: Plotly figures and pictures. Nothing here measures, and nothing here is a widget."""
 
-from explorer.figures.bars import head_bars, prediction_bars, ranked_bars
+from explorer.figures.bars import head_bars, prediction_bars, ranked_bars, value_histogram
 from explorer.figures.cloud import (
     TokenColours,
     contact_sheet,
@@ -89,4 +89,5 @@ __all__ = [
     "subspace_cloud",
     "threshold_overlay",
     "value_colours",
+    "value_histogram",
 ]

@@ -110,6 +110,28 @@ def prediction_bars(
     return style.finish(figure, title, 40 + 34 * len(labels) + (32 if title else 0))
 
 
+def value_histogram(counts: Array, width: float, *, label: str = quantities.CODE_LABEL, title: str = "") -> go.Figure:
+    """How often values fall into bins of one width from 0 on, counts (B,), on a logarithmic scale; behind the last bin
+    that holds any the axis ends. Raises ValueError for counts below 0 or a width that is not above 0."""
+    counts = finite(np.asarray(counts, np.float64), 1, "counts")
+    if counts.min() < 0 or width <= 0:
+        raise ValueError(f"counts of 0 or more in bins of a width above 0 were expected, got width {width}")
+    used = int(np.flatnonzero(counts).max(initial=0)) + 1
+    look, low = style.look_of(label), np.arange(used) * width
+    figure = go.Figure(
+        go.Bar(
+            x=low + width / 2, y=counts[:used], width=width, customdata=np.stack([low, low + width], axis=1),
+            marker={"color": look.color, "line": {"width": 0}},
+            hovertemplate=f"{style.hover('customdata[0]', look)} to {style.hover('customdata[1]', look)}: "
+            "%{y:,} tokens<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title=label, range=[0, used * width])
+    figure.update_yaxes(title="tokens", type="log", dtick=1)
+    figure.update_layout(bargap=0)
+    return style.finish(figure, title, 220)
+
+
 def ranked_bars(names: Sequence[str], values: Array, *, label: str, title: str = "") -> go.Figure:
     """One quantity of several things, the first on top: horizontal bars, to the left where it is below 0.
 

@@ -32,6 +32,7 @@ class Points:
     size: float = 5
     words: Sequence[str] | None = None
     numbers: Array | None = None
+    opacity: float = 0.75
 
 
 def point_map(groups: Sequence[Points], *, axes: tuple[str, str], title: str = "") -> go.Figure:
@@ -62,7 +63,8 @@ def point_map(groups: Sequence[Points], *, axes: tuple[str, str], title: str = "
 
 
 def _marker(group: Points, values: Array | None) -> dict[str, object]:
-    look: dict[str, object] = {"size": group.size, "symbol": group.symbol, "opacity": 0.75, "line": {"width": 0}}
+    look: dict[str, object] = {"size": group.size, "symbol": group.symbol, "opacity": group.opacity}
+    look["line"] = {"width": 0}
     if values is None:
         return {**look, "color": group.color}
     look["line"] = {"width": 0.8, "color": style.CONTROL_COLOR}  # the ends of a scale are as dark or light as a page

@@ -21,10 +21,11 @@ from explorer.trace import Array, Prepared
 ENDING = ".features.npz"
 BATCH = 8
 """Windows that are run at once."""
-NUMBERS = ("tokens", "before")
+NUMBERS = ("window", "before")
 SMALL = {
-    "rate": np.float32, "mean": np.float32, "top": np.float16, "word_shares": np.float16,
-    "control_rate": np.float32, "control_share": np.float16,
+    "rate": np.float32, "mean": np.float32, "values": np.float16, "places": np.int32, "shades": np.uint8,
+    "histogram": np.uint32, "widths": np.float32, "word_shares": np.float16, "control_rate": np.float32,
+    "control_share": np.float16,
 }  # fmt: skip
 """What is kept in fewer bytes; tokens become int16 where the vocabulary allows."""
 
@@ -52,13 +53,15 @@ def make_index(
     windows = np.asarray(tokens[: count * card.context], np.int64).reshape(count, card.context)
     counted = []
     for number, weights in enumerate((None, zoo.draw_control(card))):
-        counters = [FeatureCounter(card.codes_dim, card.vocabulary) for _ in range(card.layers)]
+        counters = [
+            FeatureCounter(card.codes_dim, card.vocabulary, with_contexts=weights is None) for _ in range(card.layers)
+        ]
         for done, (window, codes) in enumerate(_run(runtime.open_model(card, weights), windows), start=1):
             for counter, of_layer in zip(counters, codes, strict=True):
                 counter.add(window, of_layer)
             report((number + done / count) / 2)
         counted.append(counters)
-    return feature_index(*counted)
+    return feature_index(windows.ravel(), card.context, *counted)
 
 
 def _run(model: runtime.Model, windows: Array) -> Iterator[tuple[Array, list[Array]]]:
@@ -81,6 +84,11 @@ def index_bytes(index: FeatureIndex, card: ModelCard, about: dict[str, Any]) -> 
     arrays["about"] = np.array(json.dumps(note))
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def document_at(about: dict[str, Any], place: int) -> str:
+    """What the document is called in which a token of the index's text stands, "" where that is not known."""
+    return next((str(name) for name, start in reversed(about.get("documents", [])) if start <= place), "")
 
 
 def read_index(card: ModelCard) -> tuple[FeatureIndex, dict[str, Any]]:

@@ -12,6 +12,9 @@ from explorer.errors import ExplorerError
 from explorer.measures.texts import sampling_shares
 from explorer.trace import Array, Knobs, Prepared
 
+ALTERNATIVES = 8
+"""Most probable tokens that are told of each place."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -32,10 +35,20 @@ class Sampling:
 
 @dataclass(frozen=True)
 class SampledToken:
-    """A token that was drawn, and its probability by the model, before temperature and cuts."""
+    """A token that was drawn. All by the model, before temperature and cuts: share: its probability; rank: its place
+    among all tokens, from 1; others: the ALTERNATIVES most probable tokens with their probabilities, falling, itself
+    where it is one of them. drawn_share: the probability with which it was drawn."""
 
     token: int
     share: float
+    rank: int
+    others: tuple[tuple[int, float], ...]
+    drawn_share: float
+
+    @property
+    def surprise(self) -> float:
+        """−log of its probability, in nats."""
+        return float(-np.log(max(self.share, 1e-300)))
 
 
 def continuation(
@@ -53,4 +66,12 @@ def continuation(
         shares = sampling_shares(logits, sampling.temperature, sampling.top_k, sampling.top_p)
         token = int(np.random.default_rng((sampling.seed, len(text))).choice(len(shares), p=shares))
         text.append(token)
-        yield SampledToken(token, float(sampling_shares(logits)[token]))
+        yield _told(token, sampling_shares(logits), float(shares[token]))
+
+
+def _told(token: int, shares: Array, drawn_share: float) -> SampledToken:
+    """shares: (V,), the model's own probabilities."""
+    best = np.argsort(-shares, kind="stable")[:ALTERNATIVES]
+    others = tuple((int(other), float(shares[other])) for other in best)
+    ahead = np.count_nonzero(shares > shares[token]) + np.count_nonzero(shares[:token] == shares[token])
+    return SampledToken(token, float(shares[token]), 1 + int(ahead), others, drawn_share)

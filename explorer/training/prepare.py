@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from explorer.errors import ExplorerError
 from explorer.processors import usable_processors
-from explorer.training.sources import Item, Pictures, documents, is_text, open_pictures
+from explorer.training.sources import Document, Item, Pictures, documents, is_text, open_pictures
 from explorer.training.texts import split_documents, write_texts
 
 CHUNK = 256
@@ -159,10 +159,10 @@ def _write_text(sources, texts, held, out: Path, vocabulary: int, hold_out: floa
     }
 
 
-def _clean(texts: Iterator[str]) -> list[str]:
+def _clean(texts: Iterator[Document]) -> list[Document]:
     """Line ends as on Unix, no form feeds, no empty lines around; documents without a letter are left out."""
-    cleaned = (text.replace("\r\n", "\n").replace("\f", "\n").strip("\n") for text in texts)
-    return [text for text in cleaned if text.strip()]
+    cleaned = (Document(name, text.replace("\r\n", "\n").replace("\f", "\n").strip("\n")) for name, text in texts)
+    return [one for one in cleaned if one.text.strip()]
 
 
 def _write_about(folder: Path, **values: Any) -> dict[str, Any]:

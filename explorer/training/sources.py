@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +18,8 @@ from explorer.textfiles import TABLES, TEXTS, choose_column, decode_text, read_t
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif", ".tif", ".tiff"}
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "webp")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "cls")
+NAME_COLUMNS = ("title", "work", "name")
+"""Of a table of texts: what each is called."""
 TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
 """Folder names of the two parts, in this order, where an image folder has both."""
 ROWS = 256
@@ -168,25 +170,45 @@ def _text_files(folder: Path) -> list[Path]:
     return _files(folder, TEXTS) or _files(folder, TABLES)
 
 
-def documents(sources: Sequence[Path], column: str = "", note: Callable[[str], None] = lambda _: None) -> Iterator[str]:
+class Document(NamedTuple):
+    """A text and what it is called, "" where the source does not say."""
+
+    name: str
+    text: str
+
+
+def documents(
+    sources: Sequence[Path], column: str = "", note: Callable[[str], None] = lambda _: None
+) -> Iterator[Document]:
     """The texts, each file or row a document. column: of tables and parquet; "text" or the only one without a name.
     note: is told of a file whose encoding was guessed. Raises ExplorerError for a file that cannot be read as text."""
     for source in sources:
         for path in _text_files(source) if source.is_dir() else [source]:
             if path.suffix == ".parquet":
                 file = _read(path)
-                chosen = choose_column(file.schema_arrow.names, path.name, column)
-                for batch in file.iter_batches(ROWS, columns=[chosen]):
-                    yield from (text or "" for text in batch.column(0).to_pylist())
+                columns = file.schema_arrow.names
+                chosen = choose_column(columns, path.name, column)
+                named = _name_column(columns, chosen)
+                for batch in file.iter_batches(ROWS, columns=[chosen, *filter(None, [named])]):
+                    for row in batch.to_pylist():
+                        yield Document(str(row[named]) if named else "", row[chosen] or "")
                 continue
             text, said = decode_text(_read_bytes(path), str(path))
             if said:
                 note(f"{path}: {said}")
             if path.suffix.lower() in TABLES:
                 table = read_table(text, path.name)
-                yield from table[choose_column(list(table), path.name, column)]
+                chosen = choose_column(list(table), path.name, column)
+                named = _name_column(list(table), chosen)
+                names = table[named] if named else [""] * len(table[chosen])
+                yield from map(Document, names, table[chosen])
             else:
-                yield text
+                yield Document(path.stem, text)
+
+
+def _name_column(columns: Sequence[str], chosen: str) -> str | None:
+    """The column that names the texts, if there is one beside theirs."""
+    return next((name for name in NAME_COLUMNS if name in columns and name != chosen), None)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from explorer.dataset import END
 from explorer.errors import ExplorerError
+from explorer.training.sources import Document
 
-END = "<|endoftext|>"
-"""Stands behind every document, as in GPT-2's vocabulary."""
 LEAST_VOCABULARY, MOST_VOCABULARY = 257, 1 << 16
 """A token for each byte and END; what fits into uint16."""
 CHUNK = 1 << 20
@@ -24,15 +24,15 @@ CHUNK = 1 << 20
 Progress = Callable[[str, float], None]
 
 
-def split_documents(documents: Sequence[str], hold_out: float) -> tuple[list[str], list[str]]:
+def split_documents(documents: Sequence[Document], hold_out: float) -> tuple[list[Document], list[Document]]:
     """Whole documents for training and for validation: the share hold_out, drawn by a fixed seed; at least one of each
     where there are two. Raises ExplorerError for no text."""
-    if not any(documents):
+    if not documents:
         raise ExplorerError("The sources hold no text.")
     count = len(documents)
     held = min(max(round(hold_out * count), 1 if hold_out else 0), count - 1)
     chosen = set(np.random.default_rng(0).permutation(count)[:held].tolist())
-    parts = ([text for i, text in enumerate(documents) if (i in chosen) == wanted] for wanted in (False, True))
+    parts = ([one for i, one in enumerate(documents) if (i in chosen) == wanted] for wanted in (False, True))
     train, val = parts
     return train, val
 
@@ -63,21 +63,23 @@ def _pieces(documents: Sequence[str]) -> Iterator[str]:
 
 
 def write_texts(
-    train: Sequence[str], val: Sequence[str], out: Path, vocabulary: int, progress: Progress
+    train: Sequence[Document], val: Sequence[Document], out: Path, vocabulary: int, progress: Progress
 ) -> dict[str, dict[str, Any]]:
-    """Learn the tokenizer from train, write it and both parts below out; returns what is worth noting of each part."""
+    """Learn the tokenizer from train, write it and both parts below out; returns what is worth noting of each part:
+    of documents that have names, too, the names in their order."""
     progress("Learning the tokens", 0.0)
-    tokenizer = learn_tokenizer(train, vocabulary)
+    tokenizer = learn_tokenizer([one.text for one in train], vocabulary)
     tokenizer.save(str(out / "tokenizer.json"))
     about = {}
     for name, documents in (("train", train), ("val", val)):
         if documents:
             (out / name).mkdir()
-            tokens = encode(tokenizer, documents, lambda share, name=name: progress(f"Tokens of {name}", share))
+            texts, names = [one.text for one in documents], [one.name for one in documents]
+            tokens = encode(tokenizer, texts, lambda share, name=name: progress(f"Tokens of {name}", share))
             np.save(out / name / "tokens.npy", tokens)
             about[name] = {
-                "count": len(documents), "tokens": len(tokens), "bytes": sum(len(text.encode()) for text in documents),
-                "vocabulary": tokenizer.get_vocab_size(),
+                "count": len(documents), "tokens": len(tokens), "bytes": sum(len(text.encode()) for text in texts),
+                "vocabulary": tokenizer.get_vocab_size(), **({"documents": names} if any(names) else {}),
             }  # fmt: skip
     return about
 

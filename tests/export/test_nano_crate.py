@@ -19,7 +19,7 @@ from explorer.measures.rates.layers import before_threshold, project
 from explorer.measures.rates.ledger import measure_ledger
 from explorer.measures.rates.rate import subspace_coding_rate
 from explorer.measures.rates.whiteness import layer_rate_gradient, measure_sparsification
-from explorer.measures.texts.features import logit_effect
+from explorer.measures.texts import logit_effect
 from explorer.measures.texts.language import logit_lens, read_out
 from explorer.rotary import rotate
 from explorer.trace import LayerWeights, Prepared, Trace, trace_points

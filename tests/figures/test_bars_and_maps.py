@@ -112,3 +112,13 @@ def test_no_code_is_drawn_as_nothing_so_that_the_background_shows():
 def test_code_map_refuses(arguments):
     with pytest.raises(ValueError, match=r"sample|NaN|top|sorted"):
         figures.code_map(**({"codes": CODES, "labels": LABELS, "tokens": TOKENS, "top": 1.0} | arguments))
+
+
+def test_a_histogram_of_values_ends_behind_the_last_one():
+    figure = figures.value_histogram(np.array([5, 0, 2, 0]), 0.5)
+    np.testing.assert_allclose(figure.data[0].x, [0.25, 0.75, 1.25])
+    assert list(figure.data[0].y) == [5, 0, 2]
+    assert figure.layout.yaxis.type == "log"
+    assert tuple(figure.layout.xaxis.range) == (0, 1.5)
+    with pytest.raises(ValueError, match="width"):
+        figures.value_histogram(np.array([1]), 0.0)

@@ -1,6 +1,7 @@
 """The Embeddings page: neighbours, codes, the picture of all rows, the curves, and models without a tokenizer."""
 
 import base64
+import html
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ import streamlit as st
 from explorer import zoo
 from explorer.evaluation.embedding import ALONE, GAUSSIAN, LEFT, LEFT_ALIKE
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
+from explorer.inputs import prepare_text, token_name
 from explorer.measures.texts import TOKEN_KINDS, token_kind
 from tests.pages.conftest import ROOT
 from tests.pages.test_every_page import texts
@@ -114,6 +116,26 @@ def test_all_rows_are_drawn_with_the_atoms(words):
     assert sum(len(group["customdata"]) for group in figure["data"]) == words.vocabulary + 64
     (figure,) = charts(start("embeddings", embeddings="map", row_colour="rank", weights="control"))
     assert len(figure["data"][0]["customdata"]) == words.vocabulary
+
+
+def test_a_word_is_marked_on_the_map_with_its_neighbours(words):
+    tested = start("embeddings", embeddings="map", word="cat, zebra")
+    assert not tested.exception
+    (figure,) = charts(tested)
+    groups = {group["name"]: group for group in figure["data"]}
+    tokens = {name: [point[0] for point in groups[name]["customdata"]] for name in ("found", "nearest to it")}
+    assert tokens["found"] == ["␣cat", "cat"]
+    rows = zoo.load_readout(words).embedding
+    rows = rows - rows.mean(axis=0)
+    own = prepare_text(" cat", words.tokenizer, 16).data[0, 0]
+    cosines = rows @ rows[own] / np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[own])
+    near = [token_name(words, int(token)) for token in np.argsort(-cosines)[1:9]]
+    assert tokens["nearest to it"] == [html.escape(name) for name in near if name not in tokens["found"]]
+    assert all(group["marker"]["opacity"] < 0.3 for name, group in groups.items() if name not in tokens)
+    said = texts(tested).replace("\\", "")
+    assert "no single token: zebra" in said
+    assert "␣cat** (word with its blank) lies nearest to" in said
+    assert "nearest to a token" in said
 
 
 def test_what_was_measured_is_drawn_beside_grey(words):

@@ -6,12 +6,18 @@ import shutil
 
 import onnx
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import zoo
 from explorer.card import METADATA_KEY, ModelCard
 from explorer.evaluation.record import CONTROL, MODEL, Result, Row
+from explorer.ui.sections.models.card import input_facts, measured_facts, network_facts, origin_facts
+from explorer.ui.sections.models.zoo import cross_entropy
 from explorer.ui.state.sharing import COMPUTING, OWN, SHARED_VARIABLE
+from tests.pages.conftest import ROOT
+from tests.pages.test_every_page import texts
+from tests.pages.test_texts import start
 
 SMALL = {"low": 0.2, "high": 0.4, "images": 9}
 
@@ -134,3 +140,42 @@ def test_a_session_that_computed_its_share_is_told_when_to_go_on(app, monkeypatc
     spent.add(COMPUTING.most)
     tested.selectbox(key="photo").set_value("panda").run()
     assert [error.value for error in tested.error if "seconds of computing in 10 minutes" in error.value]
+
+
+def test_texts_stay_texts_on_the_models_page(word_card, monkeypatch):
+    """The models of what one was at: from a page of text, and from a link."""
+    monkeypatch.setenv(zoo.MODELS_VARIABLE, str(word_card.path.parent))
+    monkeypatch.chdir(ROOT)
+    st.cache_resource.clear()
+    tested = start("text").switch_page("pages/models.py").run()
+    assert not tested.exception
+    assert tested.sidebar.selectbox(key="lm").value == "words"
+    assert tested.query_params["on"] in ("text", ["text"])
+    tested.sidebar.segmented_control(key="look_at").set_value("pictures").run()
+    assert "no model of pictures" in texts(tested)
+
+
+def test_cross_entropy_stands_in_the_table(word_card, tmp_path):
+    shutil.copy(word_card.path, tmp_path / "words.onnx")
+    card = zoo.read_card(tmp_path / "words.onnx")
+    assert cross_entropy(card) is None
+    rows = (
+        Row("cross-entropy", CONTROL, 9.0, 4, on="token"), Row("cross-entropy", MODEL, 1.5, 4, on="byte"),
+        Row("cross-entropy", MODEL, 3.25, 4, on="token"), Row("cross-entropy", MODEL, -2.0, 4, on="token", minus="gpt"),
+    )  # fmt: skip
+    date, data = "2026-01-02T03:04:05+00:00", {"images": 4, "of": 4}
+    values = Result("language", date, "abc-dirty", 1.0, {}, data, rows).values()
+    evaluated = zoo.record_evaluation(card, "language", values)
+    assert cross_entropy(evaluated) == 3.25
+    assert ("suite language", "2026-01-02, commit abc with local changes") in measured_facts(evaluated)
+
+
+def test_a_card_says_what_the_file_says(cards):
+    card = cards["crate"]
+    network, origin = dict(network_facts(card)), dict(origin_facts(card))
+    assert network["layers × heads"] == f"{card.layers} × {card.heads}"
+    assert network["step size η"] == "0.1 in every layer"
+    assert origin["epoch"] == card.provenance["epoch"] == 7
+    assert origin["checkpoint"] == "crate.pth.tar"
+    assert card.provenance["sha256"].startswith(origin["its SHA-256"].rstrip("…"))
+    assert dict(input_facts(card))["patches (pixels)"] == "4 × 4"

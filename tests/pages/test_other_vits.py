@@ -11,6 +11,7 @@ from explorer.export import checkpoint
 from explorer.export.importer import import_file
 from explorer.inputs.gallery import gallery_photo
 from explorer.report import report_html, run_report
+from explorer.ui.sections.models.card import input_facts
 from tests.conftest import draw, read_in_process
 from tests.models.forms import size_of
 from tests.pages.test_every_page import texts
@@ -102,3 +103,11 @@ def test_the_report_of_a_model_without_a_head(other_zoo):
     page = report_html(subject).decode()
     assert NO_HEAD in page
     assert '<table class="prediction"></table>' in page
+
+
+def test_a_card_in_words_says_what_stands_in_front_and_that_there_is_no_head(other_zoo):
+    dino, bare, crate = (dict(input_facts(zoo.find_model(name, other_zoo))) for name in ("dino", "bare", "crate"))
+    assert dino["in front of the patches"] == "CLS and 4 registers"
+    assert bare["in front of the patches"] == "nothing: no class token"
+    assert NO_HEAD in dino["head"]
+    assert (crate["in front of the patches"], crate["head"]) == (None, None)

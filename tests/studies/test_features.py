@@ -1,13 +1,14 @@
 """The feature index: what a model's codes do over a text, its file beside the model, and what does not fit."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from explorer import runtime, zoo
 from explorer.errors import ExplorerError
-from explorer.studies.features import index_bytes, make_index, path_of, read_index
+from explorer.studies.features import document_at, index_bytes, make_index, path_of, read_index
 from explorer.trace import Prepared
 from explorer.training.prepare import prepare
 from tests.cli.test_commands import run
@@ -36,7 +37,7 @@ def test_an_index_is_what_the_codes_say(text_cards, kind):
     for layer in (1, 2):
         codes = np.maximum(points[f"codes.{layer}"], 0)
         np.testing.assert_allclose(index.rate[layer - 1], (codes > 0).mean(axis=(0, 1)))
-        np.testing.assert_allclose(index.top[layer - 1, :, 0], codes.max(axis=(0, 1)), rtol=1e-5)
+        np.testing.assert_allclose(index.most[layer - 1], codes.max(axis=(0, 1)), rtol=1e-5)
     drawn = runtime.open_model(card, zoo.draw_control(card))
     codes = runtime.run(drawn, Prepared(windows, None, "")).points["codes.1"]
     np.testing.assert_allclose(index.control_rate[0], (codes > 0).mean(axis=(0, 1)))
@@ -58,6 +59,7 @@ def test_the_file_holds_the_index(text_cards, tmp_path):
     assert about == {"data": "a test"}
     for name, value in dataclasses.asdict(expected).items():
         np.testing.assert_allclose(getattr(found, name), value, rtol=1e-3, atol=1e-3, err_msg=name)
+    np.testing.assert_array_equal(found.text, TOKENS)
     zoo.remove(card.name, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -82,6 +84,12 @@ def test_what_does_not_fit_is_said(text_cards, tmp_path):
         read_index(card)
 
 
+def test_a_place_is_in_a_document():
+    about = {"documents": [["Emma", 0], ["Persuasion", 7]]}
+    assert [document_at(about, place) for place in (0, 6, 7, 90)] == ["Emma", "Emma", "Persuasion", "Persuasion"]
+    assert document_at({}, 3) == ""
+
+
 def test_the_command(word_card, monkeypatch, capsys, tmp_path):
     folder = tmp_path / "zoo"
     folder.mkdir()
@@ -95,7 +103,10 @@ def test_the_command(word_card, monkeypatch, capsys, tmp_path):
     code, out, _ = run(monkeypatch, capsys, "features", "words", "--data", tmp_path / "texts")
     assert code == 0
     assert "64 codes" in out
-    assert (folder / "words.features.npz").exists()
+    index, about = read_index(zoo.find_model("words"))
+    (held,) = {"0", "1"} - set(json.loads((tmp_path / "texts" / "train" / "about.json").read_text())["documents"])
+    assert about["documents"] == [[held, 0]]
+    assert document_at(about, index.tokens - 1) == held
     prepare([raw], tmp_path / "other", hold_out=0.5, vocabulary=260)
     code, _, err = run(monkeypatch, capsys, "features", "words", "--data", tmp_path / "other")
     assert (code, "other tokens than words" in err) == (2, True)

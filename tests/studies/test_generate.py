@@ -40,7 +40,22 @@ def test_shares_are_the_models(text_cards):
     model = runtime.open_model(text_cards["crate_lm"])
     (drawn,) = continuation(model, START, Sampling(temperature=0, top_k=1), most=1)
     logits = runtime.run(model, runtime.Prepared(START[None], None, ""), []).logits[0, -1].astype(float)
-    assert drawn.share == pytest.approx(np.exp(logits.max()) / np.exp(logits).sum(), rel=1e-5)
+    shares = np.exp(logits) / np.exp(logits).sum()
+    assert drawn.share == pytest.approx(shares.max(), rel=1e-5)
+    assert (drawn.rank, drawn.drawn_share) == (1, 1)
+    assert drawn.surprise == pytest.approx(-np.log(shares.max()), rel=1e-5)
+    best = np.argsort(-shares)[:8]
+    assert [token for token, _ in drawn.others] == best.tolist()
+    np.testing.assert_allclose([share for _, share in drawn.others], shares[best], rtol=1e-5)
+
+
+def test_a_token_that_is_not_the_first_has_its_rank(text_cards):
+    model = runtime.open_model(text_cards["crate_lm"])
+    (drawn,) = continuation(model, START, Sampling(temperature=50, top_k=0, seed=1), most=1)
+    logits = runtime.run(model, runtime.Prepared(START[None], None, ""), []).logits[0, -1].astype(float)
+    assert drawn.rank == 1 + (logits > logits[drawn.token]).sum() > 1
+    assert drawn.share == pytest.approx(np.exp(logits[drawn.token]) / np.exp(logits).sum(), rel=1e-5)
+    assert drawn.drawn_share == pytest.approx(1 / 11, rel=0.2)  # so hot that all are nearly alike
 
 
 def test_impossible_settings_are_said():

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tokenizers import Tokenizer
 
+from explorer.dataset import open_text
 from explorer.errors import ExplorerError
 from explorer.training.prepare import prepare, squared
 from explorer.training.sources import Item
@@ -117,6 +118,11 @@ def test_texts_become_tokens_that_are_the_texts_again(tmp_path):
     assert sum(about[name]["bytes"] for name in found) == sum(len(text.encode()) for text in clean)
     assert about["train"]["tokens"] == len(np.load(tmp_path / "out" / "train" / "tokens.npy"))
     assert about["train"]["vocabulary"] <= 280
+    for name, texts in found.items():
+        part = open_text(tmp_path / "out" / name)
+        assert [clean[int(called)] for called, _ in part.documents()] == texts
+        starts = [start for _, start in part.documents()]
+        assert starts == [0, *(np.flatnonzero(part.tokens == part.vocabulary.index(END))[:-1] + 1)]
 
 
 def test_texts_of_a_table_with_their_own_validation(tmp_path):
@@ -125,6 +131,7 @@ def test_texts_of_a_table_with_their_own_validation(tmp_path):
     prepare([tmp_path / "a.parquet"], tmp_path / "out", [tmp_path / "b.parquet"], vocabulary=300)
     assert read_tokens(tmp_path / "out" / "train") == ["the cat sat on the mat"]
     assert read_tokens(tmp_path / "out" / "val") == ["the dog sat\non the cat"]
+    assert open_text(tmp_path / "out" / "val").documents() == [("w", 0)]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,25 @@ def label_agreement(directions: Array, rows: Array, labels: Array, count: int = 
     return np.array([np.bincount(of_one).max() for of_one in labels[near]]) / near.shape[1]
 
 
+def kind_agreement(rows: Array, labels: Array, count: int = 8, sample: int = 1024, seed: int = 0) -> Array:
+    """Of the `count` other rows nearest to a row (V,d) by cosine, the share that has its label: (n,) for all rows, or
+    for `sample` of them drawn by a seed. labels: (V,). Compare its mean with chance_agreement, and with a control."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = rows / np.where(lengths > 0, lengths, 1.0)
+    few = len(rows) > sample
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:sample] if few else np.arange(len(rows))
+    cosines = unit[chosen] @ unit.T
+    cosines[np.arange(len(chosen)), chosen] = -np.inf
+    near = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+    return (labels[near] == labels[chosen][:, None]).mean(axis=1)
+
+
+def chance_agreement(labels: Array) -> float:
+    """How often two different rows that are drawn by chance have one label: Σ_k n_k(n_k − 1)/(V(V − 1)); 0 for one."""
+    counts, total = np.bincount(labels).astype(np.float64), len(labels)
+    return float((counts * (counts - 1)).sum() / (total * (total - 1))) if total > 1 else 0.0
+
+
 def matching_pursuit(rows: Array, atoms: Array, nonzeros: int) -> tuple[Array, Array]:
     """Orthogonal matching pursuit: places and values (V,k), the atoms of each row and how much of each.
 

@@ -39,7 +39,7 @@ PAGES = {
     "features": MenuEntry("Features", "manage_search", TEXT),
     "embeddings": MenuEntry("Embeddings", "hub", TEXT, reads=False),
     "experiment": MenuEntry("Experiment", "science"),
-    "models": MenuEntry("Models", "deployed_code"),
+    "models": MenuEntry("Models", "deployed_code", EITHER, reads=False),
 }
 """Every page by its address, in the order of the menu."""
 GROUP = "menu"
@@ -81,14 +81,16 @@ def navigation() -> StreamlitPage:
 
 
 def choose_group() -> None:
-    """On a page of EITHER: whether it reads a photo or a text."""
-    if entry_in_view().group != EITHER:
+    """On a page of EITHER: whether it is about a photo or a text, or their models."""
+    entry = entry_in_view()
+    if entry.group != EITHER:
         return
-    state, key, names = st.session_state, "look_at", {PICTURES: "A photo", TEXT: "A text"}
+    state, key = st.session_state, "look_at"
+    names = {PICTURES: "A photo", TEXT: "A text"} if entry.reads else {PICTURES: "Photos", TEXT: "Texts"}
     state[key] = group_in_view()
     st.segmented_control(
-        "Look at", list(names), key=key, required=True, format_func=names.__getitem__, width="stretch",
-        on_change=lambda: state.update({GROUP: state[key]}),
+        "Look at" if entry.reads else "Models of", list(names), key=key, required=True,
+        format_func=names.__getitem__, width="stretch", on_change=lambda: state.update({GROUP: state[key]}),
     )  # fmt: skip
 
 

@@ -74,8 +74,8 @@ def draw_sidebar() -> None:
             text = _text() if page.reads else ("typed", None)
             st.session_state["text_choice"] = TextChoice(card, *text, knobs)
         else:
-            photo = _photo()
-            size, stride, framing = _resolution(card) if card else (None, None, "crop")
+            photo = _photo() if page.reads else None
+            size, stride, framing = _resolution(card) if card and page.reads else (None, None, "crop")
             st.session_state["choice"] = Choice(card, photo, size, stride, framing, knobs)
         st.session_state["sidebar_drawn"] = True
         used, reason = runtime.provider()
@@ -93,6 +93,11 @@ def choice() -> Choice:
 def text_choice() -> TextChoice:
     """What the sidebar was set to in this rerun, on a page of text."""
     return st.session_state["text_choice"]
+
+
+def model_in_view() -> ModelCard | None:
+    """The model that the sidebar was set to in this rerun, of pictures or of text."""
+    return (text_choice() if reads_text() else choice()).card
 
 
 def was_drawn() -> bool:

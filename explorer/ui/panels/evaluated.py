@@ -91,7 +91,7 @@ def about(result: Result) -> str:
     parts = [
         *_seen(result),
         f"measured {plain(result.date[:10])} in {result.seconds:,.0f} s"
-        + (f" by commit {plain(result.commit)}" if result.commit else ""),
+        + (f" by {plain(result.code)}" if result.code else ""),
     ]
     licence = f" Data: {plain(str(result.data['licence']))}." if result.data.get("licence") else ""
     return f"{'; '.join(parts)}.{licence} {'' if result.suite in OF_TEXT else LICENCE_NOTE}".strip()

@@ -1,4 +1,4 @@
-"""Widgets of the Generate page: how the next token is drawn, and the text as it grows."""
+"""Widgets of the Generate page: how the next token is drawn, the text as it grows, and a token of it opened."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures
-from explorer.inputs import pieces_of, words_of
+from explorer.inputs import pieces_of, prepare_text, quoted, token_name, words_of
 from explorer.studies.generate import SampledToken, Sampling, continuation
+from explorer.tables import csv_text
 from explorer.ui.components.coloured_text import coloured_text
+from explorer.ui.components.drawn_text import DrawnPiece, drawn_text
 from explorer.ui.components.textbox import set_text
-from explorer.ui.frame.widgets import download, heading, plain, show_problem
+from explorer.ui.frame.widgets import download, fragment, heading, plain, plot, show_problem
 from explorer.ui.jobs.job import Job, start_job
 from explorer.ui.jobs.progress import show_progress
 from explorer.ui.state import caches
-from explorer.ui.state.settings import url_setting
+from explorer.ui.state.settings import set_next, url_setting
 from explorer.ui.view.text import TextView, make_text_view, prepared_again
+from explorer.ui.view.text_lens import PLACE
 
 JOB = "generate_job"
 """Session state: the running or ended continuation."""
-LENGTHS = (20, 50, 100, 200, 400)
+GO = "go_to_text"
+"""Session state: the page Text was asked for."""
+MOST_DRAWN = 2000
 LOOK_S = 0.25
 """Seconds between two looks at a text that grows."""
 
@@ -65,7 +70,8 @@ def sampling_settings() -> tuple[Sampling, int]:
         )  # fmt: skip
     with length:
         wanted = url_setting(
-            st.select_slider, "Tokens", LENGTHS, key="tokens", default=100, valid=LENGTHS, help="How many are drawn.",
+            st.number_input, "Tokens", 1, MOST_DRAWN, key="tokens", default=100, valid=range(1, MOST_DRAWN + 1),
+            help=f"How many are drawn, up to {MOST_DRAWN:,}; they can be stopped at any time.",
         )  # fmt: skip
     with seed:
         number = url_setting(
@@ -91,27 +97,88 @@ def generation(view: TextView, sampling: Sampling, wanted: int) -> TextView | No
     if job.running:
         show_progress(
             job, lambda: f"{len(job.results)} of {job.total} tokens", job.cancel, "generate_stop", label="Stop",
-            icon=":material/stop_circle:", every_s=LOOK_S, below=lambda: _shown(view, text),
+            icon=":material/stop_circle:", every_s=LOOK_S, below=lambda: _growing(view, text),
         )  # fmt: skip
         return None
     if job.error:
         show_problem(job.error)
-    _shown(view, text)
+    if text.sampled:
+        _tokens(view, text)
     return _ended(view, text, key)
 
 
-def _shown(view: TextView, text: Growing) -> None:
-    """The text: what was given in plain, what was drawn on a colour that tells its probability."""
-    sampled, seconds, given = text.sampled, text.job.seconds, [""] * len(text.start)
+def _growing(view: TextView, text: Growing) -> None:
+    """The text so far: what was given in plain, what was drawn on a colour that tells its probability."""
+    sampled, given = text.sampled, [""] * len(text.start)
     shares = np.array([one.share for one in sampled])
     colours, hints = figures.share_colours(shares), [f"{share:.1%}" for share in shares]
-    coloured_text(pieces_of(view.card, text.tokens), [*given, *colours], [*given, *hints])
+    pieces = pieces_of(view.card, [*text.start, *(one.token for one in sampled)])
+    coloured_text(pieces, [*given, *colours], [*given, *hints])
+    _speed(text)
+
+
+def _speed(text: Growing) -> None:
+    sampled, seconds = text.sampled, text.job.seconds
     if sampled and seconds:
-        surprise = -np.log(np.maximum(shares, 1e-12)).mean()
         st.caption(
-            f"{len(sampled)} tokens, {len(sampled) / seconds:.0f} a second; mean surprise {surprise:.2f} nats. "
-            "The stronger the colour, the more probable the model found the token; point at one to read it."
+            f"{len(sampled)} tokens, {len(sampled) / seconds:.0f} a second; mean surprise "
+            f"{np.mean([one.surprise for one in sampled]):.2f} nats. The stronger the colour, the more probable the "
+            "model found the token; point at one for what else it might have been, click to open it."
         )
+
+
+@fragment
+def _tokens(view: TextView, text: Growing) -> None:
+    """The text that has ended, its tokens to point at and to open: a click reruns only this."""
+    sampled, card = text.sampled, view.card
+    names = {token: token_name(card, token) for one in sampled for token in (one.token, *dict(one.others))}
+    colours = figures.share_colours(np.array([one.share for one in sampled]))
+    pieces = pieces_of(card, [*text.start, *(one.token for one in sampled)])[len(text.start) :]
+    drawn = [  # each token can be opened: those that spell one character together stand by their names
+        DrawnPiece(
+            piece.name if piece.part else piece.box, colour,
+            f"{quoted(names[one.token])}: {one.share:.1%}, number {one.rank:,}, {one.surprise:.2f} nats",
+            [(names[token], share, token == one.token) for token, share in one.others],
+        )
+        for piece, colour, one in zip(pieces, colours, sampled, strict=True)
+    ]  # fmt: skip
+    opened = drawn_text(words_of(card, text.start), drawn, f"drawn.{text.job.key}.{len(drawn)}")
+    _speed(text)
+    if opened:
+        _opened(view, text, opened)
+
+
+def _opened(view: TextView, text: Growing, number: int) -> None:
+    """A drawn token, from 1: what the model gave it and its alternatives, and the way to the page Text."""
+    one, card = text.sampled[number - 1], view.card
+    with st.container(border=True):
+        heading(
+            f"Token {len(text.start) + number}: {plain(quoted(token_name(card, one.token)))}",
+            f"The model gave it {one.share:.2%}: number {one.rank:,} of its tokens, surprise {one.surprise:.2f} nats. "
+            f"With temperature and cuts it was drawn at {one.drawn_share:.2%}.",
+        )
+        shown = list(one.others) + ([] if one.token in dict(one.others) else [(one.token, one.share)])
+        labels = [f"▸ {token_name(card, token)}" if token == one.token else token_name(card, token)
+                  for token, _ in shown]  # fmt: skip
+        shares = np.array([share for _, share in shown])
+        plot(figures.prediction_bars(labels, shares, title="What it might have been"), "alternatives")
+        st.button(
+            "Open it on the page Text", icon=":material/notes:", on_click=_open_in_text, args=(view, text, number),
+            help="The text up to it, with the token before it chosen: from there the layers say what comes next.",
+        )  # fmt: skip
+        if st.session_state.pop(GO, False):
+            st.switch_page("pages/text.py")
+
+
+def _open_in_text(view: TextView, text: Growing, number: int) -> None:
+    """Put the text up to a drawn token into the box, and look at the token before it, from which it was drawn."""
+    card, until = view.card, text.tokens[: len(text.start) + number]
+    whole = words_of(card, until[-card.context :])
+    last = words_of(card, until[-card.context : -1])
+    set_text(whole)
+    st.session_state[GO] = True
+    if card.tokenizer and last:
+        set_next(PLACE, prepare_text(last, card.tokenizer, card.context).data.shape[1])
 
 
 def _ended(view: TextView, text: Growing, key: str) -> TextView | None:
@@ -124,8 +191,22 @@ def _ended(view: TextView, text: Growing, key: str) -> TextView | None:
             st.session_state[JOB] = None
             st.rerun()
         download("The text", lambda: whole, f"{view.file_stem}.txt")
+        if text.sampled:
+            download("Its tokens (CSV)", lambda: csv_text(_rows(view, text)), f"{view.file_stem}_tokens.csv")
     if not text.sampled:
         return None
     tokens = np.array([text.tokens[-view.card.context :]])
     heading("Inside the text", plain(f"The last {tokens.shape[1]} tokens as one run: the lens of the page Text."))
     return make_text_view(view.card, prepared_again(view.card, tokens, view.name), view.knobs)
+
+
+def _rows(view: TextView, text: Growing) -> list[dict[str, object]]:
+    """A row for each drawn token, with its alternatives."""
+    rows = []
+    for place, one in enumerate(text.sampled, start=len(text.start) + 1):
+        others = "; ".join(f"{token_name(view.card, token)} {share:.4f}" for token, share in one.others)
+        rows.append({
+            "place": place, "token": one.token, "text": token_name(view.card, one.token), "probability": one.share,
+            "rank": one.rank, "surprise_nats": one.surprise, "drawn_at": one.drawn_share, "most_probable": others,
+        })  # fmt: skip
+    return rows

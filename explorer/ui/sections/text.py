@@ -6,17 +6,14 @@ import numpy as np
 import streamlit as st
 
 from explorer import figures, measures, verdicts
-from explorer.inputs import token_name
 from explorer.ui.frame.widgets import heading, plain, plot
 from explorer.ui.panels.knobs import gain_panel, step_panel
 from explorer.ui.panels.layers import equations, layer_downloads
+from explorer.ui.panels.next_token import next_token_bars
 from explorer.ui.state.knobs import knob_moves, knobs_now
 from explorer.ui.view.text import TextView
 from explorer.ui.view.text_lens import token_place
 from explorer.words import COMPRESSION, SPARSITY, meaning
-
-SHOWN = 8
-"""Next tokens in the bars."""
 
 
 def text_layers(view: TextView, layer: int) -> None:
@@ -87,13 +84,8 @@ def text_knobs(view: TextView, layer: int) -> None:
 def _next_change(view: TextView, place: int) -> None:
     """The most probable next tokens now, each with its change; the first as trained is added where it dropped out."""
     now, before = (measures.prediction.probabilities(one.trace.logits[0, place]) for one in (view, view.trained))
-    shown = list(np.argsort(-now, kind="stable")[:SHOWN])
-    if (first := int(np.argmax(before))) not in shown:
-        shown.append(first)
-    names = [token_name(view.card, token) for token in shown]
     heading("What comes next?", f"After {plain(view.token_words(place))}.")
-    deltas = now[shown] - before[shown] if view.turned else None
-    plot(figures.prediction_bars(names, now[shown], deltas), "next_tokens")
+    next_token_bars(view.card, now, before if view.turned else None, "next_tokens")
     if len(view.tokens) > 1:
         costs = [one.next_tokens().cross_entropy for one in (view, view.trained)]
         change = f", {costs[0] - costs[1]:+.3f} against the network as trained".replace("-", "−") if view.turned else ""

@@ -60,15 +60,16 @@ def _same(path: Path, sha256: str) -> ModelCard:
 
 
 @st.cache_resource(max_entries=MAX_OPEN_MODELS, show_spinner=False)
-def _open(sha256: str, provider: str, control: bool, path: Path) -> runtime.Model:
+def _open(sha256: str, provider: str, control: bool, code_gain: bool, path: Path) -> runtime.Model:
     del provider  # part of the key
     card = _same(path, sha256)
-    return runtime.open_model(card, zoo.draw_control(card) if control else None)
+    return runtime.open_model(card, zoo.draw_control(card) if control else None, code_gain)
 
 
-def open_model(card: ModelCard, control: bool = False) -> runtime.Model:
-    """The one session of a model, or of its random-init control, for all users."""
-    return _open(card.sha256, runtime.provider()[0], control, card.path)
+def open_model(card: ModelCard, control: bool = False, code_gain: bool = False) -> runtime.Model:
+    """The one session of a model, or of its random-init control, for all users. code_gain: of one whose codes can be
+    multiplied."""
+    return _open(card.sha256, runtime.provider()[0], control, code_gain, card.path)
 
 
 @st.cache_resource(max_entries=MAX_OPEN_MODELS, show_spinner=False)
@@ -165,7 +166,12 @@ def trace(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = Fal
     """The trace of a run, computed once while it stays in memory. Raises ExplorerError as runtime.run does."""
     cost = runtime.check_run(card, prepared, knobs)
     key = trace_key(card, prepared, knobs, control)
-    return _traces().get(key, cost.memory_bytes, lambda: runtime.run(open_model(card, control), prepared, None, knobs))
+
+    def compute() -> Trace:
+        model = open_model(card, control, code_gain=knobs.code_gain is not None)
+        return runtime.run(model, prepared, None, knobs)
+
+    return _traces().get(key, cost.memory_bytes, compute)
 
 
 def gathered(key: str, size_bytes: int, compute: Callable[[], Trace]) -> Trace:

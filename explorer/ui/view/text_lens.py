@@ -107,6 +107,12 @@ def _feed() -> Any:
     return component("crate_text_feed", js=lens.asset("bytes.js", "attention.js", "text_store.js", "text_feed.js"))
 
 
+def place_in_view(view: TextView) -> int:
+    """The token that token_place would show, from 0, without its slider."""
+    place, count = st.session_state.get(PLACE, st.query_params.get(PLACE, 0)), len(view.tokens)
+    return (int(place) if str(place).isdigit() and 0 < int(place) <= count else count) - 1
+
+
 def token_place(view: TextView, label: str = "Token") -> int:
     """A token of the text, from 0, shared with the lens and by all pages; at first the last."""
     count = len(view.tokens)

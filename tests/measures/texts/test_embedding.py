@@ -10,8 +10,10 @@ from explorer.measures.texts.embedding import (
     SparseCode,
     alone_error,
     centre_rows,
+    chance_agreement,
     decode,
     gaussian_rows,
+    kind_agreement,
     label_agreement,
     learn_dictionary,
     left_over,
@@ -208,3 +210,21 @@ def test_agreement_by_hand():
 def test_counts_that_are_none(counts):
     with pytest.raises(ValueError, match="expected counts"):
         row_weights(counts)
+
+
+def test_the_kinds_of_neighbours_by_hand():
+    """Two bundles of three rows; one row of the first is labelled like the second."""
+    rows = np.array([[1, 0.1], [1, 0.2], [1, 0.3], [0.1, 1], [0.2, 1], [0.3, 1]])
+    labels = np.array([0, 0, 1, 1, 1, 1])
+    np.testing.assert_allclose(kind_agreement(rows, labels, count=2), [0.5, 0.5, 0, 1, 1, 1])
+    assert chance_agreement(labels) == pytest.approx((2 * 1 + 4 * 3) / (6 * 5))
+    drawn = np.random.default_rng(0).permutation(6)[:4]
+    np.testing.assert_allclose(
+        kind_agreement(rows, labels, count=2, sample=4), kind_agreement(rows, labels, count=2)[drawn]
+    )
+
+
+def test_rows_without_structure_agree_as_often_as_chance():
+    rng = np.random.default_rng(0)
+    rows, labels = rng.standard_normal((600, 20)), rng.integers(0, 3, 600)
+    assert kind_agreement(rows, labels).mean() == pytest.approx(chance_agreement(labels), abs=0.02)

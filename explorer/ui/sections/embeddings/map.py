@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -10,10 +11,12 @@ import streamlit as st
 from explorer import figures, measures
 from explorer.figures.style import SELECTED_COLOR
 from explorer.trace import Array
-from explorer.ui.frame.widgets import plot
+from explorer.ui.frame.widgets import plain, plot, word_box
 from explorer.ui.jobs.umap import UmapOptions
 from explorer.ui.panels.placing import UMAP_CAPTION, layout_choice, of_control, umap_places, umap_service
-from explorer.ui.sections.embeddings.rows import CONTROL, TRAINED, Rows, dictionary, dictionary_settings
+from explorer.ui.panels.words import single_tokens, words_in
+from explorer.ui.sections.embeddings.rows import CONTROL, FIRST_WORD, TRAINED, Rows, dictionary, dictionary_settings
+from explorer.ui.sections.embeddings.verdict import rows_verdict, token_verdict
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_choice, url_setting
 
@@ -24,13 +27,18 @@ ATOM_SIZE = 8
 """Pixels."""
 NAMED = 3
 """Tokens that name an atom."""
+NEAR_WORDS = 8
+"""Rows nearest to a word that are marked with it."""
+NEAR_COLOR = "#e0730d"
+FADED = 0.18
+"""Opacity of the other rows while a word is marked."""
 RANK_LABEL = "frequency rank (1 = most frequent)"
 NUMBER_LABEL = "place in the vocabulary (pairs are learned in the order of their count)"
 
 
 def row_map(rows: Rows) -> None:
     """Controls, then the picture: directions of the rows, and of a dictionary's atoms if they are asked for."""
-    first, second, third, fourth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([3, 3, 4, 4], vertical_alignment="bottom")
     with first:
         layout = layout_choice()
     with second:
@@ -49,13 +57,67 @@ def row_map(rows: Rows) -> None:
     atoms = code.atoms if code and not code.trivial else np.zeros((0, rows.card.dim), np.float32)
     key = f"{rows.key}|{whose}|" + (f"{len(atoms)}|{code.places.shape[1]}" if code else "")
     places, axes = _places(key, np.concatenate([measures.patches.unit_rows(rows.of[whose][shown]), atoms]), layout)
+    found, near = _looked_for(rows, whose)
     groups = _tokens(rows, shown, places[: len(shown)], colour)
+    if found:
+        groups = [replace(group, opacity=FADED) for group in groups]
     if len(atoms):
         names = caches.once(f"{key}|atom names", _atom_names, rows, atoms, who=whose)
         groups.append(
             figures.Points("atoms", places[len(shown) :], names, SELECTED_COLOR, symbol="diamond", size=ATOM_SIZE)
         )
+    groups += _marked(rows, shown, places, found, near)
+    rows_verdict(rows)
     plot(figures.point_map(groups, axes=axes, title=f"Directions of {len(shown):,} rows, {whose}"), "row_map")
+    for token in found[:1]:
+        token_verdict(rows, token)
+
+
+def _looked_for(rows: Rows, whose: str) -> tuple[list[int], list[int]]:
+    """The tokens of the words that are typed, and those nearest to the first of them."""
+    if not rows.card.tokenizer:
+        return [], []
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    with left:
+        words = words_in(word_box(f"find a word, such as: {FIRST_WORD}"))
+    tokens = {word: sorted(single_tokens(rows.card, word), reverse=True) for word in words}
+    found = [token for word in words for token in tokens[word]]
+    if not found:
+        if words:
+            right.caption(f"No single token of this model is {plain(' or '.join(words))}: try another word.")
+        return [], []
+    first = rows.of[whose][found[0]]
+    near = measures.texts.nearest_rows(rows.of[whose], first, NEAR_WORDS + 1)[0].tolist()
+    missing = [word for word in words if not tokens[word]]
+    right.caption(
+        f"Marked: {plain(', '.join(rows.names[token] for token in found))}, and the {NEAR_WORDS} rows nearest to the "
+        f"first{'; no single token: ' + plain(', '.join(missing)) if missing else ''}."
+    )
+    return found, [token for token in near if token not in found]
+
+
+def _marked(rows: Rows, shown: Array, places: Array, found: list[int], near: list[int]) -> list[figures.Points]:
+    """What was looked for, with its name beside it; tokens that are too rare to be on the map are left out."""
+    at = {int(token): i for i, token in enumerate(shown)}
+    groups = []
+    looks = {"nearest to it": (near, NEAR_COLOR, "circle", 8), "found": (found, SELECTED_COLOR, "star", 15)}
+    for name, (tokens, color, symbol, size) in looks.items():
+        there = [token for token in tokens if token in at]
+        if there:
+            names = [html.escape(rows.names[token]) for token in there]
+            groups.append(
+                figures.Points(
+                    name,
+                    places[[at[token] for token in there]],
+                    names,
+                    color,
+                    symbol=symbol,
+                    size=size,
+                    words=names,
+                    opacity=1.0,
+                )
+            )
+    return groups
 
 
 def _places(key: str, directions: Array, layout: str) -> tuple[Array, tuple[str, str]]:

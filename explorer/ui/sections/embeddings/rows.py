@@ -15,12 +15,11 @@ from explorer.evaluation.record import results_of
 from explorer.inputs import isolated, prepare_text, quoted, token_name, words_of
 from explorer.measures.texts import SparseCode
 from explorer.trace import Array
-from explorer.ui.frame.widgets import fragment, heading, plain, plot, word_box
+from explorer.ui.frame.widgets import fragment, heading, plain, word_box
 from explorer.ui.panels.evaluated import about, embedding_curves
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 
-NEIGHBOURS = 14
 NEAR_AN_ATOM = 6
 FIRST_WORD = "the"
 SIZES = (64, 128, 256, 512)
@@ -102,7 +101,7 @@ def _counts(card: ModelCard) -> Array | None:
     return counts if counts.shape == (card.vocabulary,) and counts.sum() > 0 else None
 
 
-def _token(rows: Rows) -> int:
+def token_in_view(rows: Rows) -> int:
     """The token in view: of a word, with and without the blank in front; or by its number."""
     card = rows.card
     if not card.tokenizer:
@@ -123,34 +122,6 @@ def _tokens(card: ModelCard, word: str) -> list[int]:
     forms = (prepare_text(form, card.tokenizer, 16).data[0] for form in (f" {word}", word))
     found = list(dict.fromkeys(int(token) for form in forms for token in form))
     return [token for token in found if words_of(card, [token]).strip()] or found
-
-
-@fragment
-def token_neighbours(rows: Rows) -> None:
-    """The tokens whose rows point most like one's, beside those of the control."""
-    token = _token(rows)
-    name = plain(quoted(rows.names[token]))
-    heading(
-        f"What lies near {name}?",
-        "Cosines of the centred rows. Grey is the same embedding before training: there neighbours are chance, so a "
-        "cosine that is no higher says nothing.",
-    )
-    near = {who: _near(rows.of[who], rows.of[who][token], NEIGHBOURS + 1) for who in (TRAINED, CONTROL)}
-    most = max(float(cosines[1]) for _, cosines in near.values())
-    for place, (who, (tokens, cosines)) in zip(st.columns(2), near.items(), strict=True):
-        others = tokens != token
-        names = [rows.names[one] for one in tokens[others][:NEIGHBOURS]]
-        title = rows.card.name if who == TRAINED else who.capitalize()
-        figure = figures.ranked_bars(
-            names,
-            cosines[others][:NEIGHBOURS],
-            label=figures.TOKEN_COSINE_LABEL,
-            title=title,
-        )
-        if who == CONTROL:
-            figure.update_traces(marker_color=figures.CONTROL_COLOR)
-        with place:
-            plot(figure.update_xaxes(range=[0, 1.05 * max(most, 0.1)]), f"near_{who}")
 
 
 def _near(rows: Array, direction: Array, count: int) -> tuple[Array, Array]:
@@ -190,7 +161,7 @@ def _learn(matrix: Array, weights: Array, atoms: int, nonzeros: int) -> SparseCo
 @fragment
 def token_code(rows: Rows) -> None:
     """A token's row as a few atoms, and the tokens nearest to each; then all atoms."""
-    token = _token(rows)
+    token = token_in_view(rows)
     atoms, nonzeros = dictionary_settings(rows)
     codes = {who: dictionary(rows, who, atoms, nonzeros) for who in rows.of}
     code = codes[TRAINED]

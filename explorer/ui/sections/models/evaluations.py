@@ -49,7 +49,7 @@ def evaluations(chosen: ModelCard | None) -> None:
         st.caption(f"No model of this zoo was evaluated yet. {_how('MODEL')}")
         return
     names = [card.name for card in evaluated]
-    first = chosen or sidebar.choice().card
+    first = chosen or sidebar.model_in_view()
     index = names.index(first.name) if first and first.name in names else 0
     name = st.selectbox(
         "Evaluated model", names, index, key=f"evaluated_{chosen.name if chosen else ''}",

@@ -10,16 +10,17 @@ from typing import Any
 import streamlit as st
 
 from explorer import hub, words, zoo
-from explorer.card import CLASS_TOKEN, ModelCard
+from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.evaluation.record import MODEL, results_of
 from explorer.tables import csv_text
 from explorer.ui.frame.widgets import plain, show_problem
 from explorer.ui.jobs.checkpoint_import import CANCELLED, ImportJob, Upload, look_inside, start_import
 from explorer.ui.jobs.progress import show_progress
+from explorer.ui.sections.models.card import card_table
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.state.sharing import IMPORTS, MAX_ZOO_BYTES, own_models, shared, used
-from explorer.words import NO_HEAD, in_front
 
 JOB = "import_job"
 
@@ -40,13 +41,17 @@ def zoo_table() -> ModelCard | None:
             "classes": st.column_config.NumberColumn(help="Of a language model: the tokens that it knows."),
             "parity": st.column_config.NumberColumn(format="%.1e", help="Largest difference of any output from torch."),
             "top-1": st.column_config.NumberColumn(format="percent", help="From the card file, on its validation set."),
+            "cross-entropy": st.column_config.NumberColumn(
+                format="%.3f", help="Of a language model: nats per token on held-out text, as the suite language "
+                "measured it. Models of other tokens compare per byte only, below.",
+            ),
         },
     )  # fmt: skip
     chosen = event["selection"]["rows"]
     st.caption("Select a row for the whole card." if not chosen else "")
     if not chosen:
         return None
-    _card(cards[chosen[0]])
+    card_table(cards[chosen[0]])
     return cards[chosen[0]]
 
 
@@ -58,35 +63,24 @@ def models_table() -> tuple[str, Callable[[], str], str]:
 def _row(card: ModelCard) -> dict[str, object]:
     top1 = next((value for key, value in card.measured.items() if key.startswith("top1")), None)
     return {
-        "name": card.name, "family": card.family_label, "layers": card.layers, "heads": card.heads, "width": card.dim,
+        "name": card.name, "family": card.family_label, "parameters": card.parameters / 1e6,
+        "epoch": card.provenance.get("epoch"), "top-1": top1, "cross-entropy": cross_entropy(card),
+        "layers": card.layers, "heads": card.heads, "width": card.dim,
         "patch": card.patch or None, "pixels": None if card.reads_text else card.preprocessing.crop,
         "context": card.context or None, "classes": len(card.classes) or card.vocabulary or None,
-        "parameters": card.parameters / 1e6, "epoch": card.provenance.get("epoch"), "top-1": top1,
         "parity": card.parity.get("max_abs_error"),
     }  # fmt: skip
 
 
-def _card(card: ModelCard) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{card.name}**, {card.family_label}")
-        left, right = st.columns(2)
-        left.markdown("Where it comes from")
-        left.json({k: v for k, v in card.provenance.items() if v not in ([], None)}, expanded=True)
-        right.markdown(f"How it reads {'texts' if card.reads_text else 'photos'}, and what was measured")
-        reads = (
-            {"context": card.context, "vocabulary": card.vocabulary, "tokenizer": bool(card.tokenizer)}
-            if card.reads_text
-            else {"preprocessing": vars(card.preprocessing)}
-        )
-        facts = {**reads, "η": list(card.eta), "λ": list(card.lam)}
-        right.json({**facts, "measured": dict(card.measured), "parity": dict(card.parity)}, expanded=1)
-        if card.prefix != (CLASS_TOKEN,) and not card.reads_text:
-            front = in_front(card.prefix)
-            right.caption(f"In front of the patches: {front or 'nothing, there is no class token'}.")
-        if not card.has_head:
-            right.caption(NO_HEAD)
-        if card.classes:
-            right.caption(plain(f"{len(card.classes)} classes: {', '.join(card.classes[:12])}, …"))
+def cross_entropy(card: ModelCard) -> float | None:
+    """Nats per token of a language model on held-out text, where it was measured."""
+    try:
+        result = results_of(card).get("language")
+    except ExplorerError:
+        return None
+    rows = result.rows if result else ()
+    own = ("cross-entropy", "token", MODEL, "")
+    return next((row.value for row in rows if (row.measure, row.on, row.who, row.minus) == own), None)
 
 
 def import_form() -> None:

@@ -1,0 +1,1 @@
+"""The page Features: the codes of a token, of words, all of them, and one in detail."""
