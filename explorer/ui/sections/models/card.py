@@ -102,13 +102,13 @@ def input_facts(card: ModelCard) -> list[tuple[str, Any]]:
     if card.reads_text:
         return [("longest text (tokens)", card.context), ("tokens that it knows", card.vocabulary),
                 ("has its tokenizer", bool(card.tokenizer))]  # fmt: skip
+    front = None if card.prefix == (CLASS_TOKEN,) else in_front(card.prefix) or "nothing: no class token"
     cut, names = card.preprocessing, ", ".join(card.classes[:CLASSES])
     return [
         ("shorter side resized to (pixels)", cut.resize), ("centre cropped to (pixels)", cut.crop),
         ("resized by", f"{cut.interpolation} interpolation"), ("minus the mean (R, G, B)", cut.mean),
         ("divided by the deviation", cut.std), ("patches (pixels)", f"{card.patch} × {card.patch}"),
-        ("in front of the patches", None if card.prefix == (CLASS_TOKEN,) else in_front(card.prefix) or "nothing: no class token"),
-        ("head", None if card.has_head else NO_HEAD),
+        ("in front of the patches", front), ("head", None if card.has_head else NO_HEAD),
         ("classes", f"{len(card.classes)}: {names}{', …' if len(card.classes) > CLASSES else ''}" if names else None),
     ]  # fmt: skip
 
