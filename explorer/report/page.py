@@ -201,10 +201,9 @@ def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tupl
     fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found, subject.heads)]
     traces = {VIEW: trace}
     if subject.trained:
-        traces[TRAINED], options = subject.trained.trace, subject.look.options("maskcut")
-        objects = {
-            f"maskcut.{layer}": segment_trace(traces[TRAINED], "maskcut", layer, None, **options) for layer in layers
-        }
+        traces[TRAINED], old = subject.trained.trace, _segment(subject.trained.trace)
+        options = {"method": "maskcut", "head": None, **subject.look.options("maskcut")}
+        objects = {f"maskcut.{layer}": old(layer=layer, **options) for layer in layers}
         fixed.append(lens.segments_feed(TRAINED, objects))
     for levels in LEVELS:
         feeds = [

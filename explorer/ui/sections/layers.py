@@ -95,7 +95,7 @@ def threshold_verdicts(view: View) -> list[str]:
     ours, random = view.curves()[1], view.curves(control=True)[1]
     return [
         verdicts.at_one(
-            own, grey, label=figures.NONZERO_LABEL, where=f"Non-zero after layer {layer}", spread=[*ours, *random]
+            own, grey, label=figures.NONZERO_LABEL, where=f"Non-zero after layer {layer}", spread=np.r_[ours, random]
         )
         for layer, (own, grey) in enumerate(zip(ours, random, strict=True), start=1)
     ]

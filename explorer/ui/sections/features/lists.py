@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -94,7 +94,7 @@ def _of_code(features: Features, layer: int, code: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pick(rows: list[dict[str, Any]], key: str, height: int | str = "auto") -> None:
+def _pick(rows: list[dict[str, Any]], key: str, height: int | Literal["auto"] = "auto") -> None:
     """A table of codes; a chosen row becomes the code in view, with its layer if the row names one."""
     event = st.dataframe(
         rows, column_config=COLUMNS, hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
