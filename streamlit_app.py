@@ -6,6 +6,7 @@ from explorer.errors import ExplorerError
 from explorer.ui.frame.menu import navigation
 from explorer.ui.frame.page import ICON, style
 from explorer.ui.frame.sidebar import draw_sidebar
+from explorer.ui.frame.tour import draw_tour
 from explorer.ui.frame.widgets import show_problem
 from explorer.ui.state.caches import warm_up
 
@@ -14,6 +15,7 @@ style()
 page = navigation()
 try:
     draw_sidebar()
+    draw_tour()
     page.run()
 except ExplorerError as problem:
     show_problem(problem)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.ui.frame.page import glossary, title
+from explorer.ui.frame.tour import offer_tours
 from explorer.ui.frame.widgets import plain
 from explorer.ui.panels.headline import headline
 from explorer.ui.sections.start import choose_photo, first_lens, how_to_look
@@ -16,6 +17,7 @@ st.markdown(
     "photo towards a few learned subspaces, then **sparsifies** them against a learned dictionary. So every number "
     "inside has a meaning, and here you can look at all of them."
 )
+offer_tours()
 view = current_view()
 held = st.empty()
 st.markdown(how_to_look(view))

@@ -129,6 +129,9 @@ def test_cells_tell_the_numbers_of_the_run_its_control_and_their_difference(tab:
     caption = tab.locator(".overview figcaption")
     expect(caption).to_contain_text(f"Layer 4, head 3: {share(numbers[0, 3, 2])}; random-init control "
                                     f"{share(numbers[1, 3, 2])}; even attention {share(1 / TOKENS)}")  # fmt: skip
+    most, least = (np.unravel_index(find(numbers[0]), numbers[0].shape) for find in (np.argmax, np.argmin))
+    told = [f"layer {at + 1}, head {k + 1}, {share(numbers[0, at, k])}" for at, k in (most, least)]
+    expect(tab.locator(".overview .verdict")).to_have_text(f"Most: {told[0]}; least: {told[1]}")
     tab.get_by_label("Whose numbers").select_option("control")
     expect(cell(tab, 1, 1)).to_have_accessible_name(f"layer 1, head 1: {share(numbers[1, 0, 0])}")
     tab.get_by_label("Whose numbers").select_option("difference")

@@ -145,7 +145,7 @@ def test_a_text_from_right_to_left_keeps_head_rows_and_table_in_order(page: Page
     cells = page.locator(".table thead th")
     places = [area["x"] for area in (cells.nth(i).bounding_box() for i in range(6)) if area]
     assert places == sorted(places)  # the table does not
-    strip = page.locator(".strip").first
+    strip = page.locator("button.strip").first
     label, row = (strip.locator(name).bounding_box() for name in ("span >> nth=0", "canvas"))
     assert label is not None
     assert row is not None

@@ -27,9 +27,10 @@ function buildOverview(lens, panel) {
   made.grid.onpointerleave = () => readCell(lens, made, null);
   made.grid.onkeydown = (event) => onCellKey(lens, made, event);
   made.bar = element("div", { class: "scale", hidden: true }, element("span"), element("i"), element("span"));
+  made.verdict = element("p", { class: "verdict" });
   made.caption = element("span");
   made.figure = element("figure", { class: "panel overview" }, made.title ? element("h5", {}, made.title) : "",
-    element("div", { class: "control" }, element("label", {}, "Show"), made.cells, made.network), made.grid, made.bar,
+    element("div", { class: "control" }, element("label", {}, "Show"), made.cells, made.network), made.verdict, made.grid, made.bar,
     element("figcaption", {}, made.caption));
   return made;
 }
@@ -78,6 +79,7 @@ function drawOverview(lens, panel) {
   panel.grid.style.setProperty("--shape", lens.manners.overview.shape(lens));
   const said = byNumber ? drawCellNumbers(lens, panel, byNumber) : drawCellPictures(lens, panel);
   const [layer, head] = panel.at ?? [lens.layer, lens.heads.length === 1 ? lens.heads[0] : null];
+  setText(panel.verdict, said.verdict ?? "");
   setText(panel.caption, head ? `Layer ${layer}, head ${head}: ${said(layer, head)}` : said.whole);
   const focused = [lens.layer, lens.heads[0] ?? 1];
   panel.layers.forEach((row, i) => row.forEach(({ button }, k) => {
@@ -151,7 +153,22 @@ function drawCellNumbers(lens, panel, number) {
     const [own, control, even] = [0, 1, 2].map((which) => words(of(which, layer, head)));
     return `${own}; ${lens.data.networks.control} ${control}; even attention ${even}. ${number.explanation}`;
   };
-  return Object.assign(said, explained);
+  return Object.assign(said, explained, { verdict: extremes(layers, heads, value, signed ? signs : words) });
+}
+
+/** The heads of the largest and of the smallest number: "Most: layer 2, head 5, 61 %; least: layer 1, head 3, 2 %". */
+function extremes(layers, heads, value, words) {
+  let [most, least] = [null, null];
+  for (let l = 1; l <= layers; l++)
+    for (let k = 1; k <= heads; k++) {
+      const one = [value(l, k), l, k];
+      if (Number.isNaN(one[0])) continue;
+      if (!most || one[0] > most[0]) most = one;
+      if (!least || one[0] < least[0]) least = one;
+    }
+  const place = ([one, l, k]) => `layer ${l}, head ${k}, ${words(one)}`;
+  if (!most) return "";
+  return words(most[0]) === words(least[0]) ? `All heads alike: ${words(most[0])}` : `Most: ${place(most)}; least: ${place(least)}`;
 }
 
 /** Black or white: what reads better on a colour. */
