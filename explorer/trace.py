@@ -53,6 +53,7 @@ class Prepared:
     data: float32 (B,3,H,W), normalised; of a text int64 (B,N), its tokens. picture: uint8 (H,W,3), the pixels that data
     was made from (None for arrays that came ready, and for text). digest: SHA-256 of the source's bytes and of every
     parameter, the key for caches. pieces: what each token of a text stands for. note: what was done to the source.
+    seen: where the photo lies in a padded picture (top, left, bottom, right), None where it fills it.
     """
 
     data: Array
@@ -61,6 +62,7 @@ class Prepared:
     label: str = ""
     pieces: tuple[Piece, ...] = ()
     note: str = ""
+    seen: tuple[int, int, int, int] | None = None
 
     @property
     def height(self) -> int:
@@ -82,6 +84,15 @@ def layer_on(layer: int, layers: int, others: int, by_depth: bool) -> int:
 def patch_grid(height: int, width: int, patch: int, stride: int) -> tuple[int, int]:
     """Rows and columns of patches that a stride fits into an image: 1 + ⌊(size − patch)/stride⌋ each."""
     return 1 + (height - patch) // stride, 1 + (width - patch) // stride
+
+
+def seen_patches(seen: tuple[int, int, int, int], patch: int, stride: int, grid: tuple[int, int]) -> tuple[int, ...]:
+    """First row, first column, end of the rows and of the columns of the patches that overlap with a box of pixels
+    (top, left, bottom, right)."""
+    top, left, bottom, right = seen
+    first = [max((start - patch) // stride + 1, 0) for start in (top, left)]
+    ends = [min(-(-end // stride), count) for end, count in zip((bottom, right), grid, strict=True)]
+    return *first, *ends
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,8 @@ class Trace:
     """Every step of one run. points maps the names of the ONNX contract to arrays with the batch axis.
 
     grid: rows and columns of patches; of a text one row, without a CLS token in front. stride: pixels between patches,
-    1 for text. On a GPU, points copies an array from the device when it is first asked for.
+    1 for text. seen: first row and column, and the ends behind the last ones, of the patches that hold some of a padded
+    photo; None where all of them do. On a GPU, points copies an array from the device when it is first asked for.
     Attention is never stored: it is a function of the projections (measures.patches.attention_rows).
     """
 
@@ -129,6 +141,7 @@ class Trace:
     points: Mapping[str, Array]
     grid: tuple[int, int]
     stride: int
+    seen: tuple[int, int, int, int] | None = None
 
     def point(self, name: str, image: int = 0) -> Array:
         """A trace point of one image by its name, such as z.3."""

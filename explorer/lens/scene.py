@@ -61,7 +61,7 @@ def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> 
     height, width = picture.shape[:2]
     patch, stride = scale * trace.card.patch, scale * trace.stride
     shape = {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
-    return shape | {"photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
+    return shape | {"seen": trace.seen, "photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
 
 
 def settings(
