@@ -16,6 +16,8 @@ import numpy as np
 from explorer.card import ModelCard
 
 Array = np.ndarray
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right of a part of a picture or of its patches, the ends behind the last ones."""
 Norm = tuple[Array, Array] | Literal["rms"]
 """Scale and shift (d,) of a LayerNorm, or "rms": division by √(mean z² + ε), without weights."""
 
@@ -62,7 +64,7 @@ class Prepared:
     label: str = ""
     pieces: tuple[Piece, ...] = ()
     note: str = ""
-    seen: tuple[int, int, int, int] | None = None
+    seen: Box | None = None
 
     @property
     def height(self) -> int:
@@ -86,13 +88,13 @@ def patch_grid(height: int, width: int, patch: int, stride: int) -> tuple[int, i
     return 1 + (height - patch) // stride, 1 + (width - patch) // stride
 
 
-def seen_patches(seen: tuple[int, int, int, int], patch: int, stride: int, grid: tuple[int, int]) -> tuple[int, ...]:
+def seen_patches(seen: Box, patch: int, stride: int, grid: tuple[int, int]) -> Box:
     """First row, first column, end of the rows and of the columns of the patches that overlap with a box of pixels
     (top, left, bottom, right)."""
     top, left, bottom, right = seen
-    first = [max((start - patch) // stride + 1, 0) for start in (top, left)]
-    ends = [min(-(-end // stride), count) for end, count in zip((bottom, right), grid, strict=True)]
-    return *first, *ends
+    first_row, first_col = (max((start - patch) // stride + 1, 0) for start in (top, left))
+    end_row, end_col = (min(-(-end // stride), count) for end, count in zip((bottom, right), grid, strict=True))
+    return first_row, first_col, end_row, end_col
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Trace:
     points: Mapping[str, Array]
     grid: tuple[int, int]
     stride: int
-    seen: tuple[int, int, int, int] | None = None
+    seen: Box | None = None
 
     def point(self, name: str, image: int = 0) -> Array:
         """A trace point of one image by its name, such as z.3."""

@@ -94,9 +94,9 @@ def visit_key() -> str:
     return st.session_state[VISIT]
 
 
-def is_visit_key(text: str) -> bool:
+def is_visit_key(text: object) -> bool:
     """Whether it looks like a key of 128 random bits; only who knows one finds what lies under it."""
-    return re.fullmatch(r"[A-Za-z0-9_-]{22}", text) is not None
+    return isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]{22}", text) is not None
 
 
 def adopt_key(held: str) -> None:
