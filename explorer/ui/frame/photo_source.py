@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import streamlit as st
 
@@ -119,12 +120,12 @@ def _instead(what: str, invitation: str) -> Photo | None:
         st.caption(f"{invitation} {_promise()}")
         return None
     photo = sample(FIRST_PHOTO)
-    st.warning(
-        f"This address was made with a {what}. A link does not carry it, and this server does not have it for this "
-        f"browser (any more): **{photo.name}** of the gallery is shown instead. {invitation}",
-        icon=":material/link_off:",
+    st.caption(f"{invitation} {_promise()}")
+    notice = (
+        f"This address was made with a {what}. A link does not carry it, and this server has none of this browser: "
+        f"**{photo.name}** of the gallery is shown instead. Upload the photo in the sidebar, or choose another."
     )
-    return photo
+    return replace(photo, notice=notice)
 
 
 def _say_kept(kind: str, name: str, data: bytes) -> None:
