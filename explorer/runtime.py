@@ -21,7 +21,7 @@ from explorer.card import ModelCard
 from explorer.code_gain import add_code_gain
 from explorer.errors import ExplorerError
 from explorer.processors import NO_DRIVER, gpu_problem, usable_processors
-from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only, trace_points
+from explorer.trace import Array, Knobs, Prepared, Trace, patch_grid, read_only, seen_patches, trace_points
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 MEMORY_VARIABLE, PROVIDER_VARIABLE = "CRATE_EXPLORER_MEMORY_GB", "CRATE_EXPLORER_PROVIDER"
@@ -191,7 +191,9 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     with _running:
         model.session.run_with_iobinding(binding, options)
     points = _Points(dict(zip(names, binding.get_outputs(), strict=True)))
-    return Trace(card, points, _grid(card, prepared, stride), stride)
+    grid = _grid(card, prepared, stride)
+    seen = seen_patches(prepared.seen, card.patch, stride, grid) if prepared.seen else None
+    return Trace(card, points, grid, stride, seen)
 
 
 def _grid(card: ModelCard, prepared: Prepared, stride: int) -> tuple[int, int]:

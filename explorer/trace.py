@@ -17,6 +17,8 @@ import numpy as np
 from explorer.card import ModelCard
 
 Array = np.ndarray
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right of a part of a picture or of its patches, the ends behind the last ones."""
 Norm = tuple[Array, Array] | Literal["rms"]
 """Scale and shift (d,) of a LayerNorm, or "rms": division by √(mean z² + ε), without weights."""
 
@@ -54,6 +56,7 @@ class Prepared:
     data: float32 (B,3,H,W), normalised; of a text int64 (B,N), its tokens. picture: uint8 (H,W,3), the pixels that data
     was made from (None for arrays that came ready, and for text). digest: SHA-256 of the source's bytes and of every
     parameter, the key for caches. pieces: what each token of a text stands for. note: what was done to the source.
+    seen: where the photo lies in a padded picture (top, left, bottom, right), None where it fills it.
     """
 
     data: Array
@@ -62,6 +65,7 @@ class Prepared:
     label: str = ""
     pieces: tuple[Piece, ...] = ()
     note: str = ""
+    seen: Box | None = None
 
     @property
     def height(self) -> int:
@@ -83,6 +87,15 @@ def layer_on(layer: int, layers: int, others: int, by_depth: bool) -> int:
 def patch_grid(height: int, width: int, patch: int, stride: int) -> tuple[int, int]:
     """Rows and columns of patches that a stride fits into an image: 1 + ⌊(size − patch)/stride⌋ each."""
     return 1 + (height - patch) // stride, 1 + (width - patch) // stride
+
+
+def seen_patches(seen: Box, patch: int, stride: int, grid: tuple[int, int]) -> Box:
+    """First row, first column, end of the rows and of the columns of the patches that overlap with a box of pixels
+    (top, left, bottom, right)."""
+    top, left, bottom, right = seen
+    first_row, first_col = (max((start - patch) // stride + 1, 0) for start in (top, left))
+    end_row, end_col = (min(-(-end // stride), count) for end, count in zip((bottom, right), grid, strict=True))
+    return first_row, first_col, end_row, end_col
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,8 @@ class Trace:
     """Every step of one run. points maps the names of the ONNX contract to arrays with the batch axis.
 
     grid: rows and columns of patches; of a text one row, with nothing in front. stride: pixels between patches,
-    1 for text. On a GPU, points copies an array from the device when it is first asked for.
+    1 for text. seen: first row and column, and the ends behind the last ones, of the patches that hold some of a padded
+    photo; None where all of them do. On a GPU, points copies an array from the device when it is first asked for.
     Attention is never stored: it is a function of the projections (measures.patches.attention_rows).
     """
 
@@ -132,6 +146,7 @@ class Trace:
     points: Mapping[str, Array]
     grid: tuple[int, int]
     stride: int
+    seen: Box | None = None
 
     @property
     def front(self) -> int:

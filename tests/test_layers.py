@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui.launch": {"processors", "ui", "ui.sections"},
     "ui.state": {*LOW, "knobs"},
     "ui.components": {"ui.state", "lens", "figures", "inputs", "card", "knobs", "trace"},
-    "ui.frame": {*LOW, "card_runs", "ui.state", "words"},
+    "ui.frame": {*LOW, "card_runs", "ui.state", "ui.components", "words"},
     "ui.jobs": {*LOW, "ui.state", "studies", "hub"},
     "ui.view": {*LOW, "ui.state", "ui.components", "ui.frame", "ui.view", "knobs", "figures", "lens", "report"},
     "ui.panels": {*VIEW, "words", "families", "ui.view", "ui.jobs", "evaluation", "tables"},
@@ -148,10 +148,11 @@ ONLY_IN: dict[str, set[str]] = {
     "huggingface_hub": {"hub"},
     "typer": {"cli"},
     "pycocotools": {"evaluation"},
+    "pillow_heif": {"inputs"},
 }
 """Package → the only rooms that may import it, at the top or within functions."""
 
-NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "huggingface_hub"}
+NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "huggingface_hub", "pillow_heif"}
 """Slow to import, and not every user needs them: imported where they are used."""
 
 

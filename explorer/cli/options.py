@@ -30,7 +30,13 @@ InputArgument = Annotated[
 ]
 SizeOption = Annotated[int | None, typer.Option(help="Side of the model's input in pixels, a multiple of the patch.")]
 StrideOption = Annotated[int | None, typer.Option(help="Pixels between patches; below the patch size they overlap.")]
-FramingOption = Annotated[str, typer.Option(help="crop: the centre, as in training. whole: the whole photo.")]
+FramingOption = Annotated[
+    str,
+    typer.Option(
+        help="crop: the middle, as in training; crop@0 to crop@100: from one end of the longer side to the other. "
+        "whole: all of the photo, up to 3:1. pad: all of it, filled up to a square."
+    ),
+]
 ColumnOption = Annotated[str, typer.Option(help="Of a table: the column of the texts; by default text.")]
 RowOption = Annotated[int, typer.Option(help="Of a table: the row whose text is read, from 1.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

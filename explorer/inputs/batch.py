@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from explorer.card import Preprocessing
-from explorer.inputs.image import FILTERS, checked_size, frame
+from explorer.inputs.framing import frame_of
+from explorer.inputs.image import FILTERS, checked_size
 from explorer.trace import Array, Prepared
 
 
@@ -18,11 +19,9 @@ def frame_squares(
     size, framing: as for prepare_photo; "whole" keeps the whole square. Raises ExplorerError as it does.
     """
     size = checked_size(size, preprocessing, patch, framing)
+    frame = frame_of(images.shape[2:0:-1], preprocessing, patch, size, framing, "the picture")
     resample = FILTERS[preprocessing.interpolation]
-    framed = (
-        frame(Image.fromarray(image), preprocessing, patch, size, framing, resample, "the picture") for image in images
-    )
-    return np.stack([np.asarray(picture) for picture in framed])
+    return np.stack([np.asarray(frame.apply(Image.fromarray(image), resample)) for image in images])
 
 
 def normalise_squares(pixels: Array, preprocessing: Preprocessing) -> Prepared:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs.array import MAX_ARRAY_BYTES, load_array, prepare_array
-from explorer.inputs.decode import MAX_BYTES, reading_note, to_rgb
+from explorer.inputs.decode import MAX_BYTES, reading_note, to_rgb, upright
 from explorer.inputs.file import read_file
 from explorer.inputs.gallery import gallery_photo
 from explorer.inputs.image import prepare_photo
@@ -49,7 +49,7 @@ def prepare(
     if fed is None:
         data, name = picture_of(given)
         found = prepare_photo(data, card.preprocessing, card.patch, size, framing, name)
-        return replace(found, note=reading_note(data) or "")
+        return replace(found, note=" ".join(filter(None, [reading_note(data), found.note])))
     array, name = fed
     if size is not None:
         raise ExplorerError(f"{name} is fed as it is: a size of {size} cannot be applied: leave the size out.")
@@ -68,7 +68,7 @@ def picture_of(given: Given) -> tuple[bytes, str]:
         return read_file(path, MAX_BYTES), path.name
     if isinstance(given, Image.Image):
         name = Path(getattr(given, "filename", "") or PICTURE).name
-        return _png(ImageOps.exif_transpose(given), name), name
+        return _png(upright(given), name), name
     pixels = np.asarray(given) if hasattr(given, "__array__") else None
     if pixels is not None and pixels.dtype == np.uint8 and pixels.size and _is_picture(pixels.shape):
         return _png(Image.fromarray(pixels), PICTURE), PICTURE

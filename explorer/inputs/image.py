@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
 from explorer.card import MAX_SIDE, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.inputs.common import digest
-from explorer.inputs.decode import MAX_PIXELS, decode, eight_bits, is_deep, read_photo
+from explorer.inputs.decode import decode, eight_bits, is_deep, read_photo
+from explorer.inputs.framing import Size, check_framing, frame_of
 from explorer.trace import Array, Prepared, read_only
 
-Size = tuple[int, int]  # width, height, as in PIL
-
 MIN_SIDE = 8  # pixels; a thinner picture shows nothing that a patch could hold
-MAX_WHOLE = 3  # longer side over shorter side of a photo that is shown whole
 MASK_ASPECT_TOLERANCE = 0.02
 VOID = 255  # palette index that VOC masks give to "not labelled"
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+_decoding = threading.Lock()
+"""One photo at a time, whoever asks: while it is decoded a large one takes most of what it may."""
+_last_photo = lru_cache(maxsize=1)(read_photo)
+"""What is prepared at one size is soon asked for at another, and a large HEIC takes seconds to decode."""
 
 
 def prepare_photo(
@@ -30,26 +36,29 @@ def prepare_photo(
 ) -> Prepared:
     """A photo as the model's input: (x/255 − mean) / std, float32 (1,3,H,W).
 
-    size: side in pixels (default: the crop the model was trained on), a multiple of the patch.
-    framing "crop": torchvision's Resize(r) and CenterCrop(size), with r = size · resize / crop.
-    framing "whole": no crop; the shorter side becomes size, the longer one the nearest multiple of the patch.
+    size: side in pixels (default: the crop the model was trained on), a multiple of the patch. framing: see
+    inputs/framing.py; padding is the mean colour, so exactly 0 in the data.
     Raises ExplorerError for a bad file, size or framing.
     """
     size = checked_size(size, preprocessing, patch, framing)
-    photo = frame(
-        _not_thin(read_photo(data, name), name),
-        preprocessing,
-        patch,
-        size,
-        framing,
-        FILTERS[preprocessing.interpolation],
-        name,
-    )
-    picture = np.array(photo)
+    with _decoding:
+        photo = _not_thin(_last_photo(data, name), name)
+    frame = frame_of(photo.size, preprocessing, patch, size, framing, name)
+    fill = tuple(round(255 * value) for value in preprocessing.mean)
+    picture = np.array(frame.apply(photo, FILTERS[preprocessing.interpolation], fill))
     pixels = np.array(picture.transpose(2, 0, 1)[None], np.float32, order="C") / np.float32(255)
     mean, std = (np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+    data_of_model = (pixels - mean) / std
+    left, top, right, bottom = frame.seen
+    if frame.padded:
+        around = np.ones(picture.shape[:2], bool)
+        around[top:bottom, left:right] = False
+        data_of_model[..., around] = 0
     made_from = digest("photo", data, size, framing, patch, *vars(preprocessing).values())
-    return Prepared(read_only((pixels - mean) / std), read_only(picture), made_from, name)
+    return Prepared(
+        read_only(data_of_model), read_only(picture), made_from, name, note=frame.note,
+        seen=(top, left, bottom, right) if frame.padded else None,
+    )  # fmt: skip
 
 
 def _not_thin(photo: Image.Image, name: str) -> Image.Image:
@@ -90,8 +99,8 @@ def prepare_mask(
             "a mask must have the photo's aspect ratio: choose the mask that belongs to this photo."
         )
     foreground = Image.fromarray(_foreground(mask, threshold, name).astype(np.uint8))
-    nearest = Image.Resampling.NEAREST
-    return read_only(np.array(frame(foreground, preprocessing, patch, size, framing, nearest, name, photo_size)) > 0)
+    frame = frame_of(photo_size or mask.size, preprocessing, patch, size, framing, name)
+    return read_only(np.array(frame.apply(foreground, Image.Resampling.NEAREST)) > 0)
 
 
 def _foreground(mask: Image.Image, threshold: int, name: str) -> Array:
@@ -138,8 +147,7 @@ def checked_size(size: int | None, preprocessing: Preprocessing, patch: int, fra
             f"is not supported: expected a patch up to {MAX_SIDE}, crop ≤ resize ≤ 4 · crop and one of "
             f"{', '.join(FILTERS)}: import the model again."
         )
-    if framing not in ("crop", "whole"):
-        raise ExplorerError(f"The framing {framing!r} is unknown: choose 'crop' or 'whole'.")
+    check_framing(framing)
     size = crop if size is None else size
     if size % patch or not patch <= size <= MAX_SIDE:
         nearest = min(max(round(size / patch), 1), MAX_SIDE // patch) * patch
@@ -148,37 +156,3 @@ def checked_size(size: int | None, preprocessing: Preprocessing, patch: int, fra
             f"choose {nearest}."
         )
     return size
-
-
-def frame(
-    image: Image.Image,
-    preprocessing: Preprocessing,
-    patch: int,
-    size: int,
-    framing: str,
-    resample: Image.Resampling,
-    name: str,
-    like: Size | None = None,
-) -> Image.Image:
-    """Resize and crop. like: the size that the framing is worked out for, if not the image's own."""
-    width, height = like or image.size
-    short, long = sorted((width, height))
-    if framing == "crop":
-        new_short = round(size * preprocessing.resize / preprocessing.crop)
-        new_long = int(new_short * long / short)  # cut down, as torchvision does
-    else:
-        new_short, new_long = size, round(size * long / short / patch) * patch
-        if new_long > MAX_WHOLE * size:
-            raise ExplorerError(
-                f"{name} has {width} × {height} pixels: expected sides of at most {MAX_WHOLE}:1 to be shown whole: "
-                "crop the picture or choose the centre crop."
-            )
-    if new_short * new_long > MAX_PIXELS:
-        raise ExplorerError(
-            f"{name} is too long ({width} × {height}) for the size {size}: crop it or choose a smaller one."
-        )
-    resized = image.resize((new_short, new_long) if width <= height else (new_long, new_short), resample)
-    if framing == "whole":
-        return resized
-    left, top = (round((side - size) / 2.0) for side in resized.size)  # ties to even, as torchvision does
-    return resized.crop((left, top, left + size, top + size))

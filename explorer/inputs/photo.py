@@ -13,13 +13,14 @@ FIRST_PHOTO = "kangaroo"
 @dataclass(frozen=True)
 class Photo:
     """A picture that the user chose: its name, its bytes and their SHA-256. label: what the gallery says it shows;
-    empty where nobody does."""
+    empty where nobody does. notice: why it is not the one that was asked for."""
 
     name: str
     data: bytes
     sha256: str
     credit: str = ""
     label: str = ""
+    notice: str = ""
 
 
 def sample(name: str) -> Photo:

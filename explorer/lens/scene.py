@@ -64,7 +64,7 @@ def grid(trace: Trace, picture: Array, scale: int = 1, photo: str = "photo") -> 
     patch, stride = scale * trace.card.patch, scale * trace.stride
     shape = {"rows": rows, "cols": cols, "patch": patch, "stride": stride, "height": height, "width": width}
     prefix = trace.card.prefix
-    said = {"prefix": len(prefix), "front": in_front(prefix), "whole": whole_photo(prefix)}
+    said = {"prefix": len(prefix), "front": in_front(prefix), "whole": whole_photo(prefix), "seen": trace.seen}
     return shape | said | {"photo": photo, "layers": trace.card.layers, "heads": trace.card.heads}
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from explorer.notebook.model import Model
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class NotebookTrace(Trace):
     """A trace that knows its model, its input and its knobs: explorer.trace.Trace, and what is asked of one at once.
 

@@ -23,6 +23,7 @@ def about_run(card: ModelCard, name: str, prepared: Prepared, stride: int, frami
         "Digest of the model": card.sha256,
         "Photo": name,
         "Input": f"{prepared.height} × {prepared.width} pixels, patches of {card.patch} at stride {stride}, {framing}",
+        **({"Framing": prepared.note} if prepared.note else {}),
         "Made on": date.today().isoformat(),
     }
 

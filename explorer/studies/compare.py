@@ -55,9 +55,9 @@ def run(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = False
 
 
 def shared_framing(cards: Sequence[ModelCard], framing: str) -> str:
-    """The framing that shows all models the same part of the photo: the whole where their crops differ."""
+    """The framing that shows all models the same part of the photo: all of it where their crops differ."""
     crops = {round(card.preprocessing.crop / card.preprocessing.resize, 3) for card in cards}
-    return framing if len(crops) == 1 else "whole"
+    return framing if len(crops) == 1 or framing == "pad" else "whole"
 
 
 @dataclass(frozen=True)

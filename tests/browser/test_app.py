@@ -163,7 +163,7 @@ def test_an_upload_is_segmented_and_survives_a_page_change(page: Page, url: str,
     from explorer.inputs.gallery import gallery_photo
 
     open_page(page, f"{url}/segment?model=crate&source=upload")
-    expect(page.get_by_text("no photo yet", exact=False)).to_be_visible()
+    expect(page.get_by_text("This address was made with", exact=False)).to_be_visible()
     page.locator('[data-testid="stSidebar"] input[type="file"]').set_input_files(str(gallery_photo("panda").path))
     expect(page.get_by_role("heading", name="Objects (MaskCut)")).to_be_visible(timeout=PATIENCE_MS)
     go(page, "Layers")

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from explorer.errors import ExplorerError
 from explorer.inputs import gallery_photo, given, prepare, prepare_photo, prepare_text
@@ -26,7 +26,7 @@ def jpeg(**options) -> bytes:
 
 def turned_jpeg() -> bytes:
     exif = Image.Exif()
-    exif[given.ImageOps.ExifTags.Base.Orientation] = TURNED
+    exif[ExifTags.Base.Orientation] = TURNED
     return jpeg(exif=exif)
 
 

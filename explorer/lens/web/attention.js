@@ -90,6 +90,20 @@ function rowNumbers(row, token) {
 
 const rowNumber = ([, value, share]) => (value === null ? "–" : share ? percent(value) : value.toFixed(2));
 
+/** A rule for the patches that hold some of the photo; those of mere padding are never kept. */
+function keepSeen(values, grid, rule, keep) {
+  if (!grid.seen) return rule(values, keep);
+  const [top, left, bottom, right] = grid.seen;
+  const inside = Array.from(values.keys()).filter((i) => {
+    const [row, col] = [Math.floor(i / grid.cols), i % grid.cols];
+    return row >= top && row < bottom && col >= left && col < right;
+  });
+  const kept = rule(inside.map((i) => values[i]), keep);
+  const mask = new Uint8Array(values.length);
+  inside.forEach((i, at) => (mask[i] = kept[at]));
+  return mask;
+}
+
 /** The largest `keep` share of the entries (measures.threshold_entries). */
 function keepEntries(values, keep) {
   const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);

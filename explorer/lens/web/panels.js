@@ -29,7 +29,7 @@ const KINDS = {
 
   kept(context, scene) {
     if (!scene.heat) return waiting(context, scene);
-    const mask = scene.rule === "mass" ? keepMass(scene.heat, scene.keep) : keepEntries(scene.heat, scene.keep);
+    const mask = keepSeen(scene.heat, scene.grid, scene.rule === "mass" ? keepMass : keepEntries, scene.keep);
     layCells(context, scene.grid, (i) => [0, 0, 0, mask[i] ? 0 : 255], scene.alpha, false);
     outlineCells(context, scene.grid, (i) => mask[i], scene.look.objects[0], scene.grid.width / 160);
     return { caption: `the top ${percent(scene.keep)} of the ${scene.rule === "mass" ? "attention" : "patches"}` };
@@ -51,7 +51,7 @@ const KINDS = {
   labels(context, scene, { labels }) {
     if (!labels) return waiting(context, scene);
     const colors = scene.look.heads.map(channels);
-    const color = (i) => [...colors[(labels.data[i] - 1) % colors.length], 255];
+    const color = (i) => (labels.data[i] ? [...colors[(labels.data[i] - 1) % colors.length], 255] : [0, 0, 0, 0]);
     layCells(context, scene.grid, color, scene.alpha, false);
     return { caption: `layer ${scene.layer}` };
   },

@@ -62,23 +62,25 @@ def segment_trace(
     layer and head count from 1; several heads, or None for all, give the mean of their attention and their features
     side by side.
     rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, as place_attention has
-    it. Raises ExplorerError for a method, rule, layer, head or share that there is not.
+    it. Patches of mere padding are left out of everything and are background.
+    Raises ExplorerError for a method, rule, layer, head or share that there is not.
     """
     layer = default_layer(trace.card.layers, method) if layer is None else layer
     _check(trace, method, layer, head, rule, keep)
+    seen = _Seen(trace)
     if method == "pca":
-        rgb = pca_rgb(_features(trace, layer, head), trace.grid)
+        rgb = pca_rgb(seen.tokens(_features(trace, layer, head)), seen.grid)
         colours = rgb.rgb * rgb.foreground[..., None]
-        return Segments(method, layer, head, rgb.foreground.astype(np.uint8), colours)
+        return Segments(method, layer, head, seen.laid(rgb.foreground.astype(np.uint8)), seen.laid(colours))
     if method == "attention":
-        labels = RULES[rule](trace_attention(trace, layer, head, token), keep)
+        labels = RULES[rule](seen.cells(trace_attention(trace, layer, head, token)), keep)
     elif method == "maskcut":
-        labels = _objects(_features(trace, layer, head), trace.grid, objects)
+        labels = _objects(seen.tokens(_features(trace, layer, head)), seen.grid, objects)
     elif method == "kmeans":
-        labels = 1 + kmeans_segments(_features(trace, layer, head), trace.grid)
+        labels = 1 + kmeans_segments(seen.tokens(_features(trace, layer, head)), seen.grid)
     else:
-        labels = 1 + strongest_subspace(trace.projections(layer), trace.grid)
-    return Segments(method, layer, head, labels.astype(np.uint8))
+        labels = 1 + strongest_subspace(seen.tokens(trace.projections(layer)), seen.grid)
+    return Segments(method, layer, head, seen.laid(labels.astype(np.uint8)))
 
 
 def on_pixels(segments: Segments, trace: Trace, height: int, width: int, scale: int = 1) -> Segments:
@@ -109,6 +111,33 @@ def place_attention(trace: Trace, layer: int, token: int = 0, image: int = 0) ->
     else:
         rows = attention_rows(query, key, trace.front + token - 1 if token else 0)
     return rows[:, trace.front :].reshape(-1, *trace.grid)
+
+
+class _Seen:
+    """The patches of a trace that hold some of the photo: a rectangle, of all where nothing is padded."""
+
+    def __init__(self, trace: Trace) -> None:
+        top, left, bottom, right = trace.seen or (0, 0, *trace.grid)
+        self._whole, self._box, self._front = trace.grid, (slice(top, bottom), slice(left, right)), trace.front
+        self.grid = (bottom - top, right - left)
+
+    def cells(self, grid_map: Array) -> Array:
+        """The part of a map (rows,cols)."""
+        return grid_map[self._box]
+
+    def tokens(self, projections: Array) -> Array:
+        """What stands in front and these patches of projections (K,N,p)."""
+        if self.grid == self._whole:
+            return projections
+        front, patches = projections[:, : self._front], projections[:, self._front :]
+        patches = patches.reshape(len(projections), *self._whole, -1)[:, *self._box]
+        return np.concatenate([front, patches.reshape(len(projections), -1, projections.shape[2])], axis=1)
+
+    def laid(self, part: Array) -> Array:
+        """A map of the part, or colours of it, on the whole grid, 0 in the padding."""
+        whole = np.zeros((*self._whole, *part.shape[2:]), part.dtype)
+        whole[self._box] = part
+        return whole
 
 
 def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:

@@ -19,7 +19,7 @@ _STYLE = """
 .block-container { padding-top: 3.2rem; padding-bottom: 3rem; max-width: 1720px; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stMain"] h1 { padding-top: 0; }
-[class*="st-key-lens_feeds"], .st-key-history { display: none; }
+[class*="st-key-lens_feeds"], .st-key-history, .st-key-visit_cookie_place { display: none; }
 [class*="st-key-verdict_"] { margin-bottom: -0.6rem; }
 [class*="st-key-verdict_"] p {
   padding-left: 0.55rem; border-left: 3px solid color-mix(in srgb, currentColor 35%, transparent);

@@ -3,7 +3,6 @@ its settings."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,12 +11,12 @@ from explorer import runtime
 from explorer.card import ModelCard, first_stride, strides_of
 from explorer.card_runs import name_and_epoch
 from explorer.errors import ExplorerError
-from explorer.inputs.decode import MAX_BYTES, reading_note
-from explorer.inputs.gallery import gallery
-from explorer.inputs.photo import FIRST_PHOTO, Photo, sample
+from explorer.inputs.photo import Photo
 from explorer.inputs.text import MAX_FILE_BYTES
 from explorer.trace import Knobs, patch_grid
+from explorer.ui.frame.framing import choose_framing
 from explorer.ui.frame.menu import choose_group, entry_in_view, reads_text
+from explorer.ui.frame.photo_source import choose_photo
 from explorer.ui.state import caches
 from explorer.ui.state.knobs import knobs_notice, turned_knobs
 from explorer.ui.state.settings import url_setting
@@ -25,16 +24,9 @@ from explorer.zoo import FIRST_MODEL, FIRST_TEXT_MODEL
 
 SLOW_S = 2.0
 SIZES = (64, 96, 112, 128, 160, 192, 224, 288, 336, 448)
-FRAMINGS = {"crop": "Centre crop, as in training", "whole": "Whole photo"}
-SOURCES = {"gallery": "Gallery", "upload": "Upload", "camera": "Camera"}
 TEXT_SOURCES = {"typed": "Typed", "file": "File"}
 TEXT_FILE = "text_upload"
 """Session state: name and bytes of the uploaded text, kept when the page changes."""
-CAMERA = "camera_picture"
-"""Session state: the bytes of the photo that the camera took last, kept when the page changes."""
-MAX_UPLOADS = 24
-UPLOADS = "uploads"
-"""Session state: the uploaded photos by name, kept when the page changes."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +66,8 @@ def draw_sidebar() -> None:
             text = _text() if page.reads else ("typed", None)
             st.session_state["text_choice"] = TextChoice(card, *text, knobs)
         else:
-            photo = _photo() if page.reads else None
-            size, stride, framing = _resolution(card) if card and page.reads else (None, None, "crop")
+            photo = choose_photo() if page.reads else None
+            size, stride, framing = _resolution(card, photo) if card and page.reads else (None, None, "crop")
             st.session_state["choice"] = Choice(card, photo, size, stride, framing, knobs)
         st.session_state["sidebar_drawn"] = True
         used, reason = runtime.provider()
@@ -145,71 +137,7 @@ def _text() -> tuple[str, tuple[str, bytes] | None]:
     return source, st.session_state.get(TEXT_FILE)
 
 
-def _photo() -> Photo | None:
-    source = url_setting(
-        st.segmented_control, "Photo", list(SOURCES), key="source", default="gallery", valid=list(SOURCES),
-        required=True, format_func=SOURCES.__getitem__, width="stretch",
-    )  # fmt: skip
-    photo = {"gallery": _from_gallery, "upload": _from_upload, "camera": _from_camera}[source]()
-    if photo is not None and (note := caches.once(photo.sha256, reading_note, photo.data)):
-        st.caption(f":material/info: {note}")
-    if photo is not None and photo.credit:
-        st.caption(f":material/copyright: {photo.credit}")
-    return photo
-
-
-def _from_gallery() -> Photo:
-    names = [photo.name for photo in gallery()]
-    name = url_setting(
-        st.selectbox, "Gallery photo", names, key="photo", default=FIRST_PHOTO, valid=names,
-        format_func=lambda n: n.replace("_", " "), label_visibility="collapsed",
-    )  # fmt: skip
-    return sample(name)
-
-
-def _from_upload() -> Photo | None:
-    st.file_uploader(
-        "Photos", type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"], accept_multiple_files=True,
-        key="uploader", label_visibility="collapsed", max_upload_size=MAX_BYTES >> 20, on_change=_keep_uploads,
-    )  # fmt: skip
-    _keep_uploads()
-    kept: dict[str, bytes] = st.session_state.get(UPLOADS, {})
-    if not kept:
-        st.caption("Drop one or several photos here. They stay on this machine and in this session.")
-        return None
-    names = list(reversed(kept))
-    if st.session_state.get("upload") not in names:
-        st.session_state.pop("upload", None)
-    name = names[0] if len(names) == 1 else st.selectbox("Uploaded photo", names, key="upload", persist_state="session")
-    return Photo(name, kept[name], hashlib.sha256(kept[name]).hexdigest())
-
-
-def _keep_uploads() -> None:
-    """Keep what was uploaded for as long as the session lasts, the newest first in view; the oldest leave."""
-    kept: dict[str, bytes] = st.session_state.setdefault(UPLOADS, {})
-    seen: set[str] = st.session_state.setdefault("uploads_seen", set())
-    for file in st.session_state.get("uploader") or []:
-        if file.file_id in seen:
-            continue
-        seen.add(file.file_id)
-        data = file.getvalue()
-        name = file.name if kept.get(file.name, data) == data else f"{file.name} ({len(kept) + 1})"
-        kept.pop(name, None)
-        kept[name] = data
-        st.session_state["upload"] = name
-    while len(kept) > MAX_UPLOADS:
-        kept.pop(next(iter(kept)))
-
-
-def _from_camera() -> Photo | None:
-    shot = st.camera_input("Take a photo", label_visibility="collapsed")
-    if shot is not None:
-        st.session_state[CAMERA] = shot.getvalue()
-    data: bytes | None = st.session_state.get(CAMERA)
-    return Photo("camera", data, hashlib.sha256(data).hexdigest()) if data else None
-
-
-def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
+def _resolution(card: ModelCard, photo: Photo | None) -> tuple[int | None, int, str]:
     """(size, stride, framing); a finer stride gives finer maps from the same weights."""
     trained = card.preprocessing.crop
     sizes = [0, *(size for size in SIZES if size % card.patch == 0 and size != trained)]
@@ -225,10 +153,7 @@ def _resolution(card: ModelCard) -> tuple[int | None, int, str]:
         help=f"Pixels between neighbouring patches of {card.patch}×{card.patch}; {card.patch} is as trained. Below, "
         "they overlap: finer maps from the same weights, at a higher cost.",
     )  # fmt: skip
-    framing = url_setting(
-        st.selectbox, "Framing", list(FRAMINGS), key="framing", default="crop", valid=list(FRAMINGS),
-        format_func=FRAMINGS.__getitem__,
-    )  # fmt: skip
+    framing = choose_framing(card, photo, size or trained)
     side = size or trained
     rows, cols = patch_grid(side, side, card.patch, stride)
     seconds = runtime.estimate(card, 1, side, side, stride).seconds(runtime.provider()[0])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer import figures, measures
-from explorer.inputs.decode import read_photo
+from explorer.inputs.decode import photo_size
+from explorer.inputs.formats import TYPES
 from explorer.inputs.image import prepare_mask
 from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
@@ -106,15 +107,15 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
     with st.expander("Compare with your own mask", icon=":material/compare:"):
         file = st.file_uploader(
             "A mask of this photo (white or labelled = object, black = background)",
-            type=["png", "jpg", "webp", "bmp", "tif"],
+            type=list(TYPES),
             key="mask_file",
         )  # fmt: skip
         if file is None:
             return
         card, size = view.card, min(view.prepared.height, view.prepared.width)
-        whole = read_photo(view.photo.data, view.photo.name)
+        sides = photo_size(view.photo.data, view.photo.name)
         mask = prepare_mask(
-            file.getvalue(), card.preprocessing, card.patch, size, view.framing, name=file.name, photo_size=whole.size
+            file.getvalue(), card.preprocessing, card.patch, size, view.framing, name=file.name, photo_size=sides
         )
         if not mask.any():
             st.warning(

@@ -55,6 +55,8 @@ def model_and_photo() -> tuple[sidebar.Choice, ModelCard, Photo]:
     if choice.photo is None:
         st.info("There is no photo yet: upload one or take one in the sidebar, or choose from the gallery.")
         st.stop()
+    if choice.photo.notice:
+        st.warning(choice.photo.notice, icon=":material/link_off:")
     return choice, choice.card, choice.photo
 
 

@@ -1,5 +1,6 @@
 """Segmentations from a trace, by every method."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.families.crate import CRATE
 from explorer.measures.patches import methods
 from explorer.measures.patches.methods import METHODS, default_layer, on_pixels, segment_trace, trace_attention
-from explorer.trace import Trace
+from explorer.trace import Trace, seen_patches
 
 
 def planted(grid: tuple[int, int], box: tuple[slice, slice], seed: int = 0) -> np.ndarray:
@@ -101,3 +102,34 @@ def test_default_layers():
 def test_what_there_is_not_is_refused_in_words(trace, options, sentence):
     with pytest.raises(ExplorerError, match=sentence):
         segment_trace(trace, **{"method": "attention", **options})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_padding_is_background_and_does_not_move_what_is_found(trace, method):
+    """The trace in the middle of a larger grid, whose other patches are far from anything: the same segmentation."""
+    shape, inner = (20, 18), (slice(5, 17), slice(2, 16))
+    cells = np.full((2, *shape, 4), 30.0)
+    cells[:, *inner] = trace.projections(1)[:, 1:].reshape(2, 12, 14, 4)
+    padded = np.concatenate([trace.projections(1)[:, :1], cells.reshape(2, -1, 4)], axis=1)
+    padded = dataclasses.replace(trace_of(padded, shape), seen=(5, 2, 17, 16))
+    alone, found = segment_trace(trace, method), segment_trace(padded, method)
+    assert found.labels.shape == shape
+    outside = np.ones(shape, bool)
+    outside[inner] = False
+    assert not found.labels[outside].any()
+    if method != "attention":  # whose softmax runs over the padding, too; the ranking among the rest stays
+        np.testing.assert_array_equal(found.labels[inner], alone.labels)
+    if found.colours is not None and alone.colours is not None:
+        np.testing.assert_array_equal(found.colours[inner], alone.colours)
+
+
+def test_the_patches_that_hold_some_of_the_photo():
+    """Pixels 9 to 14 of 24: of patches of 8 at stride 8 the one from 8, at stride 4 those from 4, 8 and 12."""
+    assert seen_patches((9, 0, 15, 24), 8, 8, (3, 3)) == (1, 0, 2, 3)
+    assert seen_patches((9, 0, 15, 24), 8, 4, (5, 5)) == (1, 0, 4, 5)
+    for start, end in ((0, 24), (7, 17), (8, 16), (16, 24)):
+        for stride in (2, 3, 8):
+            count = 1 + (24 - 8) // stride
+            overlap = [i for i in range(count) if i * stride < end and i * stride + 8 > start]
+            first, _, last, _ = seen_patches((start, 0, end, 24), 8, stride, (count, count))
+            assert (first, last) == (overlap[0], overlap[-1] + 1)

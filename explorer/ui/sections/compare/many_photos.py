@@ -19,7 +19,7 @@ from explorer.inputs.photo import Photo, sample
 from explorer.studies.compare import notes
 from explorer.studies.many_photos import PHOTO_KEYS, PhotoPlan, photo_row
 from explorer.tables import csv_text
-from explorer.ui.frame.sidebar import UPLOADS
+from explorer.ui.frame.photo_source import uploads
 from explorer.ui.frame.widgets import download, fragment, plain, show_problem
 from explorer.ui.jobs.job import Job, start_job
 from explorer.ui.jobs.progress import show_progress
@@ -41,12 +41,12 @@ EVERY_S = 1.0
 
 def many_photos(sides: Sequence[Side], by_depth: bool) -> None:
     """Run the comparison over the gallery or the uploads, one row for each photo."""
-    uploads: dict[str, bytes] = st.session_state.get(UPLOADS, {})
+    brought = uploads()
     chosen = url_setting(
         st.segmented_control, "Photos", list(SETS), key="batch", default="gallery", valid=list(SETS), required=True,
-        format_func=lambda one: f"{SETS[one]} ({len(uploads) if one == 'uploads' else len(gallery())})",
+        format_func=lambda one: f"{SETS[one]} ({len(brought) if one == 'uploads' else len(gallery())})",
     )  # fmt: skip
-    photos = _uploads(uploads) if chosen == "uploads" else [sample(photo.name) for photo in gallery()]
+    photos = _uploads(brought) if chosen == "uploads" else [sample(photo.name) for photo in gallery()]
     if not photos:
         st.info("There are no uploads yet: add photos in the sidebar, under Upload.")
         return
