@@ -42,7 +42,7 @@ PANELS = {
     "attention": Panel("attention", "Attention"),
     "overview": Panel("overview", "Every head of every layer"),
     "objects": Panel("objects", METHODS["maskcut"], "maskcut"),
-    "parts": Panel("colours", METHODS["pca"], "pca", "components 1–3 of the foreground"),
+    "parts": Panel("colours", METHODS["pca"], "pca", "components 1–3 of the side on which the first object lies"),
     "kept": Panel("kept", METHODS["attention"]),
     "clusters": Panel("labels", METHODS["kmeans"], "kmeans", "six clusters of the projections"),
     "strongest": Panel("labels", METHODS["subspace"], "subspace", "relative to each subspace's mean energy"),

@@ -27,16 +27,19 @@ class LensChoice:
 
 @dataclass(frozen=True)
 class LensLook:
-    """How the lens draws. rule, keep: where most attention goes; objects: MaskCut's most."""
+    """How the lens draws. rule, keep: where most attention goes; objects: MaskCut's most. swap:
+    the other side of MaskCut's first cut is foreground, of objects and parts."""
 
     alpha: float = 0.65
     rule: str = "mass"
     keep: float = 0.6
     objects: int = 3
+    swap: bool = False
 
     def options(self, method: str) -> dict[str, int]:
         """The options of a segmentation that a panel shows (measures.segment_trace)."""
-        return {"objects": self.objects} if method == "maskcut" else {}
+        swap = {"swap": True} if self.swap and method in ("maskcut", "pca") else {}
+        return swap | ({"objects": self.objects} if method == "maskcut" else {})
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from explorer.errors import ExplorerError
+from explorer.measures.patches.attention import tokens_in_front
 from explorer.measures.patches.projection import patch_features, unit_rows
 from explorer.measures.patches.segmentation import iou
 from explorer.trace import Array, read_only
@@ -24,6 +25,8 @@ RELEASED_BELOW = 1024
 """Up to this many patches LAPACK's solver, which the released code uses, is as quick as ours (42 ms at 729)."""
 MAX_OVERLAP = 0.5
 MIN_AREA = 0.01
+MAX_GRAPH = 3600
+"""Patches of MaskCut's graph at most: the 60 × 60 of CutLER's own setting."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class MaskCutResult:
     eigenvalues: Array
 
 
-def maskcut(projections: Array, grid: tuple[int, int], objects: int = 3, tau: float = 0.15) -> MaskCutResult:
+def maskcut(
+    projections: Array, grid: tuple[int, int], objects: int = 3, tau: float = 0.15, swap: bool = False
+) -> MaskCutResult:
     """Up to `objects` objects, each a connected set of patches.
 
     Each stage cuts the graph of the patches (affinity) at the mean of its second eigenvector. The foreground is the
@@ -56,8 +61,8 @@ def maskcut(projections: Array, grid: tuple[int, int], objects: int = 3, tau: fl
     |entry| is made positive and the rule always acts (see second_eigenvector).
 
     projections: (K,N,p), of which the last rows·columns tokens are the patches. grid: (rows, columns) of patches. tau:
-    cosine above which two patches are similar. Raises ExplorerError for more than 4,096 patches; ValueError if the
-    shapes do not fit or objects < 1.
+    cosine above which two patches are similar. swap: the first stage takes the other side of its cut. Raises
+    ExplorerError for more than 4,096 patches; ValueError if the shapes do not fit or objects < 1.
     """
     if objects < 1:
         raise ValueError(f"objects must be at least 1, got {objects}")
@@ -77,7 +82,7 @@ def maskcut(projections: Array, grid: tuple[int, int], objects: int = 3, tau: fl
             if weights.min() == weights.max():
                 break
             vector, value = second_eigenvector(weights)
-            found, vector = _salient(vector.reshape(grid))
+            found, vector = _salient(vector.reshape(grid), swap and stage == 0)
         dropped = stage > 0 and (iou(found, current) > MAX_OVERLAP or found.mean() <= MIN_AREA)
         current = np.zeros(grid, bool) if dropped else found
         if (fresh := current & ~covered).any():
@@ -91,6 +96,33 @@ def maskcut(projections: Array, grid: tuple[int, int], objects: int = 3, tau: fl
         read_only(np.array(vectors, np.float64).reshape(shape)),
         read_only(np.array(values, np.float64)),
     )
+
+
+def object_labels(projections: Array, grid: tuple[int, int], objects: int = 3, swap: bool = False) -> Array:
+    """MaskCut's objects as labels (rows,cols). Grids of more than MAX_GRAPH patches are averaged over square blocks
+    first (the graph has an edge for every pair of patches), and each patch takes its block's label."""
+    rows, cols = grid
+    block = 1
+    while -(-rows // block) * -(-cols // block) > MAX_GRAPH:
+        block += 1
+    if block > 1:
+        projections, grid = _pool(projections, grid, block)
+    found = maskcut(projections, grid, objects, swap=swap).masks
+    labels = sum(((i + 1) * mask for i, mask in enumerate(found)), np.zeros(grid, int))
+    return labels.repeat(block, axis=0).repeat(block, axis=1)[:rows, :cols]
+
+
+def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array, tuple[int, int]]:
+    """Patch tokens averaged over block × block patches, edges repeated to fill the last blocks; the tokens in front
+    stay."""
+    heads, tokens, width = projections.shape
+    front = tokens_in_front(tokens, grid)
+    cells = projections[:, front:].reshape(heads, *grid, width)
+    missing = [(0, -length % block) for length in grid]
+    cells = np.pad(cells, [(0, 0), *missing, (0, 0)], mode="edge")
+    rows, cols = cells.shape[1] // block, cells.shape[2] // block
+    pooled = cells.reshape(heads, rows, block, cols, block, width).mean(axis=(2, 4))
+    return np.concatenate([projections[:, :front], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
 
 
 def affinity(features: Array, tau: float) -> Array:
@@ -170,13 +202,16 @@ def _inverse_lanczos(laplacian: Array, kernel: Array) -> tuple[float, Array]:
     return 1.0 / float(values[0]), vectors[:, 0]
 
 
-def _salient(vector: Array) -> tuple[Array, Array]:
-    """The connected object that a vector (rows,cols) points at, and the vector with the object on its high side."""
+def _salient(vector: Array, swap: bool = False) -> tuple[Array, Array]:
+    """The connected object that a vector (rows,cols) points at, and the vector with the object on its high side. swap:
+    the object of the other side."""
     from scipy.ndimage import label
 
     front = vector > vector.mean()
     corners = front[[0, 0, -1, -1], [0, -1, 0, -1]]
     if np.count_nonzero(corners) >= 3 or not front.flat[np.argmax(np.abs(vector))]:
+        front, vector = ~front, -vector
+    if swap:
         front, vector = ~front, -vector
     parts = np.empty(front.shape, np.int32)
     label(front, output=parts)

@@ -12,16 +12,13 @@ from explorer.measures.patches.attention import (
     mean_attention,
     threshold_entries,
     threshold_mass,
-    tokens_in_front,
 )
-from explorer.measures.patches.maskcut import maskcut
+from explorer.measures.patches.maskcut import object_labels
 from explorer.measures.patches.projection import kmeans_segments, pca_rgb, strongest_subspace
 from explorer.measures.patches.segmentation import upsample
 from explorer.trace import Array, Trace
 
 METHODS = ("attention", "maskcut", "pca", "kmeans", "subspace")
-MAX_GRAPH = 3600
-"""Patches of MaskCut's graph at most: the 60 × 60 of CutLER's own setting."""
 Heads = int | tuple[int, ...] | None
 """One head, several, or all (None); counted from 1."""
 RULES = {"entries": threshold_entries, "mass": threshold_mass}
@@ -56,26 +53,30 @@ def segment_trace(
     keep: float = 0.6,
     objects: int = 3,
     token: int = 0,
+    swap: bool = False,
 ) -> Segments:
     """Segment the patches of a trace's first image: labels (rows,cols).
 
     layer and head count from 1; several heads, or None for all, give the mean of their attention and their features
     side by side.
     rule, keep: how attention is thresholded. objects: MaskCut's most. token: whose attention, as place_attention has
-    it. Patches of mere padding are left out of everything and are background.
+    it. Foreground is one thing for objects and parts: the side of the first component that holds more of MaskCut's
+    first object is coloured. swap: the other side of that first cut. Patches of mere padding are left out of everything
+    and are background.
     Raises ExplorerError for a method, rule, layer, head or share that there is not.
     """
     layer = default_layer(trace.card.layers, method) if layer is None else layer
     _check(trace, method, layer, head, rule, keep)
     seen = _Seen(trace)
     if method == "pca":
-        rgb = pca_rgb(seen.tokens(_features(trace, layer, head)), seen.grid)
+        features = seen.tokens(_features(trace, layer, head))
+        rgb = pca_rgb(features, seen.grid, lead=object_labels(features, seen.grid, 1, swap) > 0)
         colours = rgb.rgb * rgb.foreground[..., None]
         return Segments(method, layer, head, seen.laid(rgb.foreground.astype(np.uint8)), seen.laid(colours))
     if method == "attention":
         labels = RULES[rule](seen.cells(trace_attention(trace, layer, head, token)), keep)
     elif method == "maskcut":
-        labels = _objects(seen.tokens(_features(trace, layer, head)), seen.grid, objects)
+        labels = object_labels(seen.tokens(_features(trace, layer, head)), seen.grid, objects, swap)
     elif method == "kmeans":
         labels = 1 + kmeans_segments(seen.tokens(_features(trace, layer, head)), seen.grid)
     else:
@@ -138,33 +139,6 @@ class _Seen:
         whole = np.zeros((*self._whole, *part.shape[2:]), part.dtype)
         whole[self._box] = part
         return whole
-
-
-def _objects(projections: Array, grid: tuple[int, int], objects: int) -> Array:
-    """MaskCut's objects as labels (rows,cols). Grids of more than MAX_GRAPH patches are averaged over square blocks
-    first (the graph has an edge for every pair of patches), and each patch takes its block's label."""
-    rows, cols = grid
-    block = 1
-    while -(-rows // block) * -(-cols // block) > MAX_GRAPH:
-        block += 1
-    if block > 1:
-        projections, grid = _pool(projections, grid, block)
-    found = maskcut(projections, grid, objects).masks
-    labels = sum(((i + 1) * mask for i, mask in enumerate(found)), np.zeros(grid, int))
-    return labels.repeat(block, axis=0).repeat(block, axis=1)[:rows, :cols]
-
-
-def _pool(projections: Array, grid: tuple[int, int], block: int) -> tuple[Array, tuple[int, int]]:
-    """Patch tokens averaged over block × block patches, edges repeated to fill the last blocks; the tokens in front
-    stay."""
-    heads, tokens, width = projections.shape
-    front = tokens_in_front(tokens, grid)
-    cells = projections[:, front:].reshape(heads, *grid, width)
-    missing = [(0, -length % block) for length in grid]
-    cells = np.pad(cells, [(0, 0), *missing, (0, 0)], mode="edge")
-    rows, cols = cells.shape[1] // block, cells.shape[2] // block
-    pooled = cells.reshape(heads, rows, block, cols, block, width).mean(axis=(2, 4))
-    return np.concatenate([projections[:, :front], pooled.reshape(heads, rows * cols, width)], axis=1), (rows, cols)
 
 
 def _features(trace: Trace, layer: int, head: Heads) -> Array:

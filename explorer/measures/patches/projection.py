@@ -45,11 +45,12 @@ def patch_features(projections: Array, grid: tuple[int, int]) -> Array:
     return projections[:, front:].transpose(1, 0, 2).reshape(tokens - front, heads * width).astype(np.float64)
 
 
-def pca_rgb(projections: Array, grid: tuple[int, int], foreground: bool = True) -> PcaRgb:
+def pca_rgb(projections: Array, grid: tuple[int, int], foreground: bool = True, lead: Array | None = None) -> PcaRgb:
     """Principal components of the patches as colours, with the background set aside.
 
-    The first component of all patches, scaled to [0,1] and cut at 0.5, splits the image in two; the side with fewer
-    patches on the border of the image is the foreground (on a tie, the high side). A second PCA, of the foreground
+    The first component of all patches, scaled to [0,1] and cut at 0.5, splits the image in two. The foreground is the
+    side with more of the patches of lead, bool (rows,cols); without lead, where it is empty and on a tie, the side with
+    fewer patches on the border of the image (on a tie, the high side). A second PCA, of the foreground
     alone, gives the colours: each component clipped to its 1st and 99th percentile and scaled to [0,1]. A component
     without variance is 0.5. The sign of a component is fixed by its largest loading. If a side has fewer than 4
     patches, or foreground is False, every patch is foreground.
@@ -57,14 +58,16 @@ def pca_rgb(projections: Array, grid: tuple[int, int], foreground: bool = True) 
     Source: Ma-Lab-Berkeley/CRATE, vis_utils/pca_visualization.py (where the side is chosen by hand, holes are
     filled and no percentile is cut).
     """
-    front, coordinates, explained = front_coordinates(projections, grid, foreground)
+    front, coordinates, explained = front_coordinates(projections, grid, foreground, lead)
     return as_colours(front, coordinates, explained, colour_ends(coordinates))
 
 
-def front_coordinates(projections: Array, grid: tuple[int, int], foreground: bool = True) -> tuple[Array, Array, Array]:
+def front_coordinates(
+    projections: Array, grid: tuple[int, int], foreground: bool = True, lead: Array | None = None
+) -> tuple[Array, Array, Array]:
     """What pca_rgb colours: the foreground, bool (rows,cols), its principal coordinates (n,3) and their shares (3,)."""
     features = patch_features(projections, grid)
-    front = _foreground(features, grid) if foreground else np.ones(grid, bool)
+    front = _foreground(features, grid, lead) if foreground else np.ones(grid, bool)
     return front, *pca_coordinates(features[front.ravel()], 3)
 
 
@@ -147,13 +150,15 @@ def unit_rows(features: Array) -> Array:
     return features / np.where(length > 0, length, 1.0)
 
 
-def _foreground(features: Array, grid: tuple[int, int]) -> Array:
-    """The side of the first component with fewer patches on the border: bool (rows,cols)."""
+def _foreground(features: Array, grid: tuple[int, int], lead: Array | None) -> Array:
+    """The side of the first component with more of lead, else with fewer patches on the border: bool (rows,cols)."""
     first = pca_coordinates(features, 1)[0][:, 0]
     span = np.ptp(first)
     side = ((first - first.min()) / (span if span > 0 else 1.0) > 0.5).reshape(grid)
     if min(np.count_nonzero(side), np.count_nonzero(~side)) < MIN_SIDE:
         return np.ones(grid, bool)
+    if lead is not None and (held := np.count_nonzero(side & lead)) != (other := np.count_nonzero(~side & lead)):
+        return side if held > other else ~side
     border = np.ones(grid, bool)
     border[1:-1, 1:-1] = False
     return side if np.count_nonzero(side & border) <= np.count_nonzero(~side & border) else ~side

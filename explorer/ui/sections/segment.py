@@ -51,6 +51,11 @@ class SegmentSettings:
 def segment_settings(view: View) -> SegmentSettings:
     """Layer, heads and token from the lens; the rarer settings in an expander."""
     choice = lens_choice(view)
+    swap = url_setting(
+        st.toggle, "Swap foreground and background", key="swap", default=False, valid=(False, True),
+        help="Which side of MaskCut's first cut is the object is a guess, by its strongest patch and the corners of "
+        "the photo. Parts are coloured on the side on which that object lies. Swap it where the guess is wrong.",
+    )  # fmt: skip
     with options_expander():
         columns = st.columns([3, 2, 2, 2])
     with columns[0]:
@@ -74,7 +79,7 @@ def segment_settings(view: View) -> SegmentSettings:
         alpha = url_setting(
             st.select_slider, "Overlay opacity", SHARES, key="alpha", default=0.65, valid=SHARES, format_func=_percent
         )
-    return SegmentSettings(choice, LensLook(alpha, rule, keep, objects))
+    return SegmentSettings(choice, LensLook(alpha, rule, keep, objects, swap))
 
 
 def segment_lens(view: View, settings: SegmentSettings) -> None:

@@ -16,7 +16,8 @@ def projections() -> np.ndarray:
     rng = np.random.default_rng(0)
     tokens = 0.05 * rng.standard_normal((65, 2, 3))
     cells = tokens[1:].reshape(8, 8, 2, 3)
-    cells[2:6, 2:6] += 5
+    cells -= 5
+    cells[2:6, 2:6] += 10
     cells[2:6, 2:6, 0] += rng.standard_normal((4, 4, 3)) * [1.0, 0.6, 0.3]
     return tokens.transpose(1, 0, 2)
 

@@ -1,6 +1,7 @@
 """Segmentations from a trace, by every method."""
 
 import dataclasses
+import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 
 from explorer.errors import ExplorerError
 from explorer.families.crate import CRATE
-from explorer.measures.patches import methods
 from explorer.measures.patches.methods import METHODS, default_layer, on_pixels, segment_trace, trace_attention
 from explorer.trace import Trace, seen_patches
+
+graph = importlib.import_module("explorer.measures.patches.maskcut")  # the package has its function under that name
 
 
 def planted(grid: tuple[int, int], box: tuple[slice, slice], seed: int = 0) -> np.ndarray:
@@ -58,11 +60,28 @@ def test_maskcut_finds_the_planted_box(trace):
     assert np.mean((labels == 1) == expected) > 0.97
 
 
+def test_objects_and_parts_have_one_foreground_and_swap_together():
+    """An object that lies along the border, where the border's rule alone would colour the rest."""
+    grid, box = (10, 12), (slice(0, 10), slice(0, 5))
+    inside = np.zeros(grid, bool)
+    inside[box] = True
+    trace = trace_of(planted(grid, box), grid)
+    objects, parts, swapped_objects, swapped_parts = (
+        segment_trace(trace, method, objects=1, swap=swap).labels > 0
+        for swap in (False, True)
+        for method in ("maskcut", "pca")
+    )
+    assert np.array_equal(objects, parts)
+    assert np.array_equal(objects, inside) or np.array_equal(objects, ~inside)
+    assert np.array_equal(swapped_objects, ~objects)
+    assert np.array_equal(swapped_parts, ~objects)
+
+
 def test_a_grid_too_large_for_the_graph_is_averaged_first(monkeypatch):
     grid, box = (21, 30), (slice(6, 14), slice(8, 20))
     trace = trace_of(planted(grid, box), grid)
     fine = pixels(trace, 44, 62, "maskcut", objects=1)
-    monkeypatch.setattr(methods, "MAX_GRAPH", 200)
+    monkeypatch.setattr(graph, "MAX_GRAPH", 200)
     coarse = pixels(trace, 44, 62, "maskcut", objects=1)
     assert coarse.shape == fine.shape
     assert np.mean(coarse == fine) > 0.9
@@ -71,7 +90,7 @@ def test_a_grid_too_large_for_the_graph_is_averaged_first(monkeypatch):
 
 def test_pooling_is_a_mean_over_blocks_and_keeps_cls():
     projections = np.arange(1 + 6, dtype=float).reshape(1, 7, 1)  # CLS 0, patches 1 … 6 on a 2 × 3 grid
-    pooled, grid = methods._pool(projections, (2, 3), 2)
+    pooled, grid = graph._pool(projections, (2, 3), 2)
     assert grid == (1, 2)
     np.testing.assert_allclose(pooled[0, :, 0], [0, (1 + 2 + 4 + 5) / 4, (3 + 3 + 6 + 6) / 4])
 

@@ -46,6 +46,16 @@ def test_rgb_sets_the_background_aside():
     assert picture.explained[0] > 0.75
 
 
+def test_rgb_takes_the_side_with_more_of_the_lead():
+    lead = np.zeros(GRID, bool)
+    lead[0, :4] = lead[2, 3:6] = True  # four patches of the background, three of the object
+    assert np.array_equal(pca_rgb(scene(), GRID, lead=lead).foreground, ~OBJECT)
+    tie = lead.copy()
+    tie[0, 0] = False  # three of each: the border decides
+    for undecided in (np.zeros(GRID, bool), tie):
+        assert np.array_equal(pca_rgb(scene(), GRID, lead=undecided).foreground, OBJECT)
+
+
 def test_rgb_does_not_depend_on_the_sign_of_the_features():
     assert np.array_equal(pca_rgb(-scene(), GRID).foreground, OBJECT)
 
