@@ -22,7 +22,6 @@ _STYLE = """
   gap: 0.3rem; padding: 0.7rem 1rem; border-radius: 0.75rem; background: {background}; border: 1px solid {edge};
   box-shadow: 0 4px 18px rgb(0 0 0 / 22%);
 }}
-.tour-spot {{ outline: 3px solid {edge}; outline-offset: 6px; border-radius: 6px; scroll-margin: 16rem 0 2rem; }}
 </style>
 """
 COLOURS = {"light": ("#ffffff", "#3f5bd8"), "dark": ("#1a1d26", "#8496f5")}
@@ -62,7 +61,15 @@ def draw_tour() -> None:
                 set_next(KEY, "")
                 st.rerun()
         if here == step.page and step.spot:
-            st.html(f"<script>{_SPOT.replace('SPOT', json.dumps(step.spot))}</script>", unsafe_allow_javascript=True)
+            _outline(step.spot, edge)
+
+
+def _outline(spot: str, edge: str) -> None:
+    """Outline a part of the page and bring it into view."""
+    host, _, inside = spot.partition(" >>> ")
+    said = {"HOST": host, "INSIDE": inside, "EDGE": f"3px solid {edge}"}
+    values = "".join(f"const {name} = {json.dumps(value)};" for name, value in said.items())
+    st.html(f"<script>{{{values}{_SPOT}}}</script>", unsafe_allow_javascript=True)
 
 
 def _go(place: str) -> None:

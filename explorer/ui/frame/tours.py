@@ -12,7 +12,7 @@ from explorer.ui.frame.menu import PICTURES, TEXT
 @dataclass(frozen=True)
 class Step:
     """One stop. page: its address; settings: what it is set to, by key; title; look: what to look at or do; means: what
-    that means; spot: a CSS selector of the part that is outlined."""
+    that means; spot: a CSS selector of the part that is outlined, within a component behind " >>> "."""
 
     page: str
     title: str
@@ -88,14 +88,14 @@ WORDS = Tour(
             "names the head that looks there most. Click that cell, then move over the words.",
             "A head that looks at the previous token carries letters and words along; one that looks evenly at all of "
             "them only counts what there is.",
-            settings={"read": "tokens", "cells": "before"}, spot=".st-key-text_lens",
+            settings={"read": "tokens", "cells": "before"}, spot=".st-key-text_lens >>> .overview",
         ),
         Step(
             "text", "What is predicted, layer by layer?",
             "Point at a token in the table below: its column says what every layer would say next.",
             "The head reads the tokens of an early layer as if they were the last ones (the logit lens): see where the "
             "final answer appears.",
-            settings={"read": "tokens"}, spot=".st-key-text_lens",
+            settings={"read": "tokens"}, spot=".st-key-text_lens >>> .table",
         ),
         Step(
             "features", "What does a code mean?",
