@@ -8,6 +8,7 @@ from explorer.ui.frame.widgets import page_part
 from explorer.ui.sections.embeddings.map import row_map
 from explorer.ui.sections.embeddings.neighbours import token_neighbours
 from explorer.ui.sections.embeddings.rows import counted_rows, measured_curves, token_code
+from explorer.ui.view.take_away import take_away
 
 PARTS = {"near": "Neighbours", "code": "A token in atoms", "map": "All rows", "curves": "How sparse?"}
 
@@ -25,4 +26,5 @@ if part == "curves":
 else:
     rows = counted_rows(card)
     {"near": token_neighbours, "code": token_code, "map": row_map}[part](rows)
+take_away()
 glossary()

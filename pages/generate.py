@@ -6,6 +6,7 @@ from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.widgets import fragment
 from explorer.ui.sections.features.lists import codes_in_lens
 from explorer.ui.sections.generate import generation, sampling_settings
+from explorer.ui.view.take_away import take_away
 from explorer.ui.view.text import current_text
 from explorer.ui.view.text_lens import text_lens
 
@@ -26,4 +27,5 @@ def look() -> None:
 
 
 look()
+take_away(whole or view)
 glossary()

@@ -11,7 +11,7 @@ from explorer.inputs.decode import MAX_BYTES, reading_note
 from explorer.inputs.formats import TYPES
 from explorer.inputs.gallery import gallery
 from explorer.inputs.photo import FIRST_PHOTO, Photo, sample
-from explorer.ui.components.visit_cookie import hold_visit
+from explorer.ui.frame.brought import box_key, promise, say_kept, say_refused, taken
 from explorer.ui.state import caches, visit
 from explorer.ui.state.settings import url_setting
 
@@ -23,8 +23,6 @@ CAMERA = "camera_picture"
 """The same of the photo that the camera took last."""
 BY_LINK = "brought_by_link"
 """Session state: whether the first address of this session asked for an upload or a shot of the camera."""
-ROUND = "upload_round"
-"""Session state: how often the uploads were forgotten; each time the box for files is a new, empty one."""
 
 
 def choose_photo() -> Photo | None:
@@ -61,12 +59,13 @@ def _from_gallery() -> Photo:
 
 
 def _from_upload() -> Photo | None:
-    key = f"uploader{st.session_state.get(ROUND) or ''}"
+    key = box_key("uploader")
     st.file_uploader(
         "Photos", type=list(TYPES), accept_multiple_files=True, key=key, label_visibility="collapsed",
         max_upload_size=MAX_BYTES >> 20, on_change=_keep_uploads, args=(key,),
     )  # fmt: skip
     _keep_uploads(key)
+    say_refused()
     kept = uploads()
     if not kept:
         return _instead("photo that was uploaded", "Drop one or several photos here.")
@@ -74,18 +73,16 @@ def _from_upload() -> Photo | None:
     if st.session_state.get("upload") not in names:
         st.session_state.pop("upload", None)
     name = names[0] if len(names) == 1 else st.selectbox("Uploaded photo", names, key="upload", persist_state="session")
-    _say_kept(UPLOADS, name, kept[name])
+    say_kept(UPLOADS, name, kept[name], several=len(kept) > 1)
     return _brought(name, kept[name])
 
 
 def _keep_uploads(key: str) -> None:
     """Keep what was uploaded for as long as the session lasts, the newest first in view; the oldest leave."""
     kept = uploads()
-    seen: set[str] = st.session_state.setdefault("uploads_seen", set())
     for file in st.session_state.get(key) or []:
-        if file.file_id in seen:
+        if not taken(file):
             continue
-        seen.add(file.file_id)
         data = file.getvalue()
         name = file.name if kept.get(file.name, data) == data else f"{file.name} ({len(kept) + 1})"
         kept.pop(name, None)
@@ -105,7 +102,7 @@ def _from_camera() -> Photo | None:
     data: bytes | None = st.session_state[CAMERA]
     if not data:
         return _instead("photo that was taken with a camera", "Take a photo.")
-    _say_kept(CAMERA, "camera", data)
+    say_kept(CAMERA, "camera", data)
     return _brought("camera", data)
 
 
@@ -117,36 +114,12 @@ def _brought(name: str, data: bytes) -> Photo:
 def _instead(what: str, invitation: str) -> Photo | None:
     """What is shown where nothing was brought: of a link the first photo of the gallery, else nothing."""
     if not st.session_state[BY_LINK]:
-        st.caption(f"{invitation} {_promise()}")
+        st.caption(f"{invitation} {promise()}")
         return None
     photo = sample(FIRST_PHOTO)
-    st.caption(f"{invitation} {_promise()}")
+    st.caption(f"{invitation} {promise()}")
     notice = (
         f"This address was made with a {what}. A link does not carry it, and this server has none of this browser: "
         f"**{photo.name}** of the gallery is shown instead. Upload the photo in the sidebar, or choose another."
     )
     return replace(photo, notice=notice)
-
-
-def _say_kept(kind: str, name: str, data: bytes) -> None:
-    """Keep what is in view, and say where and for how long."""
-    visit.keep(kind, name, data)
-    st.caption(f":material/history: {_promise(kept=hold_visit())}")
-    st.button("Forget it" if len(uploads()) < 2 or kind == CAMERA else "Forget them all", on_click=_forget,
-              args=(kind,), icon=":material/delete:", key=f"forget_{kind}")  # fmt: skip
-
-
-def _promise(kept: bool = True) -> str:
-    """What becomes of a photo, in a line."""
-    if not kept:
-        return "Kept for this session alone: this browser takes no cookie. A link does not carry it."
-    return (
-        f"Kept in this server's memory for {visit.KEPT_HOURS} hours after its last use, or until it restarts or needs "
-        "the room: a reload in this browser finds it, a link does not carry it."
-    )
-
-
-def _forget(kind: str) -> None:
-    visit.forget(kind)
-    st.session_state.pop(kind, None)
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1

@@ -14,10 +14,11 @@ from explorer.errors import ExplorerError
 from explorer.inputs.photo import Photo
 from explorer.inputs.text import MAX_FILE_BYTES
 from explorer.trace import Knobs, patch_grid
+from explorer.ui.frame.brought import box_key, promise, say_kept, say_refused, taken
 from explorer.ui.frame.framing import choose_framing
 from explorer.ui.frame.menu import choose_group, entry_in_view, reads_text
 from explorer.ui.frame.photo_source import choose_photo
-from explorer.ui.state import caches
+from explorer.ui.state import caches, visit
 from explorer.ui.state.knobs import knobs_notice, turned_knobs
 from explorer.ui.state.settings import url_setting
 from explorer.zoo import FIRST_MODEL, FIRST_TEXT_MODEL
@@ -126,15 +127,23 @@ def _text() -> tuple[str, tuple[str, bytes] | None]:
     )  # fmt: skip
     if source == "typed":
         return source, None
+    key = box_key("text_file")
     file = st.file_uploader(
         "A text, a table of texts, or token numbers", type=["txt", "md", "csv", "tsv", "jsonl", "npy"],
-        key="text_file", max_upload_size=MAX_FILE_BYTES >> 20,
+        key=key, max_upload_size=MAX_FILE_BYTES >> 20,
         help="Text in UTF-8, UTF-16 or Windows-1252. Of .csv, .tsv and .jsonl the page asks for column and row. A .npy "
         "holds whole numbers (1,N).",
     )  # fmt: skip
-    if file is not None:
+    if TEXT_FILE not in st.session_state:
+        st.session_state[TEXT_FILE] = next(reversed(visit.kept(TEXT_FILE).items()), None)
+    if file is not None and taken(file):
         st.session_state[TEXT_FILE] = file.name, file.getvalue()
-    return source, st.session_state.get(TEXT_FILE)
+    say_refused()
+    if brought := st.session_state[TEXT_FILE]:
+        say_kept(TEXT_FILE, *brought)
+    else:
+        st.caption(promise())
+    return source, brought
 
 
 def _resolution(card: ModelCard, photo: Photo | None) -> tuple[int | None, int, str]:
