@@ -78,8 +78,8 @@ def _heads(walk: LayerWalk, card: ModelCard) -> Stage:
     return Stage(
         "Heads",
         "W_{k} LN(Z^{ℓ}),  k = 1 … K",
-        f"A {card.family_label} has no subspaces: each of its K = {card.heads} heads has queries, keys and values of its "
-        f"own. Here are the keys.{drawn}",
+        f"A {card.family_label} has no subspaces: each of its K = {card.heads} heads has queries, keys and values of "
+        f"its own. Here are the keys.{drawn}",
         "keys of LN(Z^{ℓ})",
     )
 

@@ -11,7 +11,7 @@ from explorer.measures.patches.cloud import centred_in_cube
 from explorer.measures.patches.projection import pca_coordinates
 from explorer.measures.rates.layers import before_threshold, project
 from explorer.measures.rates.rate import subspace_coding_rate_official
-from explorer.trace import Array, LayerWeights, Trace, read_only
+from explorer.trace import Array, Box, LayerWeights, Trace, read_only
 
 HEADS_DRAWN = 3
 MOST_DRAWN = 1000
@@ -26,7 +26,7 @@ SAMPLE = 128
 class LayerWalk:
     """What layer ℓ does to a token. Read-only; n patches are drawn, in h of the K heads.
 
-    token: the row of the trace. drawn: int (n,), rows of the trace, ascending, token among them. heads: (h,) from 1,
+    token: the patch, from 1. drawn: int (n,), patches from 1, ascending, token among them. heads: (h,) from 1,
     those in which the attention of the token is most uneven, ascending. places: (n,2), Z^ℓ by its two strongest
     directions; explained: their share of the variance. before, after: (h,n,2), U_kᵀ LN(Z^ℓ) and U_kᵀ LN(Z^{ℓ+½}) by
     the two strongest directions of both together. All places lie in the square −1 … 1, both axes of one scale.
@@ -59,26 +59,27 @@ class LayerWalk:
 
 
 def walk_layer(trace: Trace, weights: LayerWeights, layer: int, token: int) -> LayerWalk:
-    """Follow a patch (token ≥ 1) of a trace's first image through a layer. weights: of that layer.
+    """Follow a patch (token, from 1) of a trace's first image through a layer. weights: of that layer.
 
     Raises ValueError if token is not a patch.
     """
     if not 1 <= token <= trace.grid[0] * trace.grid[1]:
         raise ValueError(f"expected a patch, 1 … {trace.grid[0] * trace.grid[1]}, got token {token}")
-    rows = attention_rows(*trace.query_key(layer), token)
+    front, row = trace.front, trace.front + token - 1
+    rows = attention_rows(*trace.query_key(layer), row)
     heads = _most_uneven(rows)
     before, after = trace.projections(layer), project(trace.z_half(layer), weights)
-    drawn = _drawn(trace.grid, token, rows[heads])
-    places, explained = pca_coordinates(trace.z(layer)[1:], 2)
-    sample = np.linspace(1, rows.shape[1] - 1, min(SAMPLE, rows.shape[1] - 1)).astype(int)
+    drawn = _drawn(trace.grid, trace.seen, token, rows[heads, front:])
+    places, explained = pca_coordinates(trace.z(layer)[front:], 2)
+    sample = np.linspace(front, rows.shape[1] - 1, min(SAMPLE, rows.shape[1] - front)).astype(int)
     query, key = (array[heads] for array in trace.query_key(layer))
-    apart = _distances(query, key, (before[heads], after[heads]), np.array([token, *sample]))
-    moved = np.stack([_both(before[head, 1:], after[head, 1:]) for head in heads])  # (h,2,N−1,2)
-    entries, threshold = _entries(trace, weights, layer, token)
+    apart = _distances(query, key, (before[heads], after[heads]), np.array([row, *sample]))
+    moved = np.stack([_both(before[head, front:], after[head, front:]) for head in heads])  # (h,2,patches,2)
+    entries, threshold = _entries(trace, weights, layer, row)
     return LayerWalk(
         layer, token, read_only(drawn), heads + 1,
         read_only(centred_in_cube(places)[drawn - 1]), float(explained.sum()), read_only(moved[:, 0, drawn - 1]),
-        read_only(moved[:, 1, drawn - 1]), read_only(rows[heads][:, drawn]),
+        read_only(moved[:, 1, drawn - 1]), read_only(rows[heads][:, front + drawn - 1]),
         read_only(apart[:, :, 0]), float(np.mean(apart[1, :, 1:] < apart[0, :, 1:])),
         (float(subspace_coding_rate_official(before).sum()), float(subspace_coding_rate_official(after).sum())),
         read_only(entries), threshold,
@@ -91,12 +92,13 @@ def _most_uneven(rows: Array) -> Array:
     return np.sort(np.argsort(entropy, kind="stable")[:HEADS_DRAWN])
 
 
-def _drawn(grid: tuple[int, int], token: int, rows: Array) -> Array:
-    """Tokens of the patches that are drawn, ascending; rows: attention (h,N) in the heads that are drawn."""
-    step = max(1, round(np.sqrt(grid[0] * grid[1] / MOST_DRAWN)))
-    regular = 1 + np.arange(grid[0] * grid[1]).reshape(grid)[::step, ::step].ravel()
-    most = 1 + np.argsort(-rows[:, 1:], axis=1)[:, :ATTENDED]
-    return np.unique(np.concatenate([regular, most.ravel(), [token]]))
+def _drawn(grid: tuple[int, int], seen: Box | None, token: int, rows: Array) -> Array:
+    """The patches that are drawn, from 1 and ascending, padding left out. rows: attention to patches (h,patches)."""
+    top, left, bottom, right = seen or (0, 0, *grid)
+    step = max(1, round(np.sqrt((bottom - top) * (right - left) / MOST_DRAWN)))
+    patches = 1 + np.arange(grid[0] * grid[1]).reshape(grid)
+    most = 1 + np.argsort(-rows, axis=1)[:, :ATTENDED]
+    return np.unique(np.concatenate([patches[top:bottom:step, left:right:step].ravel(), most.ravel(), [token]]))
 
 
 def _both(before: Array, after: Array) -> Array:
@@ -120,10 +122,10 @@ def _apart(u: Array, v: Array) -> Array:
     return np.sqrt(np.maximum(squares, 0))
 
 
-def _entries(trace: Trace, weights: LayerWeights, layer: int, token: int) -> tuple[Array, float | None]:
+def _entries(trace: Trace, weights: LayerWeights, layer: int, row: int) -> tuple[Array, float | None]:
     if trace.card.has_ista:
-        before, threshold = before_threshold(trace.z_half(layer)[token : token + 1], weights)
-        return np.stack([before[0], trace.codes(layer)[token]]), threshold
+        before, threshold = before_threshold(trace.z_half(layer)[row : row + 1], weights)
+        return np.stack([before[0], trace.codes(layer)[row]]), threshold
     if trace.card.traits.second_half == "none":
         return np.zeros((2, 0)), None
-    return np.stack([trace.z_half(layer)[token], trace.z(layer + 1)[token]]), None
+    return np.stack([trace.z_half(layer)[row], trace.z(layer + 1)[row]]), None

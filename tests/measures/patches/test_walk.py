@@ -112,12 +112,19 @@ def test_the_heads_are_those_of_the_most_uneven_attention():
 
 
 def test_of_a_large_grid_a_part_is_drawn_and_what_is_attended_to():
-    rows = np.full((2, 1 + 60 * 60), 1e-6)
-    rows[0, 62], rows[1, 3600] = 0.6, 0.7
-    drawn = walk._drawn((60, 60), 124, rows)
+    rows = np.full((2, 60 * 60), 1e-6)
+    rows[0, 61], rows[1, 3599] = 0.6, 0.7
+    drawn = walk._drawn((60, 60), None, 124, rows)
     assert {62, 124, 3600} <= set(drawn.tolist())  # row 2 column 2, the token itself, the last patch
     assert 900 <= len(drawn) <= 1000
     assert (np.diff(drawn) > 0).all()
+
+
+def test_padding_is_left_out_but_for_what_is_attended_to(monkeypatch):
+    monkeypatch.setattr(walk, "ATTENDED", 1)
+    rows = np.zeros((1, 12))
+    rows[0, 10] = 1
+    assert walk._drawn((3, 4), (1, 0, 2, 4), 6, rows).tolist() == [5, 6, 7, 8, 11]
 
 
 def test_only_a_patch_is_followed(measured, opened):

@@ -16,6 +16,7 @@ function createWalk(root) {
   walk.sentence = element("p", {});
   walk.words = element("div", { class: "words" }, walk.formula, walk.sentence);
   root.replaceChildren(element("div", { class: "controls" }, walk.play, walk.steps), walk.canvas, walk.words);
+  root.addEventListener("transitionend", () => invalidate(walk)); // of its colour: the theme has changed
   walk.resized = new ResizeObserver(() => invalidate(walk));
   walk.sight = new IntersectionObserver(([entry]) => {
     walk.seen = entry.isIntersecting;
