@@ -6,7 +6,7 @@ from explorer.ui.frame.page import glossary, title
 from explorer.ui.frame.tour import offer_tours
 from explorer.ui.frame.widgets import plain
 from explorer.ui.panels.headline import headline
-from explorer.ui.sections.start import choose_photo, first_lens, how_to_look
+from explorer.ui.sections.start import choose_photo, first_lens, how_to_look, layer_walk
 from explorer.ui.view.photo import current_view
 from explorer.ui.view.take_away import take_away
 from explorer.words import COMPRESSION_CAPTION, SPARSITY_CAPTION
@@ -24,6 +24,8 @@ st.markdown(how_to_look(view))
 show_objects = first_lens(view)
 st.caption(f"{COMPRESSION_CAPTION} {SPARSITY_CAPTION}")
 
+st.subheader("What a layer does to one patch", anchor=False)
+film = st.container()
 st.page_link("pages/text.py", label="It reads text, too: type a sentence", icon=":material/notes:")
 st.subheader("Try another photo", anchor=False)
 choose_photo("pages/segment.py")
@@ -31,3 +33,5 @@ take_away(view)
 glossary()
 held.markdown(f"**And here?** {plain(headline(view, 'this photo'))}.")
 show_objects()
+with film:
+    layer_walk(view)

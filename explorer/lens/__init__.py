@@ -31,6 +31,7 @@ from explorer.lens.packing import pack, pack_arrays
 from explorer.lens.panels import PANELS, Panel
 from explorer.lens.scene import LensChoice, LensLook, Section, grid, needs_attention, settings
 from explorer.lens.text import Colour, TextLensChoice, text_feed, text_settings, token_colours
+from explorer.lens.walk import walk_feed
 from explorer.lens.web import SCRIPTS, TEXT_SCRIPTS, asset
 
 __all__ = [
@@ -74,4 +75,5 @@ __all__ = [
     "text_settings",
     "token_colours",
     "view_id",
+    "walk_feed",
 ]

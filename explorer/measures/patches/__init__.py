@@ -32,6 +32,7 @@ from explorer.measures.patches.methods import (
 )
 from explorer.measures.patches.projection import pca_coordinates, strongest_subspace, unit_rows
 from explorer.measures.patches.segmentation import best_overlap, iou, upsample, upsample_smooth
+from explorer.measures.patches.walk import LayerWalk, walk_layer
 
 __all__ = [
     "MAX_QUERIES",
@@ -40,6 +41,7 @@ __all__ = [
     "RULES",
     "TEXT_NUMBERS",
     "Heads",
+    "LayerWalk",
     "Patches",
     "Segments",
     "attention_map",
@@ -72,4 +74,5 @@ __all__ = [
     "unit_rows",
     "upsample",
     "upsample_smooth",
+    "walk_layer",
 ]

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from explorer.card import first_stride
 from explorer.inputs.photo import FIRST_PHOTO, sample
-from explorer.lens import PANELS, LensLook, Section
-from explorer.measures.patches import default_layer, segment_trace
+from explorer.lens import PANELS, LensLook, Section, walk_feed
+from explorer.measures.patches import default_layer, segment_trace, trace_attention, walk_layer
 from explorer.trace import Knobs
 from explorer.ui.components.gallery import pick_photo, thumbnails
+from explorer.ui.components.walk import play_walk
 from explorer.ui.panels.headline import headline
 from explorer.ui.panels.layers import rate_panel, sparsity_panel
 from explorer.ui.panels.prediction import photo_panel
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.view.photo import View, make_view
-from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, last_choice, lens_choice, view_name
 from explorer.words import NO_HEAD, whole_photo
 from explorer.zoo import FIRST_MODEL
 
@@ -52,6 +54,25 @@ def first_lens(view: View) -> Callable[[], None]:
     choice = replace(lens_choice(view), heads=())
     sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
     return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False))
+
+
+def layer_walk(view: View) -> None:
+    """A film of what the layer before the last does to one patch: the pinned one, or one of the first object."""
+    layer = default_layer(view.card.layers, "maskcut")
+    token = last_choice(view).token or _striking_patch(view, layer)
+    play_walk(caches.once(view.key, _walk_feed, view, layer=layer, token=token), key="walk")
+
+
+def _striking_patch(view: View, layer: int) -> int:
+    """The token of the first object, or of the photo if none was found, that CLS attends to most in the last layer."""
+    objects = view.measured(segment_trace, method="maskcut", layer=layer, head=None, **LensLook().options("maskcut"))
+    within = objects.labels == 1 if (objects.labels == 1).any() else True
+    return 1 + int(np.argmax(np.where(within, trace_attention(view.trace, view.card.layers), 0)))
+
+
+def _walk_feed(view: View, layer: int, token: int) -> bytes:
+    walk = walk_layer(view.trace, view.layer_weights()[layer - 1], layer, token)
+    return walk_feed(f"{view_name(view)}.{layer}.{token}", walk, view.trace, view.picture, view.scale)
 
 
 def how_to_look(view: View) -> str:
