@@ -1,9 +1,10 @@
-# make app   set up .venv and open the app        make test  set up .venv and run every check
+# Each sets up .venv first.
+# make app   open the app    make test   run every check    make pictures   take the README's pictures anew
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: app test clean
+.PHONY: app test pictures clean
 
 app: $(READY)
 	$(BIN)/python -m explorer.ui.launch
@@ -13,6 +14,9 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/pytest -n auto
+
+pictures: $(READY)
+	$(BIN)/python -m explorer.bench.pictures $(NAMES)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

@@ -1,4 +1,4 @@
-"""A real Chromium and a server of its own: what timing the pages and testing them in a browser share."""
+"""A real Chromium and a server of its own: what timing the pages, taking their pictures and testing them share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 READY_S = 90
+PATIENCE_MS = 90_000
 LOG_CHARACTERS = 4000
 
 
@@ -69,6 +70,19 @@ def server(
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def app(port: int | None = None) -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
+    """A fresh server of the app: its address and its process."""
+    return server(lambda port: ["-m", "explorer.ui.launch", str(port), "--headless"], port=port)
+
+
+def settle(tab: Any) -> None:
+    """Until the page's script has run and nothing has changed for a while."""
+    tab.wait_for_selector('[data-testid="stMain"] h1', timeout=PATIENCE_MS)
+    for pause in (500, 2500):  # the second for what is computed ahead
+        tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+        tab.wait_for_timeout(pause)
 
 
 def _healthy(url: str) -> bool:

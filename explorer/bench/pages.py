@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,12 +17,11 @@ from typing import Any
 import numpy as np
 
 from explorer import lens
-from explorer.bench.chromium import chromium, free_port, server
+from explorer.bench.chromium import PATIENCE_MS, app, chromium, free_port, settle
 from explorer.card import ModelCard
 from explorer.families.crate import CRATE
 from explorer.trace import Trace
 
-PATIENCE_MS = 90_000
 VIEWPORT = {"width": 1400, "height": 900}
 STEPS, WARM_UP = 14, 14
 HOVERS = 60
@@ -58,7 +56,7 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
         figures = [_large_frame(browser)]
         progress("first page")
         figures += _first_page(browser, card)
-        with _app() as (url, process):
+        with app() as (url, process):
             tab = browser.new_page(viewport=VIEWPORT)
             progress("Segment page")
             _open(tab, f"{url}/segment?model={card.name}")
@@ -83,23 +81,10 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
     return figures
 
 
-def _app(port: int | None = None) -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
-    """A fresh server of the app: its address and its process."""
-    return server(lambda port: ["-m", "explorer.ui.launch", str(port), "--headless"], port=port)
-
-
 def _open(tab: Any, address: str) -> None:
     tab.goto(address)
-    _settle(tab)
+    settle(tab)
     tab.evaluate((resources.files("explorer.bench") / "pages.js").read_text("utf-8"))
-
-
-def _settle(tab: Any) -> None:
-    """Until the script has run and nothing has changed for a while."""
-    tab.wait_for_selector('[data-testid="stMain"] h1', timeout=PATIENCE_MS)
-    for pause in (500, 2500):  # the second for what is computed ahead
-        tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
-        tab.wait_for_timeout(pause)
 
 
 def _figure(name: str, samples: list[float], target: float, unit: str = "ms") -> Figure:
@@ -127,7 +112,7 @@ def _first_page(browser: Any, card: ModelCard) -> list[Figure]:
 def _start(context: Any, port: int, card: ModelCard) -> tuple[float, float]:
     """Seconds from the start of a server on that port to the first lens drawn, and to the page whole."""
     started = time.perf_counter()
-    with _app(port) as (url, _):
+    with app(port) as (url, _):
         tab = context.new_page()
         tab.goto(f"{url}/?model={card.name}", wait_until="commit")
         tab.wait_for_selector(".lens[data-layer]", timeout=PATIENCE_MS)
@@ -204,7 +189,7 @@ def _compare(tab: Any) -> list[Figure]:
     button.click()
     drawn = tab.evaluate("bench.moreViews(2)")
     whole = tab.evaluate("bench.watched()")["last"]
-    _settle(tab)
+    settle(tab)
     return [
         _figure("Compare: four models → drawn", [drawn], 1500),
         _figure("Compare: four models → whole page", [whole], float("inf")),

@@ -57,6 +57,18 @@ def cell(page: Page, layer: int, head: int):
     return page.get_by_role("gridcell", name=re.compile(rf"^layer {layer}, head {head}\b"))
 
 
+def test_beside_a_picture_the_cells_begin_where_it_does(tab):
+    """Their rows are not those of a picture: what stands above the cells is a line or two, not a picture's height."""
+    data = json.loads(tab.evaluate("JSON.stringify(made.data)"))
+    data["sections"] = [data["sections"][0] | {"wide": True}]
+    tab.evaluate("data => update(made, data, () => {})", data)
+    cells, picture = (
+        tab.locator(f".wide {what}").first.bounding_box() for what in ("[role=grid]", ".panel:not(.overview) canvas")
+    )
+    assert cells["x"] + cells["width"] <= picture["x"]
+    assert abs(cells["y"] - picture["y"]) < 60
+
+
 @pytest.mark.parametrize("token", [0, 4])
 def test_the_numbers_of_a_row_are_numpys(tab: Page, token: int):
     row = attention_rows(projections(1), projections(1), token)[0]
