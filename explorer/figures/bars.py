@@ -60,7 +60,7 @@ def head_bars(
         figure.add_annotation(
             text=text, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False
         )
-        figure.update_layout(margin_t=66 if title else 34)
+        figure.update_layout(margin_t=style.title_room(title) + 26)
     return figure
 
 

@@ -101,7 +101,7 @@ def stacked_heads(per_head: Array, *, label: str = quantities.RATE_LABEL, title:
     figure.update_yaxes(title=label, rangemode="tozero", tickformat=style.tick_format(look))
     style.finish(figure, title, style.CURVE_HEIGHT, legend=True)
     return figure.update_layout(
-        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=40 if title else 8
+        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=style.title_room(title)
     )
 
 

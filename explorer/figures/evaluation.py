@@ -132,4 +132,4 @@ def scale_curves(series: Sequence[Series], *, label: str, across: str, title: st
     if len(series) <= MAX_ACROSS:
         return figure
     beside = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
-    return figure.update_layout(legend=beside, margin_t=40 if title else 8)
+    return figure.update_layout(legend=beside, margin_t=style.title_room(title))

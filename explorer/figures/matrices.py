@@ -82,7 +82,7 @@ def matrix_row(
     figure.update_xaxes(showticklabels=False, ticks="")
     figure.update_yaxes(showticklabels=False, ticks="")
     style.finish(figure, title, ROW_HEIGHT * rows + 30)
-    return figure.update_layout(margin_t=64 if title else 30)
+    return figure.update_layout(margin_t=style.title_room(title) + 22)
 
 
 def pair_matrix(

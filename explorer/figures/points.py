@@ -68,7 +68,7 @@ def _marker(group: Points, values: Array | None) -> dict[str, object]:
     if values is None:
         return {**look, "color": group.color}
     look["line"] = {"width": 0.8, "color": style.CONTROL_COLOR}  # the ends of a scale are as dark or light as a page
-    bar: dict[str, object] = {"title": {"text": group.label, "side": "right"}, "thickness": 12, "outlinewidth": 0}
+    bar = style.colorbar(style.look_of(group.label))
     if group.ticks:
         bar |= {"tickvals": list(group.ticks), "ticktext": list(group.ticks.values())}
     return {**look, "color": np.asarray(values), "colorscale": style.RATE_SCALE, "colorbar": bar}

@@ -140,5 +140,5 @@ def _band(figure: go.Figure, at: Array, low: Array, high: Array, name: str) -> N
 def _side_legend(figure: go.Figure, title: str) -> go.Figure:
     style.finish(figure, title, style.CURVE_HEIGHT + 20, legend=True)
     return figure.update_layout(
-        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=40 if title else 8
+        legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, margin_t=style.title_room(title)
     )

@@ -23,6 +23,10 @@ WORSE_COLOR = "#c33c00"
 
 CURVE_HEIGHT = 340
 MAP_HEIGHT = 360
+BUTTONS_HEIGHT = 24
+"""Above the title of every figure, for the buttons that a page shows with it."""
+ANGLE_STEP = 30
+"""Degrees between the ticks of a colour bar: Plotly's own round steps, 20 or 50, miss the right angle."""
 
 # The order keeps neighbours far apart, also under simulated deuteranopia, protanopia and tritanopia.
 HEAD_COLORS = (
@@ -101,12 +105,13 @@ def _channels(color: str) -> tuple[int, int, int]:
 
 
 def colorbar(look: Quantity) -> dict[str, object]:
-    """The colour bar of a quantity: its label with unit along the side."""
+    """The colour bar of a quantity: its label with unit along the side, and few, round steps."""
     return {
         "title": {"text": look.label, "side": "right"},
         "thickness": 12,
         "outlinewidth": 0,
         "tickformat": tick_format(look),
+        **({"dtick": ANGLE_STEP} if look.unit == "degrees" else {"nticks": 6}),
     }
 
 
@@ -115,16 +120,26 @@ def tick_format(look: Quantity) -> str | None:
     return ".3~p" if look.number.endswith("%") else None
 
 
+def title_room(title: str) -> int:
+    """The margin above a figure for its buttons and its title, in pixels; a legend comes on top."""
+    return BUTTONS_HEIGHT + (40 if title else 8)
+
+
 def frame(title: str, height: int, legend: bool) -> dict[str, object]:
-    """Title, margins, legend and transparent background, the same for every figure: part of a layout."""
+    """Title, margins, legend and transparent background, the same for every figure: part of a layout.
+
+    height: without the room for the buttons.
+    """
+    pad = {"t": BUTTONS_HEIGHT + 8, "l": 4}
     return {
-        "title": {"text": title, "x": 0, "xref": "container", "y": 1, "yanchor": "top", "pad": {"t": 8, "l": 4}},
-        "height": height,
-        "margin": {"l": 8, "r": 12, "t": (40 if title else 8) + (26 if legend else 0), "b": 8},
+        "title": {"text": title, "x": 0, "xref": "container", "y": 1, "yanchor": "top", "pad": pad},
+        "height": height + BUTTONS_HEIGHT,
+        "margin": {"l": 8, "r": 12, "t": title_room(title) + (26 if legend else 0), "b": 8},
         "showlegend": legend,
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "title": {"text": ""}},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": CONTROL_COLOR, "activecolor": SELECTED_COLOR},
         "hoverlabel": {"align": "left", "namelength": -1},
     }
 

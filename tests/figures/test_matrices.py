@@ -148,3 +148,10 @@ def test_a_cross_matrix_takes_two_numbers_of_rows_and_outlines_pairs():
 def test_a_cross_matrix_refuses_what_is_no_matrix(bad):
     with pytest.raises(ValueError, match="values"):
         figures.cross_matrix(bad, label=figures.CKA_LABEL, limits=(0, 1), axes=("a", "b"))
+
+
+def test_angles_are_ticked_up_to_the_right_angle():
+    angles = figures.pair_matrix(90 * square(3), label=figures.ANGLE_LABEL, limits=(0, 90)).data[0]
+    assert (angles.zmin, angles.zmax, angles.colorbar.dtick) == (0, 90, 30)
+    cosines = figures.matrix_map(square(6), label=figures.COLUMN_COSINE_LABEL, top=0.4).data[0]
+    assert cosines.colorbar.nticks == 6

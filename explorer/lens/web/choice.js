@@ -171,7 +171,11 @@ function countControl(lens, what, label, name = label) {
   return element("div", { class: "control layer" }, element("label", {}, label), slider, value, all > 1 ? play : "");
 }
 
-const headStyle = ({ look }, head) => `--head: ${look.heads[(head - 1) % look.heads.length]}`;
+/** A head's colour, and what is written on it. */
+function headStyle({ look }, head) {
+  const color = look.heads[(head - 1) % look.heads.length];
+  return `--head: ${color}; --ink: ${inkOn(channels(color))}`;
+}
 
 function headsControl(lens) {
   const button = (head) => element("button", {

@@ -16,3 +16,12 @@ function setText(node, text) {
 }
 
 const plainNumber = (value, unit) => `${value.toLocaleString("en", { maximumSignificantDigits: 3 })}${unit ? ` ${unit}` : ""}`;
+
+const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+
+const INK = 0.18; // relative luminance from which black has more contrast with a colour than white (WCAG 2)
+/** Black or white: what reads better on a colour. */
+function inkOn(color) {
+  const [red, green, blue] = color.map((channel) => (channel / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > INK ? "#000" : "#fff";
+}

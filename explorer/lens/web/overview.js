@@ -6,8 +6,6 @@
 //   says(lens, layer, head)          what a cell's picture shows, in words
 //   shape(lens)                      width over height of a cell
 
-const INK = 0.18; // relative luminance from which black has more contrast with a colour than white (WCAG 2)
-
 function buildOverview(lens, panel) {
   const { data } = lens;
   const choice = (label, key, names) => {
@@ -169,12 +167,6 @@ function extremes(layers, heads, value, words) {
   const place = ([one, l, k]) => `layer ${l}, head ${k}, ${words(one)}`;
   if (!most) return "";
   return words(most[0]) === words(least[0]) ? `All heads alike: ${words(most[0])}` : `Most: ${place(most)}; least: ${place(least)}`;
-}
-
-/** Black or white: what reads better on a colour. */
-function inkOn(color) {
-  const [red, green, blue] = color.map((channel) => (channel / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > INK ? "#000" : "#fff";
 }
 
 /** A bar of colours with its ends. table: 256 colours. */

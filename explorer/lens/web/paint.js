@@ -102,5 +102,3 @@ function outlinePatch(context, grid, token, color) {
     context.strokeRect(...box);
   }
 }
-
-const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));

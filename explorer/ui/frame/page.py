@@ -20,11 +20,23 @@ _STYLE = """
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stMain"] h1 { padding-top: 0; }
 [class*="st-key-lens_feeds"], .st-key-history, .st-key-visit_cookie_place { display: none; }
-[class*="st-key-verdict_"] { margin-bottom: -0.6rem; }
 [class*="st-key-verdict_"] p {
   padding-left: 0.55rem; border-left: 3px solid color-mix(in srgb, currentColor 35%, transparent);
   font-size: 0.92rem; line-height: 1.35; font-weight: 600;
 }
+/* Columns go below each other, and choices onto a second line, before anything in them is cut. */
+[data-testid="stColumn"]:has(.stCheckbox, .stButton) { min-width: min(100%, 7rem); }
+[data-testid="stColumn"]:has(.stSlider, .stNumberInput, .stTextInput, .stButtonGroup) { min-width: min(100%, 9.5rem); }
+[data-testid="stColumn"]:has(.stDownloadButton) { min-width: min(100%, 11.5rem); }
+[data-testid="stColumn"]:has(.stSelectbox, .stMultiSelect) { min-width: min(100%, 12rem); }
+[data-testid="stColumn"]:has(.stPlotlyChart, .stDataFrame) { min-width: min(100%, 16rem); }
+[data-testid="stColumn"]:has(.stBidiComponent) { min-width: min(100%, 19rem); }
+.stButtonGroup > :has(> button) { flex-wrap: wrap; overflow: visible; }
+.stButtonGroup [data-selected] + button:not([data-hovered]) {
+  border-left-color: color-mix(in srgb, currentColor 20%, transparent) !important; /* Streamlit hides it */
+}
+/* The room for a chart's buttons, above its title, reaches into the gap above the chart. */
+[data-testid="stElementContainer"]:has(> * > .stPlotlyChart) { margin-top: -1rem; }
 </style>
 """
 _HISTORY = f"<script>{Path(__file__).with_name('history.js').read_text(encoding='utf-8')}</script>"
