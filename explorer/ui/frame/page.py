@@ -27,7 +27,7 @@ _STYLE = """
 /* Columns go below each other, and choices onto a second line, before anything in them is cut. */
 [data-testid="stColumn"]:has(.stCheckbox, .stButton) { min-width: min(100%, 7rem); }
 [data-testid="stColumn"]:has(.stSlider, .stNumberInput, .stTextInput, .stButtonGroup) { min-width: min(100%, 9.5rem); }
-[data-testid="stColumn"]:has(.stDownloadButton) { min-width: min(100%, 11.5rem); }
+[data-testid="stColumn"]:has(.stDownloadButton, .stMetric) { min-width: min(100%, 11.5rem); }
 [data-testid="stColumn"]:has(.stSelectbox, .stMultiSelect) { min-width: min(100%, 12rem); }
 [data-testid="stColumn"]:has(.stPlotlyChart, .stDataFrame) { min-width: min(100%, 16rem); }
 [data-testid="stColumn"]:has(.stBidiComponent) { min-width: min(100%, 19rem); }
