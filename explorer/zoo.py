@@ -272,7 +272,8 @@ def _layer_weights(card: ModelCard, arrays: dict[str, Array], layer: int) -> Lay
     def norm(role: str) -> Norm:
         return "rms" if traits.norm == "rms" else (found[role][0], found[role][1])
 
-    weight, bias = (*found["subspaces"], None)[:2]
+    weight, *biases = found["subspaces"]
+    bias = biases[0] if biases else None
     if not traits.has_subspaces:  # the rows of qkv are query, key, value: a key plays the part of U_kᵀz
         own = slice(card.dim, 2 * card.dim)
         weight, bias = weight[own], None if bias is None else bias[own]

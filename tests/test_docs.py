@@ -123,7 +123,7 @@ def test_coherence_is_above_that_of_random_directions(ran):
 def test_the_text_is_as_surprising_as_its_logits_say(ran):
     space, _ = ran
     card = zoo.find_model("crate-lm-novels")
-    prepared = prepare_words("".join(space["text"].prepared.pieces), card)
+    prepared = prepare_words(b"".join(piece.data for piece in space["text"].prepared.pieces).decode(), card)
     for costs, drawn in ((space["costs"], None), (space["untrained"], zoo.draw_control(card))):
         logits = runtime.run(runtime.open_model(card, drawn), prepared).logits[0]
         assert costs[-1] == pytest.approx(cross_entropy(logits, prepared.data[0]), rel=1e-5)

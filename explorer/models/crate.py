@@ -169,7 +169,8 @@ class Crate(nn.Module):
         windows = patches(image, self.size.patch, stride)
         tokens = self.to_patch_embedding(windows.flatten(3).flatten(1, 2))
         z = torch.cat([self.cls_token.expand(len(image), -1, -1), tokens], dim=1)
-        return z + positions(self.pos_embedding, *windows.shape[1:3])
+        rows, columns = windows.shape[1:3]
+        return z + positions(self.pos_embedding, rows, columns)
 
     def forward(
         self,
