@@ -54,6 +54,7 @@ def segment(
     ] = "mass",
     keep: Annotated[float, typer.Option(help="The share that a rule keeps.")] = 0.6,
     objects: Annotated[int, typer.Option(min=1, max=10, help="Most objects that MaskCut looks for.")] = 3,
+    swap: Annotated[bool, typer.Option(help="Objects and parts: take the other side of MaskCut's first cut.")] = False,
     overlay: Annotated[bool, typer.Option(help="Draw on the photo instead of a label image.")] = False,
 ) -> None:
     """Segment a picture into a label image: 0 is background (black), 1, 2, … are objects or segments, each in a colour.
@@ -61,7 +62,7 @@ def segment(
     The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
     """
     traced = asked.trace()
-    found = traced.segment(method, layer, head, rule, keep, objects)
+    found = traced.segment(method, layer, head, rule, keep, objects, swap=swap)
     picture = segment_picture(found, traced.prepared, overlay)
     write_file(output, lambda file: picture.save(file, format="PNG"))
 

@@ -1,65 +1,29 @@
 """CRATE-LM with rotary positions: projections of one length, relative values, a residual around ISTA."""
 
-import dataclasses
+from dataclasses import replace
 
-from explorer.families.crate import AS_DERIVED, CODES, CODES_FORMULA, CODES_STEP
-from explorer.families.crate_lm import BLOCKS, HEAD_WIDTH
-from explorer.families.record import Family, Formulas, Shapes, Training
+from explorer.families.crate import CODES, CODES_FORMULA
+from explorer.families.crate_lm import CRATE_LM
+from explorer.families.record import Training
 
-CRATE_LM_ROTARY = Family(
+CRATE_LM_ROTARY = replace(
+    CRATE_LM,
     name="crate_lm_rotary",
     label="Rotary CRATE-LM",
-    modality="text",
-    attention="shared",
-    second_half="ista",
-    norm="layer",
-    norm_eps=1e-5,
     rotary=True,
     relative=True,
-    atoms_in_rows=True,
-    soft_cap=0.0,
-    signature=r"\bista\.weight$",
     lacks="transformer.wpe.weight",
-    released=HEAD_WIDTH,
-    unused=(),
-    tied=True,
-    biases="optional",
-    reads_config=False,
-    shapes=Shapes(
-        layer=r"^transformer\.h\.(\d+)\.",
-        positions="",
-        projections="",
-        classes="transformer.wte.weight",
-        patches="",
-        atoms=f"{BLOCKS}.ista.weight",
-    ),
-    weights={
-        "subspaces": f"{BLOCKS}.attn.c_attn.weight",
-        "mssa_out": f"{BLOCKS}.attn.c_proj.weight",
-        "mssa_norm": f"{BLOCKS}.prenorm_1",
-        "ista_norm": f"{BLOCKS}.prenorm_2",
-        "dictionary": f"{BLOCKS}.ista.weight",
-        "embedding": "transformer.wte.weight",
-    },
-    tensors={
-        "prenorm_1": "norm 1",
-        "attn.c_attn": "U",
-        "attn.c_proj": "output",
-        "prenorm_2": "norm 2",
-        "ista.weight": "D",
-    },
-    steps=(("compress", "MSSA"), ("sparsify", "ISTA")),
-    formulas=Formulas(
+    shapes=replace(CRATE_LM.shapes, positions=""),
+    formulas=replace(
+        CRATE_LM.formulas,
         attention=r"\mathrm{MSSA}_{\mathrm{rot}}\big(\mathrm{LN}\,Z^{<l>} \mid "
         r"\underbrace{U_{[<K>]}}_{<K> \times <p>}\big)",
         square="",
         overcomplete=rf"Z^{{<l+1>}} = Z^{{<l>+\frac12}} + D {CODES},\quad {CODES_FORMULA}",
-        last="",
         threshold="",
-        threshold_overcomplete=CODES_STEP,
     ),
-    notes=dataclasses.replace(
-        AS_DERIVED,
+    notes=replace(
+        CRATE_LM.notes,
         ledger="In a rotary CRATE-LM the sparse things are the codes, not the tokens: a residual stands around the "
         "dictionary, so ‖Z‖₀ never falls here.",
     ),

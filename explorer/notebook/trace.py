@@ -119,6 +119,7 @@ class NotebookTrace(Trace):
         keep: float = 0.6,
         objects: int = 3,
         token: int = 0,
+        swap: bool = False,
     ) -> Segments:
         """A segmentation on the pixels of the model's input: labels (H,W), 0 is background.
 
@@ -127,7 +128,7 @@ class NotebookTrace(Trace):
         Raises ExplorerError for what there is not, and for models of text.
         """
         self.card.must_read("image", "segment")
-        found = segment_trace(self, method, layer, head, rule, keep, objects, token)
+        found = segment_trace(self, method, layer, head, rule, keep, objects, token, swap)
         return on_pixels(found, self, self.prepared.height, self.prepared.width)
 
     def draw(self, what: Segments | Array | None = None) -> Image.Image:

@@ -42,6 +42,12 @@ def test_the_report_opens_at_the_layer_heads_and_patch_of_the_page(page: Page, u
     assert (said["layer"], said["heads"], said["token"]) == (2, [2], 5)
 
 
+def test_the_report_cuts_as_the_page_does(page: Page, url: str):
+    open_page(page, f"{url}/segment?model=crate&size=64&stride=4&rule=entries&keep=0.3")
+    said = settings_of_report(page)
+    assert (said["rule"], said["keep"]) == ("entries", 0.3)
+
+
 def test_the_link_is_copied(page: Page, url: str):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_page(page, f"{url}/experiment?x_step=1")

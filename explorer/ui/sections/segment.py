@@ -164,7 +164,7 @@ def segment_downloads(view: View, settings: SegmentSettings) -> None:
         return segments(view, "attention", layer, head, **settings.attention)
 
     def found() -> Segments:
-        return segments(view, "maskcut", layer, objects=look.objects)
+        return segments(view, "maskcut", layer, **look.options("maskcut"))
 
     def numbers() -> str:
         about = {

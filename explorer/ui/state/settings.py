@@ -15,7 +15,7 @@ LOOKED = "looked_at"
 
 
 def looked_at() -> dict[str, Any]:
-    """What the lenses of this page show, "image" → LensChoice, "text" → TextLensChoice.
+    """What the lenses of this page show, "image" → LensChoice, "look" → LensLook, "text" → TextLensChoice.
 
     A lens in a fragment writes to it without the rest of the page; what reads it later, such as a download, has it."""
     return st.session_state.setdefault(LOOKED, {})

@@ -125,6 +125,7 @@ def draw_lens(shown: PhotoLens) -> Callable[[], None]:
     is no rest.
     """
     data = _settings(shown)
+    looked_at()["look"] = shown.look
     _send_now(shown)  # first what the lens draws from: then it has that when it is told to draw
     film = bool(shown.shots)
     keep = partial(_keep_choice, shown.key, shown.layer_key, film)

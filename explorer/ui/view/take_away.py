@@ -64,17 +64,18 @@ def _report_button(view: View | TextView) -> None:
         download("Report (HTML)", lambda: _text_report(view, chosen["text"]), f"{view.file_stem}.html")
     else:
         chosen.setdefault("image", last_choice(view))
-        download("Report (HTML)", lambda: _report(view, chosen["image"]), f"{view.file_stem}.html")
+        chosen.setdefault("look", lens.LensLook())
+        download("Report (HTML)", lambda: _report(view, chosen["image"], chosen["look"]), f"{view.file_stem}.html")
         st.caption("Every layer is segmented for it: this takes a few seconds.")
 
 
-def _report(view: View, choice: lens.LensChoice) -> bytes:
+def _report(view: View, choice: lens.LensChoice, look: lens.LensLook) -> bytes:
     about = about_run(view.card, view.photo.name, view.prepared, view.trace.stride, view.framing)
     if view.photo.credit:
         about["Credit"] = view.photo.credit
     subject = PhotoReport(
         title=f"{view.photo.name} through {view.card.name}", about=about | _turned(view), picture=view.picture,
-        scale=view.scale, top=view.top_classes(), choice=choice, look=lens.LensLook(), **_common(view),
+        scale=view.scale, top=view.top_classes(), choice=choice, look=look, **_common(view),
         before=_before(view, top_class_indices(view.trace)),
     )  # fmt: skip
     return report_html(subject, partial(view.measured, segment_trace))
