@@ -1,8 +1,11 @@
 """What one session of a shared app may use, by a clock of the test's own."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from explorer.errors import ExplorerError
+from explorer.ui.frame import brought
 from explorer.ui.state import sharing
 from explorer.ui.state.sharing import SHARED_VARIABLE, Quota, Use, shared
 
@@ -56,3 +59,23 @@ def test_an_app_of_ones_own_counts_nothing(clock):
     use = Use(QUOTA, limit=False)
     use.spend(1e9)
     use.check()
+
+
+def test_what_a_session_computes_is_counted_once(clock, monkeypatch):
+    use, ticks = Use(QUOTA, limit=True), iter([0.0, 7.0])
+    monkeypatch.setenv(SHARED_VARIABLE, "1")
+    monkeypatch.setattr(sharing, "get_script_run_ctx", lambda **_: object())
+    monkeypatch.setattr(sharing, "used", lambda quota: use)
+    monkeypatch.setattr(sharing.time, "perf_counter", lambda: next(ticks))
+    assert sharing.charged(lambda: sharing.charged(lambda: 3)) == 3  # one within another: a clock is read twice
+    with pytest.raises(ExplorerError, match="have 3 left"):
+        use.check(4)
+
+
+def test_an_upload_that_the_quota_does_not_hold_is_refused_once(clock, monkeypatch):
+    state, use = {}, Use(QUOTA, limit=True)
+    monkeypatch.setattr(brought, "st", SimpleNamespace(session_state=state))
+    monkeypatch.setattr(brought, "used", lambda quota: use)
+    small, large = SimpleNamespace(file_id="a", size=4e6), SimpleNamespace(file_id="b", size=7e6)
+    assert [brought.taken(one) for one in (small, small, large)] == [True, False, False]  # pyright: ignore[reportArgumentType]
+    assert "yours have 6 left" in str(state[brought.REFUSED])
