@@ -153,7 +153,7 @@ def test_cells_tell_the_numbers_of_the_run_its_control_and_their_difference(tab:
     )
     assert photo.last_sent(tab)["network"] == "difference"
     tab.get_by_label("What the cells show").select_option("objects")
-    expect(caption).to_contain_text("is on its way")
+    expect(caption).to_contain_text(re.compile("on its way", re.I))  # of the cell under the pointer, or of all
 
 
 def test_a_head_tells_its_numbers_and_what_it_gives_to_the_patch_under_the_pointer(tab: Page):
