@@ -150,6 +150,9 @@ def test_play_steps_through_the_layers(page: Page, url: str):
 def test_the_charts_and_maps_of_a_layer_follow_the_slider_at_once(page: Page, url: str):
     open_page(page, f"{url}/layers?model=crate&size=64&stride=4&layer=1")
     expect(page.get_by_role("img", name="What a token adds to Rᶜ: layer 1")).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)
+    feeds = page.locator("[class*='st-key-lens_feeds_heads_lens'] > .stElementContainer")
+    assert feeds.count() >= 2, "the attention of the layers, and the photo"
     page.get_by_role("slider", name="Layer ℓ").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("img", name="What a token adds to Rᶜ: layer 2")).to_be_visible()
@@ -157,6 +160,7 @@ def test_the_charts_and_maps_of_a_layer_follow_the_slider_at_once(page: Page, ur
     page.wait_for_url(re.compile("layer=2"), timeout=PATIENCE_MS)
     settle(page)
     expect(page.get_by_text("on its way")).to_have_count(0)
+    expect(feeds).to_have_count(1)  # the photo: a step in one lens sends no other what the browser has
 
 
 def test_an_upload_is_segmented_and_survives_a_page_change(page: Page, url: str, tmp_path: Path):

@@ -351,6 +351,19 @@ def test_a_layer_that_is_not_here_is_asked_for_and_drawn_when_it_comes(drawn: Pa
     expect(drawn.locator(".lens")).to_have_attribute("data-layer", "4")
 
 
+def test_an_answer_that_repeats_what_is_drawn_draws_nothing(drawn: Page):
+    drawn.locator(".lens").focus()
+    drawn.keyboard.press("[")
+    drawn.wait_for_function("made.frame === null")
+    drawn.evaluate("() => { const was = draw; window.draws = 0; draw = (lens) => { window.draws++; was(lens); }; }")
+    draws = []
+    for layer in (1, 3):
+        show(drawn, layer=layer, at=drawn.evaluate("made.at"))
+        drawn.wait_for_function("made.frame === null")
+        draws.append(drawn.evaluate("draws"))
+    assert draws == [0, 1]
+
+
 def test_an_older_answer_of_the_page_does_not_undo_a_newer_choice(drawn: Page):
     drawn.locator(".lens").focus()
     drawn.keyboard.press("]")

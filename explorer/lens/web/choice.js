@@ -40,14 +40,21 @@ function createChoice(root, manners) {
 /** What is chosen in a lens or, `from`, in what the page says. */
 const choiceOf = (lens, from = lens) => Object.fromEntries([...lens.manners.chosen, ...Object.keys(WAYS)].map((name) => [name, from[name]]));
 
-/** Take what the page says; its choice counts unless the user has chosen something newer here. */
+/** Take what the page says; its choice counts unless the user has chosen something newer here.
+ *
+ * Most answers repeat what is drawn already, as a choice is drawn before Python hears of it: then nothing is drawn. */
 function follow(lens, data, send, layout) {
+  const drawn = choiceOf(lens);
   Object.assign(lens, { data, send });
   if (data.at >= lens.at) Object.assign(lens, choiceOf(lens, data));
   lens.layer = Math.min(lens.layer, data.layers);
   hear(lens);
   if (layout !== lens.layout) build(Object.assign(lens, { layout, sliders: {}, headButtons: [], againstButtons: [] }));
-  invalidate(lens);
+  const blank = Object.fromEntries(["at", ...Object.keys(drawn)].map((name) => [name, null]));
+  const style = getComputedStyle(lens.root);
+  const told = JSON.stringify([{ ...data, ...blank }, style.color, style.getPropertyValue("--st-primary-color")]);
+  if (told !== lens.told || JSON.stringify(choiceOf(lens)) !== JSON.stringify(drawn)) invalidate(lens);
+  lens.told = told;
 }
 
 function invalidate(lens) {

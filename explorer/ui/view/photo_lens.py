@@ -30,6 +30,8 @@ from explorer.ui.view.photo import View
 
 TOKEN, SHOT = "token", "shot"
 """The settings' names in the session and in the URL: the pinned token, and of a film the checkpoint in view."""
+HAVE = "lens_have"
+"""The session's name for the layers that the browser had when any lens was last used: view → layers."""
 FEEDS = "lens_feeds"
 """The container of the components that only bring data; the page's style hides it."""
 Maps = Callable[[View, int], Mapping[str, Array | Segments]]
@@ -97,8 +99,13 @@ class PhotoLens:
 
     @cached_property
     def browser_has(self) -> dict[str, set[int]]:
-        """The layers whose attention the browser has, by view."""
-        have = _last_choice(self.key).get("have", {})
+        """The layers whose attention the browser has, by view: as the lens that was last used said, whichever it was.
+
+        It names the views of its page; once another one is drawn, nothing is known, as the browser may have let go.
+        """
+        have = st.session_state.get(HAVE, {})
+        if not have.keys() >= self.views.keys():
+            have = st.session_state[HAVE] = {}
         return {name: set(have.get(name, ())) for name in self.views}
 
     def layer_of(self, view: View, layer: int) -> int:
@@ -301,6 +308,7 @@ def _keep_choice(key: str, layer_key: str, film: bool) -> None:
     if chosen := _last_choice(key):
         heads = ",".join(map(str, chosen["heads"]))
         st.session_state.update({layer_key: chosen["layer"], HEADS: heads, TOKEN: chosen["token"]})
+        st.session_state[HAVE] = chosen["have"]
         keep_ways(chosen)
         if film:
             st.session_state[SHOT] = chosen.get("shot", 0)
