@@ -100,6 +100,6 @@ experiment_formulas(run)
 st.caption(
     "These are the operators of the theory. A trained network replaces them: a learned matrix stands for the second "
     "$U_k$ and for κ, attention is scaled by $1/\\sqrt{p}$, a LayerNorm comes before each half, and every layer takes "
-    "one step of each with its own subspaces and dictionary. The sidebar's model and photo play no part on this page."
+    "one step of each with its own subspaces and dictionary. The sidebar's model plays no part on this page."
 )
 take_away(table=experiment_table(run))

@@ -70,7 +70,7 @@ def interval_dots(groups: Sequence[Dots], *, label: str, title: str = "", zero: 
             x=values, y=at, name=group.name, mode="markers", showlegend=group.listed,
             error_x={"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low,
                      "thickness": 1.8, "width": CAP, "color": group.color},
-            marker={"color": group.color, "size": 9, "symbol": group.symbol},
+            marker={"color": group.color, "size": 9, "symbol": group.symbol}, cliponaxis=False,
             customdata=[[row, *ends] for row, *ends in zip(group.rows, low.tolist(), high.tolist(), strict=True)],
             hovertemplate=f"%{{customdata[0]}}: {style.hover('x', look)}<br>{style.hover('customdata[1]', look)} to "
             f"{style.hover('customdata[2]', look)}<extra>{group.name}</extra>",

@@ -81,7 +81,7 @@ def _with_gaps(*columns: Array) -> list[float | None]:
 def _crosses(figure: go.Figure, values: Array, worse: Array, look: quantities.Quantity) -> None:
     layer = np.flatnonzero(worse)
     figure.add_scatter(
-        x=layer + 2, y=values[layer, -1], mode="markers", name="this layer made it worse",
+        x=layer + 2, y=values[layer, -1], mode="markers", name="made it worse",
         marker={"symbol": "x-thin", "size": 13, "line": {"color": style.WORSE_COLOR, "width": 3}},
         customdata=[f"layer {i + 1}" for i in layer],
         hovertemplate=f"%{{customdata}} made it worse: {style.hover('y', look)}<extra></extra>",

@@ -27,15 +27,16 @@ def results(own: Mapping[str, Interval], control: Mapping[str, Interval], label:
     return sentence([f"{side} {CONTROL}: {_names(names, len(own))}" for side, names in sides.items()])
 
 
-def differences(found: Mapping[str, Interval], label: str) -> str:
-    """Which differences leave 0 out, and on which side."""
+def differences(found: Mapping[str, Interval], label: str, *, from_named: bool = False) -> str:
+    """Which differences leave 0 out, and on which side. from_named: each is one value minus what the name names."""
     if not found:
         return NOTHING
     sides: dict[str, list[str]] = {}
     for name, interval in found.items():
         side = _side(interval, (0.0, 0.0, 0.0), label)
         sides.setdefault("not to be told from" if side == "level with" else side, []).append(name)
-    return sentence([f"{side} 0: {_names(names, len(found))}" for side, names in sides.items()])
+    zero = "" if from_named else "0: "
+    return sentence([f"{side} {zero}{_names(names, len(found))}" for side, names in sides.items()])
 
 
 def _side(own: Interval, other: Interval, label: str) -> str:

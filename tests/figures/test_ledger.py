@@ -29,12 +29,12 @@ def test_the_ledger_draws_each_layer_by_itself_and_dots_between():
 
 def test_crosses_stand_at_the_end_of_the_layers_that_made_it_worse():
     worse = np.array([False, True])
-    crosses = named(figures.ledger_curve(BOOKS, label=figures.RATE_LABEL, worse=worse), "this layer made it worse")
+    crosses = named(figures.ledger_curve(BOOKS, label=figures.RATE_LABEL, worse=worse), "made it worse")
     np.testing.assert_array_equal(crosses.x, [3.0])
     np.testing.assert_array_equal(crosses.y, [6.0])
     assert crosses.customdata == ("layer 2",)
     nothing = figures.ledger_curve(BOOKS, label=figures.RATE_LABEL, worse=np.zeros(2, bool))
-    assert not named(nothing, "this layer made it worse").showlegend
+    assert not named(nothing, "made it worse").showlegend
 
 
 def test_one_layer_has_nothing_between():

@@ -151,3 +151,7 @@ def test_differences_leave_zero_out_or_do_not():
         "Above 0: a, b, c and 2 more"
     )
     assert verdicts.differences({}, figures.CORLOC_LABEL) == verdicts.NOTHING
+    others = {"gpt": (0.3, 0.2, 0.4), "unigram": (-2.0, -2.1, -1.9), "trigram": (0.2, 0.1, 0.3)}
+    assert verdicts.differences(others, figures.CROSS_ENTROPY_LABEL, from_named=True) == (
+        "Above gpt and trigram; below unigram"
+    )

@@ -38,7 +38,7 @@ PAGES = {
     "generate": MenuEntry("Generate", "edit_note", TEXT),
     "features": MenuEntry("Features", "manage_search", TEXT),
     "embeddings": MenuEntry("Embeddings", "hub", TEXT, reads=False),
-    "experiment": MenuEntry("Experiment", "science"),
+    "experiment": MenuEntry("Experiment", "science", reads=False),
     "models": MenuEntry("Models", "deployed_code", EITHER, reads=False),
 }
 """Every page by its address, in the order of the menu."""

@@ -30,6 +30,9 @@ _STYLE = """
 [data-testid="stColumn"]:has(.stDownloadButton, .stMetric) { min-width: min(100%, 11.5rem); }
 [data-testid="stColumn"]:has(.stSelectbox, .stMultiSelect) { min-width: min(100%, 12rem); }
 [data-testid="stColumn"]:has(.stPlotlyChart, .stDataFrame) { min-width: min(100%, 16rem); }
+[data-testid="stColumn"]:has(.katex-display) { min-width: min(100%, 28rem); }
+[data-testid="stColumn"]:has(+ * .katex-display) { min-width: 5.5rem; }
+.katex-display { overflow: auto hidden; }
 [data-testid="stColumn"]:has(.stBidiComponent) { min-width: min(100%, 19rem); }
 .stButtonGroup > :has(> button) { flex-wrap: wrap; overflow: visible; }
 .stButtonGroup [data-selected] + button:not([data-hovered]) {

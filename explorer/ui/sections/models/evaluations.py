@@ -310,7 +310,10 @@ def _dots_verdict(rows: Sequence[Row], name: Callable[[Row], str], label: str, z
         {name(row): (row.value, _end(row, "low"), _end(row, "high")) for row in rows if row.who == who}
         for who in (MODEL, CONTROL)
     )
-    return verdicts.differences(own, label) if zero else verdicts.results(own, control, label)
+    if not zero:
+        return verdicts.results(own, control, label)
+    bare = {minus.removeprefix("− "): values for minus, values in own.items() if minus.startswith("− ")}
+    return verdicts.differences(bare or own, label, from_named=bool(bare))
 
 
 def _end(row: Row, end: str) -> float:

@@ -40,7 +40,9 @@ def zoo_table() -> ModelCard | None:
             "context": st.column_config.NumberColumn(help="Of a language model: the longest text in tokens."),
             "classes": st.column_config.NumberColumn(help="Of a language model: the tokens that it knows."),
             "parity": st.column_config.NumberColumn(format="%.1e", help="Largest difference of any output from torch."),
-            "top-1": st.column_config.NumberColumn(format="percent", help="From the card file, on its validation set."),
+            "top-1": st.column_config.NumberColumn(
+                format="percent", width=76, help="From the card file, on its validation set."
+            ),
             "cross-entropy": st.column_config.NumberColumn(
                 format="%.3f", help="Of a language model: nats per token on held-out text, as the suite language "
                 "measured it. Models of other tokens compare per byte only, below.",
