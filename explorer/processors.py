@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 NO_DRIVER = "no NVIDIA driver"
+FEW = 4
+"""Up to so many processors, threads of linear algebra wait for one another, for the browser and for forward passes."""
 LIMITS = Path("/sys/fs/cgroup")
 """Where Linux says what a container may take."""
 
@@ -20,6 +22,16 @@ def usable_processors() -> int:
     versions 1 and 2), rounded up; at least 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, math.ceil(min(_quota(), allowed))))
+
+
+def limit_linear_algebra() -> None:
+    """On a small machine (FEW), linear algebra on one thread, in this process, for good."""
+    if usable_processors() > FEW:
+        return
+    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, "blas")
 
 
 def _quota() -> float:

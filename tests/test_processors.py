@@ -4,6 +4,8 @@ import os
 
 import onnxruntime as ort
 import pytest
+import scipy.linalg  # noqa: F401  # its library counts, too
+from threadpoolctl import ThreadpoolController
 
 from explorer import processors, runtime
 from explorer.processors import NO_DRIVER, gpu_problem, usable_processors
@@ -88,3 +90,14 @@ def test_no_driver_is_no_error():
         raise OSError("libcuda.so.1: cannot open shared object file")
 
     assert gpu_problem(missing) == NO_DRIVER
+
+
+@pytest.mark.parametrize(("count", "threads"), [(4, 1), (5, None)])
+def test_linear_algebra_has_one_thread_on_a_small_machine_alone(count, threads, monkeypatch):
+    monkeypatch.setattr(processors, "usable_processors", lambda: count)
+    blas = ThreadpoolController().select(user_api="blas")
+    before = [one["num_threads"] for one in blas.info()]
+    with blas.limit(limits=2):
+        processors.limit_linear_algebra()
+        assert {one["num_threads"] for one in blas.info()} == {threads or 2}
+    assert [one["num_threads"] for one in blas.info()] == before

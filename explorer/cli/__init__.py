@@ -10,6 +10,7 @@ import typer
 
 from explorer.cli import bench, compare, evaluation, files, models, start, tables, text, training
 from explorer.errors import ExplorerError
+from explorer.processors import limit_linear_algebra
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "app": start.app,
@@ -43,6 +44,7 @@ for name, command in COMMANDS.items():
 
 def main() -> None:
     """Run the command line; what a user can fix is one line on the standard error and exit code 2."""
+    limit_linear_algebra()
     try:
         sys.exit(app(standalone_mode=False))
     except ExplorerError as error:

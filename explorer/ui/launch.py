@@ -19,8 +19,6 @@ LOCAL = "localhost"
 SHARED_VARIABLE = "CRATE_EXPLORER_SHARED"
 """Read by explorer/ui/state/sharing.py, which imports Streamlit: too much for this place."""
 APP = Path(__file__).parents[2] / "streamlit_app.py"
-FEW_CORES = 4
-"""Up to so many, the browser and linear algebra get into each other's way."""
 SERVER_S = 0.25
 """Seconds for the server's own imports: others beside them would only hold it back."""
 
@@ -45,17 +43,6 @@ def launch(port: int | None = None, headless: bool = False, host: str = LOCAL) -
     bootstrap.run(str(APP), False, [], options)
 
 
-def _leave_cores_to_the_browser() -> None:
-    """On a small machine, linear algebra on one thread: several wait for one another while the browser has a core."""
-    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
-    from threadpoolctl import threadpool_limits
-
-    from explorer.processors import usable_processors
-
-    if usable_processors() <= FEW_CORES:
-        threadpool_limits(1, "blas")
-
-
 def _prepare() -> None:
     """Import the pages' modules and compute the first view; a page that comes sooner waits for what is under way."""
     try:
@@ -64,7 +51,7 @@ def _prepare() -> None:
 
         for module in pkgutil.walk_packages(sections.__path__, f"{sections.__name__}."):
             importlib.import_module(module.name)
-        _leave_cores_to_the_browser()
+        importlib.import_module("explorer.processors").limit_linear_algebra()
         importlib.import_module("explorer.ui.sections.start").prepare()
     finally:
         gc.freeze()

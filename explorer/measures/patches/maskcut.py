@@ -7,7 +7,7 @@ that arXiv 2308.16271 uses for CRATE: the concatenated projections u_k.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,8 +21,13 @@ MAX_PATCHES = 4096
 """The affinity is a dense square of the patches: at this count 134 MB, and each of a few copies as much again."""
 NO_EDGE = 1e-5
 """Weight of an edge below tau; the graph must stay connected."""
-RELEASED_BELOW = 1024
-"""Up to this many patches LAPACK's solver, which the released code uses, is as quick as ours (42 ms at 729)."""
+DENSE_BELOW = 64
+"""Fewer vertices are quicker with all of LAPACK's solver."""
+SIGNED_BELOW = 1024
+"""Up to this many patches LAPACK is asked for its sign where that decides (83 ms at 961, in one stage of ten)."""
+KRYLOV, TOLERANCE = 10, 1e-10
+"""Vectors that Lanczos keeps, and its relative error: over photos of two models 1e-12 took a tenth more steps, and no
+mask was another one at 1e-6."""
 MAX_OVERLAP = 0.5
 MIN_AREA = 0.01
 MAX_GRAPH = 3600
@@ -44,7 +49,12 @@ class MaskCutResult:
 
 
 def maskcut(
-    projections: Array, grid: tuple[int, int], objects: int = 3, tau: float = 0.15, swap: bool = False
+    projections: Array,
+    grid: tuple[int, int],
+    objects: int = 3,
+    tau: float = 0.15,
+    swap: bool = False,
+    signs: Literal["released", "own"] = "released",
 ) -> MaskCutResult:
     """Up to `objects` objects, each a connected set of patches.
 
@@ -56,9 +66,9 @@ def maskcut(
     says "with an earlier mask"; the released code, followed here, looks at the last one. Each mask is left without
     the patches of the earlier ones. An affinity of one value only has nothing to cut, so the search ends there.
 
-    The sign of an eigenvector is arbitrary; the corner rule acts only when the largest entry is positive. The released
-    code takes the sign that LAPACK happens to give, and so does this up to RELEASED_BELOW patches; beyond, the largest
-    |entry| is made positive and the rule always acts (see second_eigenvector).
+    The sign of an eigenvector is arbitrary, and the corner rule acts in the released code only where LAPACK happens to
+    make the largest entry positive. signs="released" asks LAPACK for that sign where it decides, on graphs of up to
+    SIGNED_BELOW patches: the masks are the released code's. signs="own", and larger graphs, always let the rule act.
 
     projections: (K,N,p), of which the last rows·columns tokens are the patches. grid: (rows, columns) of patches. tau:
     cosine above which two patches are similar. swap: the first stage takes the other side of its cut. Raises
@@ -71,18 +81,19 @@ def maskcut(
             f"MaskCut compares every patch with every other, and {count:,} patches are too many (at most "
             f"{MAX_PATCHES:,}): choose a larger stride or a smaller size."
         )
-    features = unit_rows(patch_features(projections, grid))
-    current, covered = np.zeros(grid, bool), np.zeros(grid, bool)
+    weights = affinity(patch_features(projections, grid), tau)
+    current, covered, painted = np.zeros(grid, bool), np.zeros(grid, bool), np.zeros(grid, bool)
     masks, vectors, values = [], [], []
     found, vector, value = current, np.zeros(grid), 0.0
     for stage in range(objects):
         if stage == 0 or current.any():  # after a dropped mask the graph, and so the cut, is the same again
-            features[current.ravel()] = 0.0
-            weights = affinity(features, tau)
+            painted |= current
+            weights[current.ravel()] = weights[:, current.ravel()] = NO_EDGE
             if weights.min() == weights.max():
                 break
-            vector, value = second_eigenvector(weights)
-            found, vector = _salient(vector.reshape(grid), swap and stage == 0)
+            ask = signs == "released" and count <= SIGNED_BELOW
+            vector, value = _cut(weights, painted.ravel())
+            found, vector = _salient(vector.reshape(grid), weights if ask else None, swap and stage == 0)
         dropped = stage > 0 and (iou(found, current) > MAX_OVERLAP or found.mean() <= MIN_AREA)
         current = np.zeros(grid, bool) if dropped else found
         if (fresh := current & ~covered).any():
@@ -140,76 +151,94 @@ def affinity(features: Array, tau: float) -> Array:
 def second_eigenvector(weights: Array) -> tuple[Array, float]:
     """The second smallest solution of (D − A)v = μDv, D = diag of the row sums of A: the relaxed normalised cut.
 
-    weights: A (n,n), symmetric, all > 0, n >= 2. Returns v (n,), scaled to vᵀDv = 1, and μ. Up to RELEASED_BELOW
-    patches it is the released code's own call, so that the sign, which decides when the corner rule acts, is the one
-    that LAPACK gives there too. Larger graphs take a faster solver, and the largest |entry| of v is made positive.
-    If the second eigenvalue is not simple, any vector of its space may come back.
+    weights: A (n,n), symmetric, all > 0, n >= 2. Returns v (n,), scaled to vᵀDv = 1 with its largest |entry| positive,
+    and μ. If the second eigenvalue is not simple, any vector of its space may come back.
     Raises ValueError if weights is not a square of at least 2×2. Source: Shi and Malik, Normalized cuts, 2000.
     """
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or len(weights) < 2:
         raise ValueError(f"weights must be a square of at least 2×2, got shape {weights.shape}")
-    degree = weights.sum(axis=1)
-    if len(weights) <= RELEASED_BELOW:
-        return _released(weights, degree)
-    scale = degree**-0.5
-    laplacian = weights * -scale[:, None] * scale
-    laplacian[np.diag_indices_from(laplacian)] += 1.0
-    value, vector = _inverse_lanczos(laplacian, np.sqrt(degree))
-    vector = vector * scale
+    vector, value = (_dense if len(weights) < DENSE_BELOW else _inverse_lanczos)(weights, weights.sum(axis=1))
     return vector * np.sign(vector[np.argmax(np.abs(vector))]), value
 
 
-def _released(weights: Array, degree: Array) -> tuple[Array, float]:
-    """The generalised problem as the released code solves it: eigenpairs 2 and 3 by LAPACK, the first of them kept."""
+def _cut(weights: Array, painted: Array) -> tuple[Array, float]:
+    """second_eigenvector of a graph in which the painted vertices, bool (n,), have no edge but NO_EDGE to all.
+
+    They are alike, so the eigenvector has one value on them (what tells two of them apart has eigenvalue 1), and one
+    vertex with all their weights stands for them.
+    """
+    if (many := np.count_nonzero(painted)) < 2:
+        return second_eigenvector(weights)
+    first = np.argmax(painted)
+    stays = ~painted
+    stays[first] = True
+    less = weights[np.ix_(stays, stays)]
+    at = np.count_nonzero(stays[:first])
+    less[at] *= many
+    less[:, at] *= many
+    vector, value = second_eigenvector(less)
+    whole = np.full(len(weights), vector[at])
+    whole[stays] = vector
+    return whole, value
+
+
+def lapack_sign(weights: Array, vector: Array) -> float:
+    """±1: whether LAPACK gives the second eigenvector (n,) of a graph with this sign or the other: arbitrary, but the
+    released code's own. dsyevx of the scaled problem is what dsygvx, which that calls, does once it has scaled it."""
     from scipy.linalg import eigh
 
-    span = (1, min(2, len(weights) - 1))
-    values, vectors = eigh(np.diag(degree) - weights, np.diag(degree), subset_by_index=span)
+    root = np.sqrt(weights.sum(axis=1))
+    laplacian = np.eye(len(weights)) - weights / root[:, None] / root
+    _, vectors = eigh(
+        laplacian, subset_by_index=[1, min(2, len(weights) - 1)], driver="evx", overwrite_a=True, check_finite=False
+    )
+    return 1.0 if vectors[:, 0] @ (root * vector) > 0 else -1.0
+
+
+def _dense(weights: Array, degree: Array) -> tuple[Array, float]:
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(np.diag(degree) - weights, np.diag(degree), subset_by_index=[1, 1])
     return vectors[:, 0], float(values[0])
 
 
-def _dense(laplacian: Array, _: Array) -> tuple[float, Array]:
-    from scipy.linalg import eigh
-
-    values, vectors = eigh(laplacian, subset_by_index=[1, 1])
-    return float(values[0]), vectors[:, 0]
-
-
-def _inverse_lanczos(laplacian: Array, kernel: Array) -> tuple[float, Array]:
-    """Second smallest eigenpair of a normalised Laplacian whose kernel is known.
-
-    Groups that share almost no edge put several eigenvalues within 1e-5 of 0, where Lanczos on the matrix itself
-    stalls; their inverses are far apart. The kernel is moved to 4, beyond the spectrum's end at 2, which also makes
-    the matrix positive definite, so one Cholesky factor serves every step.
+def _inverse_lanczos(weights: Array, degree: Array) -> tuple[Array, float]:
+    """Groups that share almost no edge put several eigenvalues within 1e-5 of 0, where Lanczos on the matrix itself
+    stalls; their inverses are far apart. The kernel, the constant vector, is moved to 4, beyond the end of
+    the spectrum at 2, which also makes the matrix positive definite, so one Cholesky factor serves every step.
     """
     from scipy.linalg import cho_factor, cho_solve
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-    kernel = kernel * (2.0 / np.linalg.norm(kernel))
-    factor = cho_factor(laplacian + np.outer(kernel, kernel), overwrite_a=True, check_finite=False)
+    shifted = np.outer(degree, degree * (4 / degree.sum()))
+    shifted -= weights
+    shifted[np.diag_indices_from(shifted)] += degree
+    factor = cho_factor(shifted.T, overwrite_a=True, check_finite=False)  # symmetric; transposed, LAPACK needs no copy
+    root = np.sqrt(degree)
     # SciPy carries no types, and its defaults (tol=0, LinearOperator's own __new__) mislead the checker
     inverse = LinearOperator(  # pyright: ignore[reportCallIssue]
-        laplacian.shape,
-        matvec=lambda x: cho_solve(factor, x, check_finite=False),  # pyright: ignore[reportCallIssue]
-        dtype=laplacian.dtype,  # pyright: ignore[reportCallIssue]
+        weights.shape,
+        matvec=lambda x: root * cho_solve(factor, root * x, check_finite=False),  # pyright: ignore[reportCallIssue]
+        dtype=weights.dtype,  # pyright: ignore[reportCallIssue]
     )
-    start = np.random.default_rng(0).standard_normal(len(laplacian))
-    tolerance: Any = 1e-12
+    start = np.random.default_rng(0).standard_normal(len(weights))
+    tolerance: Any = TOLERANCE
     try:
-        values, vectors = eigsh(inverse, k=1, which="LA", v0=start, ncv=16, tol=tolerance, maxiter=30)
+        values, vectors = eigsh(inverse, k=1, which="LA", v0=start, ncv=KRYLOV, tol=tolerance, maxiter=60)
     except ArpackNoConvergence:
-        return _dense(laplacian, kernel)
-    return 1.0 / float(values[0]), vectors[:, 0]
+        return _dense(weights, degree)
+    return vectors[:, 0] / root, 1.0 / float(values[0])
 
 
-def _salient(vector: Array, swap: bool = False) -> tuple[Array, Array]:
-    """The connected object that a vector (rows,cols) points at, and the vector with the object on its high side. swap:
-    the object of the other side."""
+def _salient(vector: Array, weights: Array | None, swap: bool) -> tuple[Array, Array]:
+    """The connected object that a vector (rows,cols), its largest |entry| positive, points at, and the vector with the
+    object on its high side. weights: the graph, where LAPACK's sign decides about the corner rule. swap: the object of
+    the other side."""
     from scipy.ndimage import label
 
     front = vector > vector.mean()
-    corners = front[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if np.count_nonzero(corners) >= 3 or not front.flat[np.argmax(np.abs(vector))]:
+    in_corners = np.count_nonzero(front[[0, 0, -1, -1], [0, -1, 0, -1]]) >= 3
+    if in_corners and (weights is None or lapack_sign(weights, vector.ravel()) > 0):
         front, vector = ~front, -vector
     if swap:
         front, vector = ~front, -vector

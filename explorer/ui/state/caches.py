@@ -22,6 +22,7 @@ import streamlit as st
 from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.processors import limit_linear_algebra
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Readout, Trace
 from explorer.ui.state.sharing import charged
 
@@ -41,8 +42,13 @@ AHEAD = "ahead"
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
     """Once a server, when the first page is drawn: import what other pages need, so that they need not wait."""
-    modules = ("pandas", "sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg")
-    timer = threading.Timer(DRAWN_S, lambda: [importlib.import_module(name) for name in modules])
+
+    def prepare() -> None:
+        for name in ("pandas", "sklearn.cluster", "scipy.sparse.linalg", "scipy.ndimage", "scipy.linalg"):
+            importlib.import_module(name)
+        limit_linear_algebra()  # here, too, as `streamlit run` goes past launch.py
+
+    timer = threading.Timer(DRAWN_S, prepare)
     timer.daemon = True
     timer.start()
 

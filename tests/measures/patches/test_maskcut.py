@@ -1,7 +1,5 @@
 """MaskCut on planted objects, and against a plain dense reference written from the description of the procedure."""
 
-import sys
-
 import numpy as np
 import pytest
 from scipy.linalg import eigh
@@ -9,7 +7,7 @@ from scipy.ndimage import gaussian_filter, label
 from scipy.sparse.linalg import ArpackNoConvergence
 
 from explorer.errors import ExplorerError
-from explorer.measures.patches.maskcut import affinity, maskcut, second_eigenvector
+from explorer.measures.patches.maskcut import affinity, lapack_sign, maskcut, second_eigenvector
 from explorer.measures.patches.projection import patch_features
 
 GRID = (14, 16)
@@ -35,25 +33,28 @@ def smooth_scene(seed: int, grid: tuple[int, int] = GRID) -> np.ndarray:
     return with_cls(features / features.std() + 0.5 * rng.standard_normal(features.shape), 4)
 
 
-def dense_second_eigenvector(features: np.ndarray, tau: float) -> np.ndarray:
+def dense_second_eigenvector(features: np.ndarray, tau: float, released: bool = False) -> np.ndarray:
+    """With LAPACK's own sign, as the released code takes it, or the largest |entry| positive."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     unit = np.divide(features, length, out=np.zeros_like(features), where=length > 0)
     weights = np.where(unit @ unit.T > tau, 1.0, 1e-5)
     degree = np.diag(weights.sum(axis=1))
-    vector = eigh(degree - weights, degree, subset_by_index=[1, 1])[1][:, 0]
-    return vector * np.sign(vector[np.argmax(np.abs(vector))])
+    vector = eigh(degree - weights, degree, subset_by_index=[1, min(2, len(weights) - 1)])[1][:, 0]
+    return vector if released else vector * np.sign(vector[np.argmax(np.abs(vector))])
 
 
-def reference(projections: np.ndarray, grid: tuple[int, int], objects: int, tau: float = 0.15) -> list[np.ndarray]:
+def reference(
+    projections: np.ndarray, grid: tuple[int, int], objects: int, tau: float = 0.15, released: bool = True
+) -> list[np.ndarray]:
     """MaskCut with a dense generalised eigensolver at every stage; one entry per stage, empty ones included."""
     features = projections[:, 1:].transpose(1, 0, 2).reshape(grid[0] * grid[1], -1)
     last, painted, masks = np.zeros(grid, bool), np.zeros(grid, bool), []
     for stage in range(objects):
         painted = painted | last
-        vector = dense_second_eigenvector(features * ~painted.reshape(-1, 1), tau).reshape(grid)
+        vector = dense_second_eigenvector(features * ~painted.reshape(-1, 1), tau, released).reshape(grid)
         front = vector > vector.mean()
         corners = int(front[0, 0]) + int(front[0, -1]) + int(front[-1, 0]) + int(front[-1, -1])
-        if corners >= 3:
+        if corners >= 3 or not front.flat[np.argmax(np.abs(vector))]:
             front, vector = ~front, -vector
         parts = label(front)[0]
         mask = parts == parts[np.unravel_index(np.argmax(vector), grid)]
@@ -81,11 +82,17 @@ def test_one_planted_object_comes_back():
     assert result.eigenvectors[0][parts == 1].min() > result.eigenvectors[0][parts == 0].max()
 
 
-def test_the_corner_rule_decides_between_object_and_background(own_solver):
+def test_the_corner_rule_decides_between_object_and_background():
     # the object is the larger side, so the largest entry lies in the background, which holds all four corners
-    parts = parts_with(np.s_[1:13, 1:15])
-    result = maskcut(planted(parts), GRID, objects=1)
-    assert np.array_equal(result.masks[0], parts == 1)
+    scenes = [parts_with(np.s_[top:13, 1:15]) for top in (1, 2, 3)] + [
+        parts_with(np.s_[1:13, 2:right]) for right in (14, 15)
+    ]
+    own = [maskcut(planted(parts), GRID, objects=1, signs="own").masks[0] for parts in scenes]
+    assert np.array_equal(own, [parts == 1 for parts in scenes])
+    released = [maskcut(planted(parts), GRID, objects=1).masks[0] for parts in scenes]
+    assert np.array_equal(released, [reference(planted(parts), GRID, 1)[0] for parts in scenes])
+    background = [np.array_equal(mask, parts == 0) for mask, parts in zip(released, scenes, strict=True)]
+    assert any(background), "where LAPACK makes the largest entry negative, the rule does not act"
 
 
 def test_two_planted_objects_come_back_one_after_the_other():
@@ -129,35 +136,31 @@ def test_overlap_drops_a_mask_for_one_stage_only():
     assert np.array_equal(maskcut(projections, grid, 3, tau=0.4).masks, expected)
 
 
-@pytest.fixture
-def own_solver(monkeypatch):
-    """The solver of large graphs, whose largest entry is positive, for small ones too."""
-    monkeypatch.setattr(sys.modules["explorer.measures.patches.maskcut"], "RELEASED_BELOW", 0)
-
-
-def test_small_graphs_keep_the_sign_that_lapack_gives():
-    rng = np.random.default_rng(5)
-    for count in (2, 3, 20, 70):
-        weights = affinity(rng.standard_normal((count, 6)), 0.1)
+@pytest.mark.parametrize("count", [2, 20, 70, 200])
+def test_the_sign_is_that_of_the_released_codes_call(count):
+    signs = []
+    for seed in range(8):
+        weights = affinity(np.random.default_rng(seed).standard_normal((count, 6)), 0.1)
         degree = np.diag(weights.sum(axis=1))
-        span = [1, min(2, count - 1)]
-        values, vectors = eigh(degree - weights, degree, subset_by_index=span)
-        vector, value = second_eigenvector(weights)
-        np.testing.assert_array_equal(vector, vectors[:, 0])
-        assert value == values[0]
+        released = eigh(degree - weights, degree, subset_by_index=[1, min(2, count - 1)])[1][:, 0]
+        vector, _ = second_eigenvector(weights)
+        signs.append(lapack_sign(weights, vector))
+        np.testing.assert_allclose(signs[-1] * vector, released, rtol=1e-6, atol=1e-8)
+    assert count == 2 or set(signs) == {1.0, -1.0}
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("objects", [1, 4])
-def test_masks_agree_with_the_dense_reference(seed, objects):
+@pytest.mark.parametrize("signs", ["released", "own"])
+def test_masks_agree_with_the_dense_reference(seed, objects, signs):
     projections = smooth_scene(seed)
-    expected = [mask for mask in reference(projections, GRID, objects) if mask.any()]
-    result = maskcut(projections, GRID, objects=objects)
+    expected = [mask for mask in reference(projections, GRID, objects, released=signs == "released") if mask.any()]
+    result = maskcut(projections, GRID, objects=objects, signs=signs)
     assert np.array_equal(result.masks, expected)
 
 
 @pytest.mark.parametrize("grid", [(5, 6), (14, 16), (20, 20)])  # below and above the switch of solvers
-def test_eigenvector_agrees_with_the_dense_solver(grid, own_solver):
+def test_eigenvector_agrees_with_the_dense_solver(grid):
     features = patch_features(smooth_scene(3, grid), grid)
     vector, value = second_eigenvector(affinity(features, 0.15))
     np.testing.assert_allclose(vector, dense_second_eigenvector(features, 0.15), rtol=1e-6, atol=1e-9)
@@ -168,14 +171,14 @@ def test_eigenvector_agrees_with_the_dense_solver(grid, own_solver):
     assert vector @ degree == pytest.approx(0, abs=1e-8)
 
 
-def test_eigenvector_of_noise_agrees_with_the_dense_solver(own_solver):
+def test_eigenvector_of_noise_agrees_with_the_dense_solver():
     # no structure, so the second eigenvalue lies at the edge of a dense spectrum and takes many steps
     features = np.random.default_rng(0).standard_normal((300, 40))
     vector, _ = second_eigenvector(affinity(features, 0.15))
     np.testing.assert_allclose(vector, dense_second_eigenvector(features, 0.15), rtol=1e-6, atol=1e-9)
 
 
-def test_eigenvector_falls_back_to_the_dense_solver(monkeypatch, own_solver):
+def test_eigenvector_falls_back_to_the_dense_solver(monkeypatch):
     def never(*_args, **_kwargs):
         raise ArpackNoConvergence("no convergence", np.zeros(0), np.zeros((0, 0)))
 
@@ -188,7 +191,7 @@ def test_eigenvector_falls_back_to_the_dense_solver(monkeypatch, own_solver):
     assert dense_value == pytest.approx(value, rel=1e-9)
 
 
-def test_eigenvector_survives_a_tiny_eigengap(own_solver):
+def test_eigenvector_survives_a_tiny_eigengap():
     # six groups that share no edge: five eigenvalues within 2e-4 of zero, while the spectrum reaches 1
     sizes = [20, 30, 40, 50, 60, 100]
     group = np.repeat(np.arange(6), sizes)
