@@ -38,6 +38,14 @@ def test_every_page_shows_every_family(app, page, model):
     assert not tested.error
 
 
+@pytest.mark.parametrize("page", ["segment", "compare"])
+def test_a_run_that_the_gpu_does_not_hold_is_said_aloud(app, stand_in_gpu, page):
+    tested = app(page, model="crate")
+    assert not tested.exception
+    says = [str(warning.value).replace("\\", "") for warning in tested.warning]
+    assert any(one.startswith("crate ran on the CPU: the GPU's memory does not hold a run of ") for one in says)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_zoo_says_what_to_do(app, page, monkeypatch, tmp_path):
     monkeypatch.setenv(zoo.MODELS_VARIABLE, str(tmp_path))

@@ -36,6 +36,12 @@ def show_problem(problem: ExplorerError) -> None:
     st.error(sentence(problem), icon=":material/error:")
 
 
+def say_where_it_ran(note: str) -> None:
+    """A trace's note, where it has one: the run was not made where it should have been."""
+    if note:
+        st.warning(plain(note), icon=":material/memory:")
+
+
 def fragment(function: Callable[..., None]) -> Callable[..., None]:
     """st.fragment, in which a problem that the user can fix is shown as everywhere else."""
 
