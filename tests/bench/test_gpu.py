@@ -1,6 +1,7 @@
 """The script for a GPU, on the CPU: what it compares, how it keeps to its time, what it writes, and that every section
 runs. Sessions on a GPU are measured where there is one."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -32,7 +33,7 @@ from explorer.bench.gpu import (
 )
 from explorer.errors import ExplorerError
 from explorer.trace import Knobs
-from tests.conftest import draw, pixels, prepared, torch_points
+from tests.conftest import FULL, draw, pixels, prepared, torch_points
 from tests.test_layers import ROOT
 
 DOCUMENT = ROOT / "docs" / "gpu.md"
@@ -373,3 +374,20 @@ def test_nothing_but_the_packages_that_it_says_is_needed(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "tf32"), done.stderr
+
+
+def test_a_full_memory_is_tried_with_a_stand_in(tiny, monkeypatch, stand_in_gpu):
+    """Filled and freed memory here decide whether the stand-in's runs fail; a silent fallback would not do."""
+    monkeypatch.setattr(fallback, "SIDE", 3)
+    networks.exported(networks.FINE, tiny)
+    stand_in_gpu.running = ""
+    monkeypatch.setattr(setting.Setting, "tiny", True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 << 30, 1 << 31))
+    monkeypatch.setattr(torch, "empty", lambda size, **_: setattr(stand_in_gpu, "running", FULL) or size)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: setattr(stand_in_gpu, "running", ""))
+    on_gpu = dataclasses.replace(tiny, device="cuda")
+    filled, free = fallback.rows(on_gpu)
+    assert filled["note"].startswith("crate-fine ran on the CPU: the GPU's memory does not hold a run of 10 tokens")
+    assert (filled["met"], free["note"], free["met"]) == (True, "", True)
+    monkeypatch.setattr(fallback.warnings, "catch_warnings", lambda **_: contextlib.nullcontext([]))
+    assert [row["met"] for row in fallback.rows(on_gpu)] == [False, True]

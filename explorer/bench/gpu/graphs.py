@@ -104,16 +104,17 @@ def held(model: bytes, feeds: Mapping[str, Array], like: Mapping[str, Array], pr
         raise RuntimeError(f"{provider} refused the model")
     device = "cuda" if provider == runtime.CUDA else "cpu"
     binding = session.io_binding()
-    for name, array in feeds.items():
-        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, device, 0))
+    read = {name: ort.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in feeds.items()}
     written = {
         name: ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), array.dtype.type, device, 0)
         for name, array in like.items()
     }
+    for name, value in read.items():
+        binding.bind_ortvalue_input(name, value)
     for name, value in written.items():
         binding.bind_ortvalue_output(name, value)
 
-    def run() -> None:
+    def run(_kept: object = read) -> None:
         session.run_with_iobinding(binding)
         binding.synchronize_outputs()
 

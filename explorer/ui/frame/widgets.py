@@ -36,10 +36,10 @@ def show_problem(problem: ExplorerError) -> None:
     st.error(sentence(problem), icon=":material/error:")
 
 
-def say_where_it_ran(note: str) -> None:
-    """A trace's note, where it has one: the run was not made where it should have been."""
-    if note:
-        st.warning(plain(note), icon=":material/memory:")
+def say_where_it_ran(*notes: str) -> None:
+    """The notes of traces, where they have one: a run was not made where it should have been."""
+    if said := " ".join(dict.fromkeys(filter(None, notes))):
+        st.warning(plain(said), icon=":material/memory:")
 
 
 def fragment(function: Callable[..., None]) -> Callable[..., None]:

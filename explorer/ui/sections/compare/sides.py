@@ -93,8 +93,7 @@ def chosen_sides() -> list[Side]:
     with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(slots)) as threads:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in slots]
         views = list(threads.map(lambda slot, turned: _view(slot, photo, choice, framing, turned), slots, knobs))
-    for view in views:
-        say_where_it_ran(view.trace.note)
+    say_where_it_ran(*(view.trace.note for view in views))
     return [
         Side(slot, view, color, size_of(slot.card, choice.size))
         for slot, view, color in zip(slots, views, COLORS, strict=False)

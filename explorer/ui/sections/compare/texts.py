@@ -50,8 +50,7 @@ def text_sides(view: TextView) -> list[TextSide]:
     with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(others) or 1) as threads:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in others]
         views = list(threads.map(lambda slot, turned: _other(view, slot, turned), others, knobs))
-    for one in views:
-        say_where_it_ran(one.trace.note)
+    say_where_it_ran(*(one.trace.note for one in views))
     return [
         TextSide(slot, one, color)
         for slot, one, color in zip([a, *others], [view, *views], COLORS, strict=False)
