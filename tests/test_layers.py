@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lens",
         "measures",
         "models",
+        "processors",
         "runtime",
         "zoo",
         "trace",

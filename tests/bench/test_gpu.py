@@ -3,9 +3,9 @@ runs. Sessions on a GPU are measured where there is one."""
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import math
-import subprocess
 import sys
 import time
 import tomllib
@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from explorer import runtime, zoo
-from explorer.bench.gpu import __main__ as script
 from explorer.bench.gpu import (
     fallback,
     graphs,
@@ -28,6 +27,7 @@ from explorer.bench.gpu import (
     plan,
     precision,
     report,
+    script,
     setting,
     speed,
 )
@@ -132,11 +132,11 @@ def test_a_graph_may_keep_the_answer_alone(cards, modules):
     np.testing.assert_allclose(outputs()["logits"], theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("float_outputs", [False, True])
 @pytest.mark.parametrize("kind", ["fp16", "bf16"])
-def test_every_weight_and_step_is_halved(cards, kind):
-    halved = graphs.halved(
-        graphs.fixed(cards["crate"].path, (1, 3, 12, 12), None, ("logits", "z.2")), graphs.HALVES[kind]
-    )
+def test_every_weight_and_step_is_halved(cards, kind, float_outputs):
+    fixed = graphs.fixed(cards["crate"].path, (1, 3, 12, 12), None, ("logits", "z.2"))
+    halved = graphs.halved(fixed, graphs.HALVES[kind], float_outputs)
     proto = onnx.load_model_from_string(halved)
     onnx.checker.check_model(proto)
     kinds = {tensor.data_type for tensor in proto.graph.initializer}
@@ -144,19 +144,23 @@ def test_every_weight_and_step_is_halved(cards, kind):
     inferred = onnx.shape_inference.infer_shapes(proto)
     inside = {value.type.tensor_type.elem_type for value in inferred.graph.value_info}
     assert onnx.TensorProto.FLOAT not in inside
-    assert [value.type.tensor_type.elem_type for value in proto.graph.output] == [graphs.FLOAT] * 2
+    expected = graphs.FLOAT if float_outputs else graphs.HALVES[kind]
+    assert [value.type.tensor_type.elem_type for value in proto.graph.output] == [expected] * 2
 
 
 def test_half_precision_is_near_and_not_equal(cards, modules):
     """Eleven bits: a thousandth. bfloat16 runs on no CPU kernel of ONNX Runtime."""
     image, theirs = pixels(2), torch_points(modules["crate"], pixels(2))
-    model = graphs.halved(graphs.fixed(cards["crate"].path, image.shape, None, tuple(theirs)), graphs.FLOAT16)
-    run, outputs = graphs.held(model, {"image": image}, theirs, runtime.CPU)
-    run()
-    lost = precision.lost(cards["crate"], image, outputs(), theirs)
-    assert 1e-5 < lost["error"] < 1e-2
-    for name, array in outputs().items():
-        assert np.linalg.norm(array - theirs[name]) <= 1.001 * lost["error"] * np.linalg.norm(theirs[name])
+    fixed = graphs.fixed(cards["crate"].path, image.shape, None, tuple(theirs))
+    for float_outputs in (True, False):
+        model = graphs.halved(fixed, graphs.FLOAT16, float_outputs)
+        run, outputs = graphs.held(model, {"image": image}, theirs, runtime.CPU)
+        run()
+        lost = precision.lost(cards["crate"], image, outputs(), theirs)
+        assert 1e-5 < lost["error"] < 1e-2
+        for name, array in outputs().items():
+            assert array.dtype == (np.float32 if float_outputs else np.float16)
+            assert np.linalg.norm(array - theirs[name]) <= 1.001 * lost["error"] * np.linalg.norm(theirs[name])
 
 
 def test_what_is_lost_of_curves_and_classes(cards, modules):
@@ -205,7 +209,7 @@ def test_the_roofline_is_the_slower_of_computing_and_moving(tiny, cards):
     """2·operations at 2e12 a second, or weights and outputs at 0.5e12 bytes a second."""
     card, like = cards["crate"], {"logits": np.zeros((1, 3), np.float32)}
     operations = 2 * runtime.estimate(card, 1, 12, 12, 4).operations
-    moved = 4 * card.parameters + 12
+    moved = 4 * (card.parameters + 3)
     least = 1e3 * max(operations / 2e12, moved / 0.5e12)
     found = latency.roofline(card, like, "fp32", 4 * least, tiny)
     assert found == pytest.approx({"roofline_ms": least, "share": 0.25})
@@ -303,6 +307,13 @@ def test_without_a_gpu_one_sentence_and_nothing_is_written(tmp_path, monkeypatch
     row = {"fact": "runs on", "value": "CPU: CUDA is not usable here (no NVIDIA driver)", "provider": runtime.CPU}
     machine_alone = plan.Outcome(plan.DONE, 1.0, [row | {"torch_cuda": False}])
     monkeypatch.setattr(plan, "run_section", lambda *_: machine_alone)
+    monkeypatch.setattr(script, "gpu_problem", lambda: "no NVIDIA driver")
+    assert script.main(["--out", str(out)]) == 2
+    assert capsys.readouterr() == (
+        "", "There is no GPU to measure, no NVIDIA driver: nothing was written (OPTIONS=--cpu tries the script without "
+        "one).\n",
+    )  # fmt: skip
+    monkeypatch.setattr(script, "gpu_problem", lambda: None)
     assert script.main(["--out", str(out)]) == 2
     said = capsys.readouterr().err
     assert said.startswith(
@@ -349,31 +360,23 @@ def test_a_section_gives_rows_that_the_report_shows(tiny, monkeypatch, name):
         assert all(row["error"] == 0 for row in rows)
 
 
-def test_the_whole_script_on_a_cpu_with_processes_of_its_own(tmp_path, capsys):
-    assert script.main(["--cpu", "--only", "fallback", "--minutes", "2", "--out", str(tmp_path / "tried.md")]) == 0
-    found = json.loads((tmp_path / "tried.json").read_text("utf-8"))
-    assert {name: one["state"] for name, one in found["sections"].items()} == {"machine": "done", "fallback": "done"}
-    assert found["sections"]["machine"]["rows"][0]["provider"] == runtime.CPU
-    assert (tmp_path / "tried.md").read_text("utf-8") == report.markdown(found)
-    assert "fallback: done, 1 rows" in capsys.readouterr().out
-
-
-def test_nothing_but_the_packages_that_it_says_is_needed(tmp_path):
-    """A section that reads photos, exports, measures and runs in both, where every other dependency is missing."""
+def test_the_whole_script_on_a_cpu_needs_nothing_but_the_packages_that_it_says(tmp_path, capsys, monkeypatch):
+    """Sections in processes of their own, in which every other dependency of the project is missing: one that reads
+    photos, exports, measures and runs in both."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     names = {line.split(";")[0].split(">=")[0].strip() for line in wanted}
     assert {"pillow", "torch", "numpy", "onnx"} < names
-    modules = {"scikit-learn": "sklearn", "umap-learn": "umap", "pillow-heif": "pillow_heif"}
-    blocked = [modules.get(name, name) for name in names - NEEDED]
-    code = (
-        f"import sys, time, pathlib; sys.modules.update(dict.fromkeys({blocked!r}));"
-        "from explorer.bench.gpu import fallback, machine, memory, parity, plan, precision, report, speed;"
-        "from explorer.bench.gpu.setting import Setting;"
-        f"rows = precision.rows(Setting('cpu', pathlib.Path({str(tmp_path)!r}), time.monotonic() + 60, {{}}));"
-        "print(next(rows)['precision'])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "tf32"), done.stderr
+    modules = {"scikit-learn": "sklearn", "umap-learn": "umap"}
+    for name in names - NEEDED:
+        (tmp_path / f"{modules.get(name, name.replace('-', '_'))}.py").write_text("raise ImportError('is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert script.main(["--cpu", "--only", "precision", "--minutes", "2", "--out", str(tmp_path / "tried.md")]) == 0
+    found = json.loads((tmp_path / "tried.json").read_text("utf-8"))
+    states = {name: (one["state"], one["log"]) for name, one in found["sections"].items()}
+    assert states == {"machine": ("done", ""), "precision": ("done", "")}
+    assert found["sections"]["machine"]["rows"][0]["provider"] == runtime.CPU
+    assert (tmp_path / "tried.md").read_text("utf-8") == report.markdown(found)
+    assert "precision: done, 10 rows" in capsys.readouterr().out
 
 
 def test_a_full_memory_is_tried_with_a_stand_in(tiny, monkeypatch, stand_in_gpu):
@@ -391,3 +394,13 @@ def test_a_full_memory_is_tried_with_a_stand_in(tiny, monkeypatch, stand_in_gpu)
     assert (filled["met"], free["note"], free["met"]) == (True, "", True)
     monkeypatch.setattr(fallback.warnings, "catch_warnings", lambda **_: contextlib.nullcontext([]))
     assert [row["met"] for row in fallback.rows(on_gpu)] == [False, True]
+
+
+def test_a_python_that_lacks_a_package_is_told_which(monkeypatch, capsys):
+    from explorer.bench.gpu import __main__ as start
+
+    assert set(start.NEEDED.values()) == NEEDED - {"onnxruntime"}
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("onnx", "PIL") else real(name))
+    assert start.main() == 2
+    assert " has no onnx, pillow: install" in capsys.readouterr().err

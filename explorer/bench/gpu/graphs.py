@@ -22,6 +22,7 @@ from explorer.trace import Array
 FLOAT, FLOAT16, BFLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16
 Held = tuple[Callable[[], None], Callable[[], dict[str, Array]]]
 """A run that can be repeated, and a function that gives what it wrote."""
+KINDS = {"tensor(float)": FLOAT, "tensor(float16)": FLOAT16, "tensor(bfloat16)": BFLOAT16}
 HALVES = {"fp16": FLOAT16, "bf16": BFLOAT16}
 
 
@@ -58,8 +59,9 @@ def folded(model: bytes) -> bytes:
         return path.read_bytes()
 
 
-def halved(model: bytes, kind: int) -> bytes:
-    """A folded graph in FLOAT16 or BFLOAT16: every weight and every step, with float32 at the inputs and outputs.
+def halved(model: bytes, kind: int, float_outputs: bool = False) -> bytes:
+    """A folded graph in FLOAT16 or BFLOAT16: every weight, every step, and the outputs unless they are asked for in
+    float32, as the input is.
 
     ONNX Runtime's own converter (onnxruntime.transformers.float16) knows no bfloat16; this is the same for both.
     """
@@ -69,20 +71,19 @@ def halved(model: bytes, kind: int) -> bytes:
         if tensor.data_type == FLOAT:
             half = numpy_helper.to_array(tensor).astype(helper.tensor_dtype_to_np_dtype(kind))
             tensor.CopyFrom(numpy_helper.from_array(half, tensor.name))
-    inside = {one.name: f"{one.name}.half" for one in [*graph.input, *graph.output] if _is_float(one)}
+    cast = [*graph.input, *(graph.output if float_outputs else [])]
+    inside = {one.name: f"{one.name}.half" for one in cast}
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [inside.get(name, name) for name in names]
-    before = [_cast(one.name, inside[one.name], kind) for one in graph.input if one.name in inside]
-    after = [_cast(inside[one.name], one.name, FLOAT) for one in graph.output if one.name in inside]
+    before = [_cast(one.name, inside[one.name], kind) for one in graph.input]
+    after = [_cast(inside[one.name], one.name, FLOAT) for one in graph.output if float_outputs]
+    for one in graph.output:
+        one.type.tensor_type.elem_type = FLOAT if float_outputs else kind
     nodes = [*before, *graph.node, *after]
     del graph.node[:], graph.value_info[:]
     graph.node.extend(nodes)
     return proto.SerializeToString()
-
-
-def _is_float(value: onnx.ValueInfoProto) -> bool:
-    return value.type.tensor_type.elem_type == FLOAT
 
 
 def _cast(source: str, to: str, kind: int) -> onnx.NodeProto:
@@ -105,8 +106,9 @@ def held(model: bytes, feeds: Mapping[str, Array], like: Mapping[str, Array], pr
     device = "cuda" if provider == runtime.CUDA else "cpu"
     binding = session.io_binding()
     read = {name: ort.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in feeds.items()}
+    kinds = {one.name: KINDS[one.type] for one in session.get_outputs()}
     written = {
-        name: ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), array.dtype.type, device, 0)
+        name: ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), kinds[name], device, 0)
         for name, array in like.items()
     }
     for name, value in read.items():

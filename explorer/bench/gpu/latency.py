@@ -68,12 +68,16 @@ def session(
     precision: str,
     setting: Setting,
     stride: int | None = None,
+    float_outputs: bool = False,
     **cuda: str,
 ) -> Held:
-    """A repeatable run of the model fixed to this image's shape (graphs.held), in a precision."""
+    """A repeatable run of the model fixed to this image's shape (graphs.held), in a precision.
+
+    float_outputs: of half precision, too, which costs a step for each output.
+    """
     model = fixed(card.path, image.shape, stride, tuple(like))
     if precision in HALVES:
-        model = halved(model, HALVES[precision])
+        model = halved(model, HALVES[precision], float_outputs)
     return held(model, {"image": image}, like, setting.provider, use_tf32="1" if precision == "tf32" else "0", **cuda)
 
 
@@ -88,6 +92,6 @@ def roofline(card: ModelCard, like: dict[str, Array], precision: str, p50_ms: fl
         return {}
     size = card.image_size
     operations = 2 * runtime.estimate(card, 1, size, size, card.patch).operations
-    moved = card.parameters * BYTES[precision] + sum(array.nbytes for array in like.values())
+    moved = card.parameters * BYTES[precision] + sum(array.size for array in like.values()) * BYTES[precision]
     least_ms = 1e-9 * max(operations / rates[f"product {precision}"], moved / rates["memory"])
     return {"roofline_ms": least_ms, "share": least_ms / p50_ms}

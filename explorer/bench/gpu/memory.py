@@ -15,7 +15,7 @@ from explorer.bench.gpu.setting import PROVIDER_ERRORS, Row, Setting, why
 from explorer.card import ModelCard
 from explorer.trace import Prepared
 
-SIDES, TINY_SIDES = (28, 40, 56, 77, 109), (16, 24, 32, 40, 48)
+SIDES, TINY_SIDES = (28, 40, 56, 77, 109), (8, 12, 16, 20, 24)
 """Patches of a side: 785 to 11,882 tokens with CLS."""
 LINEAR_SHARE = 0.05
 """What a quadratic term may be of the memory at the largest size where the memory counts as linear."""

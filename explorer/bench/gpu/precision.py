@@ -45,7 +45,7 @@ def _points(
     card: ModelCard, image: Array, theirs: dict[str, Array], way: str, precision: str, setting: Setting
 ) -> dict[str, Array]:
     if way == "ONNX Runtime":
-        run, outputs = session(card, image, theirs, precision, setting)
+        run, outputs = session(card, image, theirs, precision, setting, float_outputs=True)
         run()
         return outputs()
     module, tensor = on_device(card, image, precision, setting)

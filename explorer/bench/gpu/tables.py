@@ -167,8 +167,8 @@ TABLES = {
     ),
     "speed": Table(
         "Beside PyTorch",
-        "Every trace point, left on the device; one shape, buffers on the device. PyTorch: inference mode, TF32 off; "
-        "compiled: torch.compile, mode reduce-overhead (CUDA graphs).",
+        "Every trace point in the precision of the run, left on the device; one shape, fixed buffers. PyTorch: "
+        "inference mode, TF32 off; compiled: torch.compile, mode reduce-overhead (CUDA graphs).",
         (MODEL, Column("batch", "batch"), WAY, PRECISION, *TIMES, Column("per_second", "photos/s", _number(0))),
         _speed,
     ),
