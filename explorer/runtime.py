@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,12 +158,11 @@ def open_model(
     if code_gain and not card.codes_dim:
         raise ExplorerError(f"{card.name} has no codes to turn: its dictionary is square.")
     wanted, reason = provider() if on is None else (on, f"{'CUDA GPU' if on == CUDA else 'CPU'}, as asked")
-    source = _changed(card, weights or {}, code_gain)
     try:
-        session = _session(card, source, wanted, {**CUDA_OPTIONS, **(options or {})})
+        session = _session(card, weights or {}, code_gain, wanted, {**CUDA_OPTIONS, **(options or {})})
         why = f"{wanted} refused this model"
     except MemoryError:
-        session, why = _session(card, source, CPU, {}), "the GPU's memory does not hold this model"
+        session, why = _session(card, weights or {}, code_gain, CPU, {}), "the GPU's memory does not hold this model"
     used = session.get_providers()[0]
     if used != wanted:
         return Model(card, session, used, f"CPU: {why}", f"{card.name} runs on the CPU: {why}.")
@@ -172,7 +170,9 @@ def open_model(
     return Model(card, session, used, reason, on_cpu=twin if used == CUDA else None)
 
 
-def _session(card: ModelCard, source: Path | bytes, wanted: str, cuda: dict[str, str]) -> ort.InferenceSession:
+def _session(
+    card: ModelCard, weights: Mapping[str, Array], code_gain: bool, wanted: str, cuda: dict[str, str]
+) -> ort.InferenceSession:
     """A session on a provider. Raises MemoryError where the GPU has too little, else ExplorerError as open_model."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -183,6 +183,7 @@ def _session(card: ModelCard, source: Path | bytes, wanted: str, cuda: dict[str,
         options.intra_op_num_threads = usable  # pinned, or in a container: ONNX Runtime would take the whole machine's
     providers: list[Any] = [CPU] if wanted == CPU else [(wanted, cuda if wanted == CUDA else {}), CPU]
     try:
+        source = _changed(card, weights, code_gain) if weights or code_gain else card.path
         return ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
     except SESSION_ERRORS as error:
         if wanted == CUDA and OUT_OF_MEMORY.search(str(error)):
@@ -191,11 +192,8 @@ def _session(card: ModelCard, source: Path | bytes, wanted: str, cuda: dict[str,
         raise ExplorerError(f"ONNX Runtime cannot open {card.path.name}: {detail}") from error
 
 
-def _changed(card: ModelCard, weights: Mapping[str, Array], code_gain: bool) -> Path | bytes:
-    """The model file, or its bytes with some tensors replaced. (SessionOptions.add_initializer borrows memory that
-    nobody keeps.)"""
-    if not weights and not code_gain:
-        return card.path
+def _changed(card: ModelCard, weights: Mapping[str, Array], code_gain: bool) -> bytes:
+    """The model file with some tensors replaced. (SessionOptions.add_initializer borrows memory that nobody keeps.)"""
     import onnx
 
     model = onnx.load(card.path, load_external_data=False)
