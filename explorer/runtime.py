@@ -1,14 +1,17 @@
 """The only door to ONNX Runtime: which provider, one session per model, a run → a Trace.
 
-On a GPU the trace stays on the device; a point is copied when it is first looked at. Attention over N tokens takes
-memory linear in N (export.families), so a run's cost is known before it starts: see estimate.
+On a GPU the trace stays on the device; a point is copied when it is first looked at. A run that the GPU's memory does
+not hold is made on the CPU, and its trace says so. Attention over N tokens takes memory linear in N (export.families),
+so a run's cost is known before it starts: see estimate.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,12 +33,20 @@ DEFAULT_MEMORY_GB, DEFAULT_SECONDS = 3.0, 45.0
 OPERATIONS_PER_S = {CPU: 2.8e10, CUDA: 2e12}
 """Multiply-adds a second: two CPU cores, measured from 197 to 11,881 tokens; the GPU's is a cautious guess."""
 FLOAT_BYTES = 4
+CUDA_OPTIONS = {"use_tf32": "0"}
+"""TensorFloat-32 keeps 10 bits of each factor: results would differ from the CPU's by a thousandth and more."""
 UNUSABLE = "CPU: CUDA is not usable here"
 MAX_PARALLEL_RUNS = 2
 TRIAL_TOLERANCE = 0.05
 """Of numbers around 3: TensorFloat-32 rounds to 11 bits, wrong kernels are off by far more."""
 # ONNX Runtime's exceptions share no base class below Exception.
 _ORT_ERRORS = tuple(e for e in vars(ort_state).values() if isinstance(e, type) and issubclass(e, Exception))
+SESSION_ERRORS = (RuntimeError, OSError, *_ORT_ERRORS)
+"""What ONNX Runtime raises where it cannot open or run a model."""
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|failed to allocate memory|smaller than requested bytes|ALLOC(ATION)?_FAILED", re.IGNORECASE
+)
+"""How CUDA, cuBLAS, cuDNN and ONNX Runtime's arena say that the GPU's memory does not suffice."""
 _running = threading.BoundedSemaphore(MAX_PARALLEL_RUNS)
 
 
@@ -76,7 +87,7 @@ def _cuda_problem() -> str | None:
     try:
         ort.preload_dlls()
         return trial_problem(CUDA)
-    except (RuntimeError, OSError, *_ORT_ERRORS) as error:
+    except SESSION_ERRORS as error:
         return str(error).splitlines()[0][:160]
     finally:
         ort.set_default_logger_severity(2)
@@ -116,23 +127,53 @@ def _trial_model() -> bytes:
 
 @dataclass(frozen=True)
 class Model:
-    """An open model: its card, the session, the provider really in use and why."""
+    """An open model: its card, the session, the provider really in use and why.
+
+    note: where it runs, in a sentence, if the GPU should have and could not; else empty. on_cpu: opens the same on the
+    CPU, once; None where that is where it runs.
+    """
 
     card: ModelCard
     session: ort.InferenceSession
     provider: str
     reason: str
+    note: str = ""
+    on_cpu: Callable[[], Model] | None = None
 
 
-def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None, code_gain: bool = False) -> Model:
+def open_model(
+    card: ModelCard,
+    weights: Mapping[str, Array] | None = None,
+    code_gain: bool = False,
+    on: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Model:
     """Open a session. weights: tensors that replace the file's own (the random-init control). code_gain: with the knob
-    of that name, which multiplies the codes.
+    of that name, which multiplies the codes. on: CPU or CUDA, by default what provider() chose. options: of the CUDA
+    provider, beside and above CUDA_OPTIONS.
 
-    Raises ExplorerError when ONNX Runtime refuses the file, or for the gain of codes that a model does not have.
+    A model that the GPU's memory does not hold is opened on the CPU, and says so. Raises ExplorerError when ONNX
+    Runtime refuses the file, or for the gain of codes that a model does not have.
     """
     if code_gain and not card.codes_dim:
         raise ExplorerError(f"{card.name} has no codes to turn: its dictionary is square.")
-    wanted, reason = provider()
+    wanted, reason = provider() if on is None else (on, f"{'CUDA GPU' if on == CUDA else 'CPU'}, as asked")
+    try:
+        session = _session(card, weights or {}, code_gain, wanted, {**CUDA_OPTIONS, **(options or {})})
+        why = f"{wanted} refused this model"
+    except MemoryError:
+        session, why = _session(card, weights or {}, code_gain, CPU, {}), "the GPU's memory does not hold this model"
+    used = session.get_providers()[0]
+    if used != wanted:
+        return Model(card, session, used, f"CPU: {why}", f"{card.name} runs on the CPU: {why}.")
+    twin = cache(lambda: open_model(card, weights, code_gain, CPU))
+    return Model(card, session, used, reason, on_cpu=twin if used == CUDA else None)
+
+
+def _session(
+    card: ModelCard, weights: Mapping[str, Array], code_gain: bool, wanted: str, cuda: dict[str, str]
+) -> ort.InferenceSession:
+    """A session on a provider. Raises MemoryError where the GPU has too little, else ExplorerError as open_model."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False  # same speed, and the memory of a large run goes back
@@ -140,15 +181,15 @@ def open_model(card: ModelCard, weights: Mapping[str, Array] | None = None, code
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to the browser
     if (usable := usable_processors()) < (os.cpu_count() or 1):
         options.intra_op_num_threads = usable  # pinned, or in a container: ONNX Runtime would take the whole machine's
-    providers = [CPU] if wanted == CPU else [wanted, CPU]
+    providers: list[Any] = [CPU] if wanted == CPU else [(wanted, cuda if wanted == CUDA else {}), CPU]
     try:
-        source = _changed(card, weights or {}, code_gain) if weights or code_gain else card.path
-        session = ort.InferenceSession(source, options, providers=providers)
-    except (RuntimeError, OSError, *_ORT_ERRORS) as error:
+        source = _changed(card, weights, code_gain) if weights or code_gain else card.path
+        return ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
+    except SESSION_ERRORS as error:
+        if wanted == CUDA and OUT_OF_MEMORY.search(str(error)):
+            raise MemoryError from error
         detail = str(error).splitlines()[0][:160]
         raise ExplorerError(f"ONNX Runtime cannot open {card.path.name}: {detail}") from error
-    used = session.get_providers()[0]
-    return Model(card, session, used, reason if used == wanted else f"CPU: {wanted} refused this model")
 
 
 def _changed(card: ModelCard, weights: Mapping[str, Array], code_gain: bool) -> bytes:
@@ -168,10 +209,11 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     """Run a model and return its trace.
 
     want: names of trace points, beside the logits (or features), that must be there; None for all of them.
+    A run that the GPU's memory does not hold is made on the CPU: the trace's note says so, and a RuntimeWarning.
     Raises ExplorerError for points the model lacks, knobs that do not fit and runs that would not fit into memory.
     """
     card, knobs = model.card, knobs or Knobs()
-    check_run(card, prepared, knobs)
+    cost = check_run(card, prepared, knobs)
     _check_rows(card, knobs, len(prepared.data))
     stride = check_knobs(card, knobs)
     names = list(dict.fromkeys([card.answer, *(trace_points(card) if want is None else want)]))
@@ -180,20 +222,46 @@ def run(model: Model, prepared: Prepared, want: Iterable[str] | None = None, kno
     given = {one.name for one in model.session.get_overridable_initializers()}
     if unknown := [name for name in knobs.feeds() if name not in given]:
         raise ExplorerError(f"{card.name} was opened without {unknown[0]}: open it with that knob.")
+    feeds = {"tokens" if card.reads_text else "image": prepared.data, **knobs.feeds()}
+    note = model.note
+    try:
+        points = _points(model, feeds, names)
+    except SESSION_ERRORS as error:
+        if model.on_cpu is None or not OUT_OF_MEMORY.search(str(error)):
+            raise
+        note = _note_of_fallback(card.name, cost)
+        points = _points(model.on_cpu(), feeds, names)
+    if note:
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
+    grid = _grid(card, prepared, stride)
+    seen = seen_patches(prepared.seen, card.patch, stride, grid) if prepared.seen else None
+    return Trace(card, points, grid, stride, seen, note)
+
+
+def _points(model: Model, feeds: Mapping[str, Array], names: list[str]) -> _Points:
+    """A run's outputs by name; all but the answer stay on the device."""
     binding = model.session.io_binding()
-    for name, value in {"tokens" if card.reads_text else "image": prepared.data, **knobs.feeds()}.items():
+    for name, value in feeds.items():
         binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C")))
     device = "cuda" if model.provider == CUDA else "cpu"
     for name in names:
-        binding.bind_output(name, "cpu" if name == card.answer else device)
+        binding.bind_output(name, "cpu" if name == model.card.answer else device)
     options = ort.RunOptions()
     options.only_execute_path_to_fetches = True
     with _running:
         model.session.run_with_iobinding(binding, options)
-    points = _Points(dict(zip(names, binding.get_outputs(), strict=True)))
-    grid = _grid(card, prepared, stride)
-    seen = seen_patches(prepared.seen, card.patch, stride, grid) if prepared.seen else None
-    return Trace(card, points, grid, stride, seen)
+    return _Points(dict(zip(names, binding.get_outputs(), strict=True)))
+
+
+def _note_of_fallback(name: str, cost: Cost) -> str:
+    """Why a run of a model is made on the CPU. Raises ExplorerError where that would take longer than a run may."""
+    why, (_, most) = f"the GPU's memory does not hold a run of {cost.tokens:,} tokens", _limits()
+    if (seconds := cost.seconds(CPU)) > most:
+        raise ExplorerError(
+            f"{name} cannot run: {why}, and the CPU would need about {seconds:,.0f} s, more than the {most:.0f} s "
+            f"allowed ({SECONDS_VARIABLE}): use a smaller size, a larger stride or a shorter text."
+        )
+    return f"{name} ran on the CPU: {why}."
 
 
 def _grid(card: ModelCard, prepared: Prepared, stride: int) -> tuple[int, int]:

@@ -138,7 +138,8 @@ class Trace:
 
     grid: rows and columns of patches; of a text one row, with nothing in front. stride: pixels between patches,
     1 for text. seen: first row and column, and the ends behind the last ones, of the patches that hold some of a padded
-    photo; None where all of them do. On a GPU, points copies an array from the device when it is first asked for.
+    photo; None where all of them do. note: where it ran, in a sentence, if that was not where it should have; else
+    empty. On a GPU, points copies an array from the device when it is first asked for.
     Attention is never stored: it is a function of the projections (measures.patches.attention_rows).
     """
 
@@ -147,6 +148,7 @@ class Trace:
     grid: tuple[int, int]
     stride: int
     seen: Box | None = None
+    note: str = ""
 
     @property
     def front(self) -> int:

@@ -83,6 +83,58 @@ def quick_reader(monkeypatch):
     monkeypatch.setattr(checkpoint, "_run_reader", read_in_process)
 
 
+FULL = (
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running MatMul node. "
+    "Name:'MatMul_9' Status Message: bfc_arena.cc:376 void* onnxruntime::BFCArena::AllocateRawInternal(size_t) "
+    "Failed to allocate memory for requested buffer of size 8388608000"
+)
+
+
+class StandInGpu:
+    """A session that says it runs on CUDA, keeps its outputs in the machine's memory, and fails as it is told to."""
+
+    opening: str = ""
+    running: str = FULL
+
+    def __init__(self, source: Any, options: Any, providers: list[Any], **more: Any) -> None:
+        self._on_gpu = providers[0] != runtime.CPU
+        if self._on_gpu and self.opening:
+            raise runtime.ort_state.RuntimeException(self.opening)
+        self._session = _REAL_SESSION(source, options, providers=[runtime.CPU], **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def get_providers(self) -> list[str]:
+        return [runtime.CUDA, runtime.CPU] if self._on_gpu else [runtime.CPU]
+
+    def io_binding(self) -> Any:
+        binding = self._session.io_binding()
+        real = binding.bind_output
+        binding.bind_output = lambda name, device: real(name, "cpu")
+        return binding
+
+    def run_with_iobinding(self, binding: Any, options: Any) -> None:
+        if self._on_gpu and self.running:
+            raise runtime.ort_state.RuntimeException(self.running)
+        self._session.run_with_iobinding(binding, options)
+
+
+_REAL_SESSION = runtime.ort.InferenceSession
+
+
+@pytest.fixture
+def stand_in_gpu(monkeypatch) -> type[StandInGpu]:
+    """A machine whose GPU opens models and fails in every run for want of memory; its class says otherwise."""
+
+    class Gpu(StandInGpu):
+        pass
+
+    monkeypatch.setattr(runtime, "provider", lambda: (runtime.CUDA, "CUDA GPU"))
+    monkeypatch.setattr(runtime.ort, "InferenceSession", Gpu)
+    return Gpu
+
+
 @pytest.fixture(scope="session")
 def modules() -> dict[str, nn.Module]:
     """The tiny torch models by family."""

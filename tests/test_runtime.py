@@ -14,7 +14,7 @@ from explorer import runtime, zoo
 from explorer.errors import ExplorerError
 from explorer.runtime import CPU, CUDA, choose_provider
 from explorer.trace import Knobs, trace_points
-from tests.conftest import SIZES, network_of, pixels, prepared, torch_points
+from tests.conftest import FULL, SIZES, network_of, pixels, prepared, torch_points
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 ONES = np.ones((2, 2), np.float32)
@@ -228,6 +228,80 @@ def test_budget_that_is_no_number(cards, monkeypatch, value):
     monkeypatch.setenv(runtime.MEMORY_VARIABLE, value)
     with pytest.raises(ExplorerError, match=runtime.MEMORY_VARIABLE):
         runtime.check_cost(cards["crate"], 1, 12, 12, 4)
+
+
+# a GPU whose memory does not suffice
+
+
+@pytest.mark.parametrize(
+    ("message", "full"),
+    [
+        (FULL, True),
+        ("CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);", True),
+        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; expr=cublasCreate(&cublas_handle_);", True),
+        ("Available memory of 100 is smaller than requested bytes of 4096", True),
+        ("CUDA failure 700: an illegal memory access was encountered", False),
+        ("Failed to find kernel for MultiHeadAttention(1)", False),
+    ],
+)
+def test_want_of_memory_is_told_from_other_failures(message, full):
+    assert bool(runtime.OUT_OF_MEMORY.search(message)) is full
+
+
+@pytest.mark.parametrize("control", [False, True])
+def test_a_run_that_the_gpu_does_not_hold_is_made_on_the_cpu(stand_in_gpu, cards, modules, control):
+    """With the same weights and knobs, and said aloud; the next run tries the GPU again."""
+    weights = zoo.draw_control(cards["crate"], seed=3) if control else None
+    model = runtime.open_model(cards["crate"], weights)
+    assert (model.provider, model.note) == (CUDA, "")
+    with pytest.warns(RuntimeWarning, match="crate ran on the CPU: the GPU's memory does not hold a run of 26 tokens"):
+        trace = runtime.run(model, prepared(pixels()), ["z.2"], Knobs(ONES / 2, stride=2))
+    assert trace.note == "crate ran on the CPU: the GPU's memory does not hold a run of 26 tokens."
+    module = control_module("crate", weights) if weights else modules["crate"]
+    theirs = torch_points(module, pixels(), mssa_gain=ONES / 2, stride=2)
+    for name in ("logits", "z.2"):
+        np.testing.assert_allclose(trace.points[name], theirs[name], **TOLERANCE, err_msg=name)
+    stand_in_gpu.running = ""
+    assert runtime.run(model, prepared(pixels())).note == ""
+
+
+def test_other_failures_of_the_gpu_are_not_hidden(stand_in_gpu, cards):
+    stand_in_gpu.running = "CUDA failure 700: an illegal memory access was encountered"
+    with pytest.raises(runtime.SESSION_ERRORS, match="illegal memory access"):
+        runtime.run(runtime.open_model(cards["crate"]), prepared(pixels()))
+
+
+def test_a_run_that_neither_holds_is_refused(stand_in_gpu, cards, monkeypatch):
+    """The GPU's time would do, the CPU's would not."""
+    cost = runtime.estimate(cards["crate"], 2, 12, 12, 4)
+    monkeypatch.setenv(runtime.SECONDS_VARIABLE, str((cost.seconds(CUDA) + cost.seconds(CPU)) / 2))
+    with pytest.raises(ExplorerError, match=r"crate cannot run: the GPU's memory .* 10 tokens, and the CPU would need"):
+        runtime.run(runtime.open_model(cards["crate"]), prepared(pixels()))
+
+
+def test_a_model_that_the_gpu_does_not_hold_is_opened_on_the_cpu(stand_in_gpu, cards):
+    stand_in_gpu.opening = "CUDA failure 2: out of memory"
+    model = runtime.open_model(cards["crate"])
+    assert (model.provider, model.reason) == (CPU, "CPU: the GPU's memory does not hold this model")
+    with pytest.warns(RuntimeWarning, match="crate runs on the CPU: the GPU's memory does not hold this model"):
+        assert runtime.run(model, prepared(pixels()), []).note == model.note
+    stand_in_gpu.opening = "no kernel image is available"
+    with pytest.raises(ExplorerError, match=r"cannot open crate\.onnx: no kernel image"):
+        runtime.open_model(cards["crate"])
+
+
+def test_cuda_multiplies_in_whole_float32(stand_in_gpu, cards, monkeypatch):
+    seen: list = []
+    monkeypatch.setattr(stand_in_gpu, "__init__", lambda self, *a, **k: seen.append(k["providers"][0]))
+    monkeypatch.setattr(stand_in_gpu, "get_providers", lambda self: [CUDA])
+    runtime.open_model(cards["crate"])
+    runtime.open_model(cards["crate"], options={"use_tf32": "1", "enable_cuda_graph": "1"})
+    assert seen == [(CUDA, {"use_tf32": "0"}), (CUDA, {"use_tf32": "1", "enable_cuda_graph": "1"})]
+
+
+@pytest.mark.parametrize("on", [CPU, CUDA])
+def test_a_model_is_opened_where_it_is_asked_to(stand_in_gpu, cards, on):
+    assert runtime.open_model(cards["crate"], on=on).provider == on
 
 
 # the random-init control

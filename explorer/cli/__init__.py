@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -43,10 +44,13 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command line; what a user can fix is one line on the standard error and exit code 2."""
+    """Run the command line; what a user can fix is one line on the standard error and exit code 2. A warning, as of a
+    run that the GPU's memory did not hold, is a line there, too."""
     limit_linear_algebra()
     try:
-        sys.exit(app(standalone_mode=False))
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_where: print(f"warning: {message}", file=sys.stderr)
+            sys.exit(app(standalone_mode=False))
     except ExplorerError as error:
         sentence = str(error)
     except CLICK_ERROR as error:  # pyright: ignore[reportGeneralTypeIssues] (click's base class)

@@ -62,7 +62,7 @@ def check_parity(
     worst_abs = worst_rel = 0.0
     todo = cases(size)
     for i, case in enumerate(todo):
-        knobs = _random_knobs(rng, card, case.stride) if i == len(todo) - 1 else Knobs(stride=case.stride)
+        knobs = random_knobs(rng, card, case.stride) if i == len(todo) - 1 else Knobs(stride=case.stride)
         for name, ours, theirs in _outputs(module, model, case.data, knobs):
             error = float(np.abs(ours - theirs).max())
             worst_abs = max(worst_abs, error)
@@ -81,7 +81,8 @@ def check_parity(
     }  # fmt: skip
 
 
-def _random_knobs(rng: np.random.Generator, card: ModelCard, stride: int | None) -> Knobs:
+def random_knobs(rng: np.random.Generator, card: ModelCard, stride: int | None) -> Knobs:
+    """Gains of heads and, where there is one, the ISTA step, drawn away from what was trained."""
     gain = rng.uniform(0, 2, (card.layers, card.heads)).astype(np.float32)
     if not card.has_ista:
         return Knobs(mssa_gain=gain, stride=stride)

@@ -65,6 +65,20 @@ def test_trace_writes_the_named_points_with_the_batch_axis(command, tmp_path, ca
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_run_that_the_gpu_does_not_hold_is_said_aloud(command, stand_in_gpu, tmp_path, modules):
+    from tests.conftest import torch_points
+
+    np.save(tmp_path / "x.npy", pixels(1))
+    code, _, err = command("trace", "crate", tmp_path / "x.npy", "-o", tmp_path / "t.npz")
+    assert (code, err) == (
+        0, "warning: crate ran on the CPU: the GPU's memory does not hold a run of 10 tokens.\n"
+    )  # fmt: skip
+    with np.load(tmp_path / "t.npz") as arrays:
+        np.testing.assert_allclose(
+            arrays["z.3"], torch_points(modules["crate"], pixels(1))["z.3"], rtol=1e-4, atol=1e-5
+        )
+
+
 def test_knobs_of_the_command_line_reach_the_graph(command, tmp_path, modules):
     from tests.conftest import torch_points
 

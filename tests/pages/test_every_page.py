@@ -1,6 +1,7 @@
 """Every page, empty, with uploads, with bad files, with settings from the URL."""
 
 import io
+import re
 import shutil
 
 import numpy as np
@@ -36,6 +37,15 @@ def test_every_page_shows_every_family(app, page, model):
     tested = app(page, model=model)
     assert not tested.exception
     assert not tested.error
+
+
+@pytest.mark.parametrize("page", ["segment", "compare"])
+def test_a_run_that_the_gpu_does_not_hold_is_said_aloud(app, stand_in_gpu, page):
+    """Once, also where the model and its control were compared."""
+    tested = app(page, model="crate")
+    assert not tested.exception
+    (said,) = [str(warning.value).replace("\\", "") for warning in tested.warning]
+    assert re.fullmatch(r"crate ran on the CPU: the GPU's memory does not hold a run of \d+ tokens\.", said)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -36,6 +36,12 @@ def show_problem(problem: ExplorerError) -> None:
     st.error(sentence(problem), icon=":material/error:")
 
 
+def say_where_it_ran(*notes: str) -> None:
+    """The notes of traces, where they have one: a run was not made where it should have been."""
+    if said := " ".join(dict.fromkeys(filter(None, notes))):
+        st.warning(plain(said), icon=":material/memory:")
+
+
 def fragment(function: Callable[..., None]) -> Callable[..., None]:
     """st.fragment, in which a problem that the user can fix is shown as everywhere else."""
 

@@ -16,6 +16,7 @@ from explorer.measures.patches import Heads, Segments, on_pixels, segment_trace,
 from explorer.measures.prediction import top_classes
 from explorer.trace import Array, Knobs, Prepared
 from explorer.ui.frame import sidebar
+from explorer.ui.frame.widgets import say_where_it_ran
 from explorer.ui.state import caches
 from explorer.ui.view.run import RunView
 
@@ -44,7 +45,9 @@ def current_view() -> View:
     """The view that the sidebar set up, traced. Raises ExplorerError for a photo or a setting that does not fit."""
     choice, card, photo = model_and_photo()
     with st.spinner("Running the model…", show_time=True):
-        return make_view(card, photo, choice.size, choice.stride, choice.framing, choice.knobs)
+        view = make_view(card, photo, choice.size, choice.stride, choice.framing, choice.knobs)
+    say_where_it_ran(view.trace.note)
+    return view
 
 
 def model_and_photo() -> tuple[sidebar.Choice, ModelCard, Photo]:

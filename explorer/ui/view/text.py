@@ -19,7 +19,7 @@ from explorer.textfiles import TABLES, USUAL, decode_text, read_table
 from explorer.trace import Array, Knobs, Piece, Prepared, Readout
 from explorer.ui.components.textbox import text_box
 from explorer.ui.frame import sidebar
-from explorer.ui.frame.widgets import plain
+from explorer.ui.frame.widgets import plain, say_where_it_ran
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.run import RunView
@@ -94,7 +94,9 @@ def current_text() -> TextView:
         prepared = _from_file(choice.card, *choice.file)
     if prepared.note:
         st.caption(f":material/content_cut: {prepared.note}")
-    return make_text_view(choice.card, prepared, choice.knobs)
+    view = make_text_view(choice.card, prepared, choice.knobs)
+    say_where_it_ran(view.trace.note)
+    return view
 
 
 def _from_file(card: ModelCard, name: str, data: bytes) -> Prepared:

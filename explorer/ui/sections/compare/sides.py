@@ -14,7 +14,7 @@ from explorer.inputs.photo import Photo
 from explorer.studies.compare import ComparedRun, shared_framing
 from explorer.trace import Knobs
 from explorer.ui.frame import sidebar
-from explorer.ui.frame.widgets import plain
+from explorer.ui.frame.widgets import plain, say_where_it_ran
 from explorer.ui.state import caches
 from explorer.ui.state.knobs import knobs_now
 from explorer.ui.state.settings import url_setting
@@ -93,6 +93,7 @@ def chosen_sides() -> list[Side]:
     with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(slots)) as threads:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in slots]
         views = list(threads.map(lambda slot, turned: _view(slot, photo, choice, framing, turned), slots, knobs))
+    say_where_it_ran(*(view.trace.note for view in views))
     return [
         Side(slot, view, color, size_of(slot.card, choice.size))
         for slot, view, color in zip(slots, views, COLORS, strict=False)

@@ -18,7 +18,7 @@ from explorer.measures.prediction import probabilities
 from explorer.studies.compare_text import attention_change, next_token_change
 from explorer.trace import Array, Knobs
 from explorer.ui.components.coloured_text import tinted_text
-from explorer.ui.frame.widgets import heading, plain, plot
+from explorer.ui.frame.widgets import heading, plain, plot, say_where_it_ran
 from explorer.ui.sections.compare.numbers import chosen_pair, counterpart, difference_figures, difference_table
 from explorer.ui.sections.compare.pictures import curves_note, probability_table, same_build
 from explorer.ui.sections.compare.sides import COLORS, CONTROL, TURNED, Compared, Slot, chosen_slots
@@ -50,6 +50,7 @@ def text_sides(view: TextView) -> list[TextSide]:
     with st.spinner("Running the models…", show_time=True), ThreadPoolExecutor(len(others) or 1) as threads:
         knobs = [knobs_now(slot.card) if slot.weights == TURNED else Knobs() for slot in others]
         views = list(threads.map(lambda slot, turned: _other(view, slot, turned), others, knobs))
+    say_where_it_ran(*(one.trace.note for one in views))
     return [
         TextSide(slot, one, color)
         for slot, one, color in zip([a, *others], [view, *views], COLORS, strict=False)
