@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"processors", "code_gain", "trace", "card", "errors"},
     "rotary": set(),
     "processors": set(),
-    "measures": {"trace", "errors", "rotary"},
+    "measures": {"processors", "trace", "errors", "rotary"},
     "constructed": {"measures", "trace", "errors"},
     "hub": {"errors"},
     "figures": {"trace"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,8 +17,11 @@ from explorer.measures.rates.rate import (
     subspace_coding_rate_official,
 )
 from explorer.measures.rates.sparsity import l0, l1, nonzero_fraction
+from explorer.processors import usable_processors
 from explorer.rotary import rotate
 from explorer.trace import Array, LayerWeights, Norm, Trace
+
+Of = TypeVar("Of")
 
 
 @dataclass(frozen=True)
@@ -120,10 +125,8 @@ def measure_layers(
     trace: Trace, weights: Sequence[LayerWeights], image: int = 0, eps_squared: float = OFFICIAL_EPS_SQUARED
 ) -> list[LayerMeasures]:
     """Measure every layer of one image of a trace. weights: those of the model that the trace came from."""
-    return [
-        _measure(trace, layer, layer_weights, image, eps_squared)
-        for layer, layer_weights in enumerate(weights, start=1)
-    ]
+    layers = range(1, len(weights) + 1)
+    return _of_each(layers, lambda layer: _measure(trace, layer, weights[layer - 1], image, eps_squared))
 
 
 def measure_curves(trace: Trace, image: int = 0) -> tuple[Array, Array]:
@@ -132,9 +135,21 @@ def measure_curves(trace: Trace, image: int = 0) -> tuple[Array, Array]:
     Equal to subspace_coding_rate_official and nonzero_fraction of measure_layers, at a small part of its cost: no
     singular values, no matrix as wide as the tokens. For what must follow a moving knob.
     """
-    layers = range(1, trace.card.layers + 1)
-    rates = [subspace_coding_rate_official(trace.projections(layer, image)).sum() for layer in layers]
-    return np.array(rates), np.array([nonzero_fraction(trace.codes(layer, image)) for layer in layers])
+    curves = _of_each(
+        range(1, trace.card.layers + 1),
+        lambda layer: (
+            subspace_coding_rate_official(trace.projections(layer, image)).sum(),
+            nonzero_fraction(trace.codes(layer, image)),
+        ),
+    )
+    rates, shares = zip(*curves, strict=True)
+    return np.array(rates), np.array(shares)
+
+
+def _of_each(layers: Sequence[int], measure: Callable[[int], Of]) -> list[Of]:
+    """What a measure says of each layer, two at a time where there are two processors: NumPy releases Python's lock."""
+    with ThreadPoolExecutor(min(2, usable_processors())) as pool:
+        return list(pool.map(measure, layers))
 
 
 def _measure(trace: Trace, layer: int, weights: LayerWeights, image: int, eps_squared: float) -> LayerMeasures:

@@ -32,8 +32,9 @@ def subspace_coding_rate(subspace: Array, eps_squared: float = OFFICIAL_EPS_SQUA
     subspace: (K,N,p) projections U_kᵀZ with tokens as rows, used as given. Returns (K,).
     Raises ValueError if subspace is not 3-D or empty, or eps_squared <= 0. Source: arXiv 2306.01129, eq. 8.
     """
-    subspace = _tokens(subspace, 3)
-    return _half_logdet(subspace, _alpha(subspace, eps_squared))
+    _check(subspace, 3)
+    alpha = _alpha(subspace, eps_squared)
+    return np.array([_half_logdet(head.astype(np.float64), alpha) for head in subspace])
 
 
 def subspace_coding_rate_official(subspace: Array) -> Array:
@@ -43,9 +44,17 @@ def subspace_coding_rate_official(subspace: Array) -> Array:
     published number. A token that is all zero in a head stays zero (the official code divides by 0 and gets NaN).
     Raises ValueError if subspace is not 3-D or empty. Source: Ma-Lab-Berkeley/CRATE, vis_utils/coding_rate.py.
     """
-    subspace = _tokens(subspace, 3)
-    length = np.linalg.norm(subspace, axis=-1, keepdims=True)
-    return subspace_coding_rate(subspace / np.where(length > 0, length, 1.0), OFFICIAL_EPS_SQUARED)
+    _check(subspace, 3)
+    alpha = _alpha(subspace, OFFICIAL_EPS_SQUARED)
+    return np.array([_half_logdet(_unit_tokens(head), alpha) for head in subspace])
+
+
+def _unit_tokens(tokens: Array) -> Array:
+    """Tokens (N,p) scaled to length 1 in float64; zero stays zero. One head at a time fits the processor's cache."""
+    tokens = tokens.astype(np.float64)
+    length = np.sqrt(np.vecdot(tokens, tokens))
+    tokens /= np.where(length > 0, length, 1.0)[:, None]
+    return tokens
 
 
 def subspace_rate_gradient(subspace: Array, eps_squared: float = OFFICIAL_EPS_SQUARED) -> Array:
@@ -114,9 +123,13 @@ def rate_bounds(heads: int, head_dim: int) -> tuple[float, float]:
 
 def _tokens(z: Array, ndim: int) -> Array:
     """z in float64, after the check of its shape."""
+    _check(z, ndim)
+    return z.astype(np.float64)
+
+
+def _check(z: Array, ndim: int) -> None:
     if z.ndim != ndim or z.size == 0:
         raise ValueError(f"expected a non-empty {ndim}-D array of tokens, got shape {z.shape}")
-    return z.astype(np.float64)
 
 
 def _alpha(z: Array, eps_squared: float) -> float:
