@@ -268,9 +268,8 @@ def fused_attention(
 ) -> str:
     """softmax(query keyᵀ/√p) value per head, times its gain; (B,N,K·p) in and out. looks: query, key and value.
 
-    causal: a token attends to itself and those before it. ONNX Runtime's fused operator needs memory linear in N: at
-    11,881 tokens, 12 heads of 32 it took 61 MB and 1.7 s, the standard Attention of opset 23 6,720 MB and 2.3 s (two
-    CPU cores); at 785 tokens all are equally fast.
+    causal: a token attends to itself and those before it. ONNX Runtime's fused operator needs memory linear in N, and
+    no other way was faster by more than 5 % of a run at any size (docs/architecture.md has the table).
     """
     head_dim = width // heads
     past: dict[str, Any] = {"unidirectional": 1} if causal else {}
