@@ -98,8 +98,8 @@ def _export(
         raise ExplorerError(f"{path.name} reads pictures: leave --tokenizer out.")
     card = describe(name, checkpoint, identity, card_file, tokenizer)
     progress("Writing the ONNX graph", 0.4)
-    weights = identity.weights(checkpoint.weights)
-    return _export_checked(card, weights, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share))
+    tensors = identity.weights(checkpoint.weights)
+    return _export_checked(card, tensors, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share))
 
 
 def _heads_said(facts: dict[str, Any]) -> int | None:
