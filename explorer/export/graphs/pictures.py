@@ -269,7 +269,7 @@ def fused_attention(
     """softmax(query keyᵀ/√p) value per head, times its gain; (B,N,K·p) in and out. looks: query, key and value.
 
     causal: a token attends to itself and those before it. ONNX Runtime's fused operator needs memory linear in N, and
-    no other way was faster by more than 5 % of a run at any size (docs/architecture.md has the table).
+    no other way made a run of 257 tokens or more faster by a tenth (docs/architecture.md has the table).
     """
     head_dim = width // heads
     past: dict[str, Any] = {"unidirectional": 1} if causal else {}
