@@ -384,7 +384,7 @@ def estimate(card: ModelCard, batch: int, height: int, width: int, stride: int) 
     """Cost of a run with all trace points, from the shapes alone.
 
     Memory: each layer keeps z, z_half and the projections (query and key for a ViT) and codes; about eight more
-    arrays of the widest kind are at work. Operations for each token and layer: 4d² for CRATE's matrices, 2d² + 4dm for
+    arrays of the widest kind are at work. Operations for each token and layer: 3d² for CRATE's matrices, 2d² + 4dm for
     those of CRATE-α, 12d² for a ViT's, and 2NKp for attention.
     """
     rows, cols = patch_grid(height, width, card.patch, stride)
@@ -404,7 +404,7 @@ def _cost(card: ModelCard, batch: int, tokens: int) -> Cost:
     black_box = card.traits.second_half == "mlp"
     widest = max(card.codes_dim, 4 * d if black_box else d, inner)
     kept = card.layers * (2 * d + inner * len(card.traits.looks) + card.codes_dim) + d
-    crate = 2 * d * d + 4 * d * card.codes_dim if card.codes_dim else 4 * d * d
+    crate = 2 * d * d + 4 * d * card.codes_dim if card.codes_dim else 3 * d * d
     matrices = 12 * d * d if black_box else crate
     operations = float(batch * tokens * card.layers * (matrices + 2 * tokens * inner))
     return Cost(tokens, batch * tokens * (kept + 8 * widest) * FLOAT_BYTES, operations)

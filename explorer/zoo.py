@@ -29,13 +29,15 @@ FIRST_TEXT_MODEL = "crate-lm-novels"
 
 ALLOWED_OPERATORS = {
     "": {
-        "Add", "Concat", "Div", "Expand", "Gather", "Gelu", "LayerNormalization", "MatMul", "Max", "Mul", "Range",
-        "ReduceMean", "Relu", "Reshape", "Resize", "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose",
-        "Unsqueeze",
+        "Abs", "Add", "Cast", "Concat", "Div", "Expand", "Gather", "Gelu", "LayerNormalization", "MatMul", "Max", "Mul",
+        "Range", "ReduceMean", "Relu", "Reshape", "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Tanh",
+        "Transpose", "Unsqueeze",
     },
     "com.microsoft": {"MultiHeadAttention"},
 }  # fmt: skip
 """What our own exporter writes; a graph with anything else is not ours and is never opened."""
+FORMER_OPERATORS = {("", "Resize")}
+"""Domain and operator, of what only its older files use."""
 
 PLAIN_ATTRIBUTES = {1, 2, 3, 6, 7, 8}
 """onnx.AttributeProto's FLOAT, INT, STRING, FLOATS, INTS, STRINGS; the others carry tensors, graphs or types."""
@@ -155,7 +157,8 @@ def _unsafe(model) -> str | None:
         if tensor.external_data or tensor.data_location == tensor.EXTERNAL:
             return f"its tensor {tensor.name} lies in another file (external data)"
     for node in model.graph.node:
-        if node.op_type not in ALLOWED_OPERATORS.get(node.domain, ()):
+        known = node.op_type in ALLOWED_OPERATORS.get(node.domain, ())
+        if not known and (node.domain, node.op_type) not in FORMER_OPERATORS:
             operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
             return f"it uses the operator {operator}, which our exporter never writes"
         if any(_carries_more(attribute) for attribute in node.attribute):

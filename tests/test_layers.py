@@ -135,7 +135,7 @@ ALSO: dict[str, set[str]] = {
     "explorer/export/importer.py": {"zoo"},  # installs what it made
     "explorer/export/parity.py": {"runtime"},  # runs what it made, to compare it with torch
     "explorer/export/probe.py": {"runtime", "zoo"},  # first run of an uploaded graph, in a child process
-    "explorer/export/bench.py": {"runtime", "zoo"},  # times the same model in both
+    "explorer/export/bench.py": {"runtime", "zoo", "processors"},  # times the same model in both, on as many threads
     "explorer/training/start.py": {"export"},  # reads a checkpoint as the importer does
 }
 """Single modules that may enter more than their room, each for the reason beside it."""

@@ -24,7 +24,8 @@ def bench(
     as_json: JsonOption = False,
     pages: Annotated[bool, typer.Option("--ui", help="Time the pages in a real Chromium instead.")] = False,
 ) -> None:
-    """Time traced against plain ONNX Runtime and against eager PyTorch with hooks, as ratios from one run."""
+    """Time traced against plain ONNX Runtime and against eager PyTorch with hooks, as ratios from one run, and as
+    shares of the rate at which this machine multiplies matrices."""
     card = zoo.find_model(model)
     card.must_read("image", "bench")
     if pages:
@@ -37,12 +38,18 @@ def bench(
     if as_json:
         print_json({"model": card.name, "benches": [dataclasses.asdict(result) for result in results]})
         return
-    table = Table("stride", "tokens", "way", "median ms", "fastest ms", "ratio to plain", title=card.name, box=SIMPLE)
+    columns = ("stride", "tokens", "way", "median ms", "fastest ms", "ratio to plain", "GFLOP/s", "share")
+    table = Table(*columns, title=f"{card.name}, threads: {results[0].threads}", box=SIMPLE)
     for result in results:
+        place = (str(result.stride), str(result.tokens))
         for timing in result.timings:
-            numbers = (f"{timing.median_ms:.1f}", f"{timing.fastest_ms:.1f}", f"{timing.ratio:.2f}")
-            table.add_row(str(result.stride), str(result.tokens), timing.name, *numbers)
+            times = (f"{timing.median_ms:.1f}", f"{timing.fastest_ms:.1f}", f"{timing.ratio:.2f}")
+            rate = f"{timing.share * result.product_gflops:.0f}"
+            table.add_row(*place, timing.name, *times, rate, f"{timing.share:.0%}")
+        product = (f"{result.product_ms:.1f}", "", "", f"{result.product_gflops:.0f}", "100%")
+        table.add_row(*place, "the machine's matrix product", *product)
     console.print(table)
+    console.print("share: of the rate of a float32 product of 1,024 × 1,024 matrices, for the layers' products alone.")
 
 
 def _bench_pages(card: ModelCard, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from explorer import families, zoo
 from explorer.card import METADATA_KEY, ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.card import CardFile, read_card
-from explorer.export.checkpoint import Checkpoint, read_checkpoint
+from explorer.export.checkpoint import read_checkpoint
 from explorer.export.describe import check_tokenizer, describe, find_config, find_tokenizer, shape_fields
 from explorer.export.identify import Identity, family_of, identify, network, said_by
 from explorer.export.identify_text import HEAD
@@ -98,9 +98,8 @@ def _export(
         raise ExplorerError(f"{path.name} reads pictures: leave --tokenizer out.")
     card = describe(name, checkpoint, identity, card_file, tokenizer)
     progress("Writing the ONNX graph", 0.4)
-    return _export_checked(
-        card, checkpoint, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share)
-    )
+    tensors = identity.weights(checkpoint.weights)
+    return _export_checked(card, tensors, identity, lambda share: progress("Checking against torch", 0.5 + 0.4 * share))
 
 
 def _heads_said(facts: dict[str, Any]) -> int | None:
@@ -115,32 +114,39 @@ def build_graph(identity: Identity, weights: dict[str, Array], metadata: dict[st
 
 
 def _inspected(path: Path, progress: Progress) -> bytes:
-    """An exported model as it is, once its graph is known to be ours and a first run has succeeded."""
+    """An exported model whose graph is ours and whose first run succeeds: as it is, or, where an older version (or
+    somebody else) wrote its graph, with the one that we write for its weights.
+
+    Then both must compute the same, and the new one what torch computes. Its card stays, but for the parity.
+    """
     if not path.is_file():
         raise ExplorerError(f"{path} is not a file: give the path of a checkpoint or of an .onnx file.")
     progress("Inspecting the graph", 0.1)
-    check_graph(zoo.read_card(path))
-    progress("Opening it in a child process", 0.4)
-    _probe(path)
-    return path.read_bytes()
+    card = zoo.read_card(path)
+    identity, weights = checked_card(card)
+    if is_current(card, identity, weights):
+        progress("Opening it in a child process", 0.4)
+        _probe(path)
+        return path.read_bytes()
+    progress("Writing the ONNX graph anew", 0.2)
+    weights = {name: array.copy() for name, array in weights.items()}  # torch wants to be able to write
+    data = _export_checked(card, weights, identity, lambda share: progress("Checking against torch", 0.3 + 0.3 * share))
+    progress("Comparing the two in a child process", 0.6)
+    with tempfile.TemporaryDirectory(prefix="crate-explorer-") as folder:
+        anew = Path(folder) / path.name
+        anew.write_bytes(data)
+        _probe(path, anew)
+    return data
 
 
-def check_graph(card: ModelCard) -> None:
-    """An .onnx from elsewhere must be, node by node, the graph that we write from its own weights, and its card must
-    say what its shapes say. Raises ExplorerError with what differs."""
+def checked_card(card: ModelCard) -> tuple[Identity, dict[str, Array]]:
+    """What the weights of an exported file are, and they. Raises ExplorerError where its card says something else."""
     name = card.path.name
     if not card.init:
         raise ExplorerError(f"{name} is refused: its card names no weights.")
     weights = zoo.load_weights(card, card.init)
     identity = identify(weights, card.heads, card.eta or 0.1, card.lam or 0.1, said_by(card))
     size = identity.size
-    ours = build_graph(identity, weights, {}).graph
-    theirs = onnx.load(card.path, load_external_data=False).graph
-    for part in ("node", "input", "output", "initializer"):
-        if [e.SerializeToString() for e in getattr(ours, part)] != [
-            e.SerializeToString() for e in getattr(theirs, part)
-        ]:
-            raise ExplorerError(f"{name} is refused: its {part}s are not those that we write for its weights.")
     for field, value in shape_fields(identity, weights).items():
         if getattr(card, field) != value:
             raise ExplorerError(f"{name} is refused: its card says {field} {getattr(card, field)!r}, not {value!r}.")
@@ -148,11 +154,25 @@ def check_graph(card: ModelCard) -> None:
         check_tokenizer(card.tokenizer, size.vocabulary)
     elif card.classes and len(card.classes) != size.classes:
         raise ExplorerError(f"{name} is refused: its card names {len(card.classes)} of {size.classes} classes.")
+    return identity, weights
 
 
-def _probe(path: Path) -> None:
-    """Open and run an uploaded graph in a child process first. Raises ExplorerError if that fails, hangs or crashes."""
-    command = [sys.executable, "-m", "explorer.export.probe", str(path.resolve())]
+def is_current(card: ModelCard, identity: Identity, weights: dict[str, Array]) -> bool:
+    """Whether the graph of a file is, node by node, the one that we write from its weights."""
+    ours = build_graph(identity, weights, {}).graph
+    theirs = onnx.load(card.path, load_external_data=False).graph
+    return all(
+        [e.SerializeToString() for e in getattr(ours, part)] == [e.SerializeToString() for e in getattr(theirs, part)]
+        for part in ("node", "input", "output", "initializer")
+    )
+
+
+def _probe(path: Path, anew: Path | None = None) -> None:
+    """Open and run an uploaded graph in a child process first, and the one that we write for it if there is another.
+
+    Raises ExplorerError if that fails, hangs or crashes, or if the two do not compute the same."""
+    files = [str(file.resolve()) for file in (path, anew) if file]
+    command = [sys.executable, "-m", "explorer.export.probe", *files]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_LIMIT_S, cwd=ROOT, check=False)
     except subprocess.TimeoutExpired as error:
@@ -163,10 +183,9 @@ def _probe(path: Path) -> None:
 
 
 def _export_checked(
-    card: ModelCard, checkpoint: Checkpoint, identity: Identity, report: Callable[[float], None]
+    card: ModelCard, weights: dict[str, Array], identity: Identity, report: Callable[[float], None]
 ) -> bytes:
     """The bytes of the model, with the measured parity error in its metadata."""
-    weights = identity.weights(checkpoint.weights)
     module = network(identity.family, identity.size).eval()
     state = {name: torch.from_numpy(array) for name, array in weights.items()}
     tied = {HEAD} if isinstance(identity.size, TextSize) and HEAD not in weights else set()

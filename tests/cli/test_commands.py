@@ -308,6 +308,20 @@ def test_bench_gives_ratios_of_one_run(command):
     assert code == 0
     assert plain["ratio"] == 1
     assert min(traced["ratio"], eager["ratio"]) > 0
+    tokens, d, layers = 26, 8, 2  # 2 operations for each of U, W, D − DᵀD (d² a token) and U Uᵀ, A U (Nd a token)
+    assert bench["tokens"] == tokens
+    assert bench["operations"] == 2 * layers * tokens * (3 * d * d + 2 * tokens * d)
+    assert bench["product_gflops"] == pytest.approx(2 * 1024**3 / bench["product_ms"] / 1e6)
+    for one in (plain, traced, eager):
+        rate = bench["operations"] / one["median_ms"] / 1e6
+        assert one["share"] == pytest.approx(rate / bench["product_gflops"])
+
+
+def test_bench_shows_the_share_of_the_machine(command):
+    code, out, _ = command("bench", "crate", "--stride", "4")
+    assert code == 0
+    assert out.count("the machine's matrix product") == 1
+    assert "100%" in out
 
 
 def test_the_installed_command_starts():

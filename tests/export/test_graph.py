@@ -8,10 +8,14 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, numpy_helper
+from torch.nn.functional import interpolate
 
-from explorer import runtime
+from explorer import runtime, zoo
 from explorer.card import METADATA_KEY, ModelCard
+from explorer.export.graphs.graph import Graph
+from explorer.export.graphs.pictures import _places
 from explorer.export.importer import import_file
+from explorer.models.form import Form
 from explorer.trace import Knobs, trace_points
 from tests.conftest import SIZES, draw, pixels, prepared, state_of, torch_points
 
@@ -77,7 +81,7 @@ def test_outputs_in_the_order_of_the_network(protos, cards, family):
 
 @pytest.mark.parametrize("family", SIZES)
 def test_weights_are_stored_once_under_their_official_names(protos, modules, family):
-    stored = [t for t in protos[family].graph.initializer if t.data_type == TensorProto.FLOAT]
+    stored = [t for t in protos[family].graph.initializer if t.data_type == TensorProto.FLOAT and t.dims]
     names = [t.name for t in stored]
     assert len(names) == len(set(names))
     knobs = {"mssa_gain", "ista_eta", "ista_lambda"}
@@ -110,8 +114,8 @@ def test_metadata_is_the_card(protos, cards, family):
 
 def card_weights(model: onnx.ModelProto) -> list[np.ndarray]:
     knobs = {"mssa_gain", "ista_eta", "ista_lambda"}
-    tensors = [t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT and t.name not in knobs]
-    return [numpy_helper.to_array(t) for t in tensors]
+    tensors = [t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT and t.dims]
+    return [numpy_helper.to_array(t) for t in tensors if t.name not in knobs]
 
 
 @pytest.mark.parametrize("family", SIZES)
@@ -152,6 +156,49 @@ def test_knobs_agree_with_torch(opened, modules, family):
         gain = rng.uniform(-1, 2, (2, 2)).astype(np.float32)
         steps = {n: rng.uniform(0, 0.5, 2).astype(np.float32) for n in ("ista_lambda", "ista_eta")}
         assert_agrees(opened[family], modules[family], pixels(), mssa_gain=gain, **({} if family == "vit" else steps))
+
+
+@pytest.mark.parametrize("grid", [(5, 7), (1, 1), (2, 9), (16, 16), (31, 40), (61, 3), (1, 13)])
+def test_positions_are_torchs_bicubic(grid):
+    """Larger, smaller and not square; against torch in float64, and unchanged at the trained grid."""
+    size = dataclasses.replace(SIZES["vit"], form=Form(grid=(5, 7)))
+    cells = np.random.default_rng(0).standard_normal((1, 1 + 5 * 7, 8)).astype(np.float32)
+    g = Graph({"places": cells})
+    for name in ("rows", "cols"):
+        g.input(name, [name], TensorProto.INT64)
+    places = _places(g, "places", size, "rows", "cols")
+    g.output(places, [1, "patches", 8])
+    session = onnxruntime.InferenceSession(g.model({}).SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {name: np.arange(side) for name, side in zip(("rows", "cols"), grid, strict=True)}
+    (found,) = session.run([places], feeds)
+    image = torch.from_numpy(cells[:, 1:]).double().unflatten(1, (5, 7)).permute(0, 3, 1, 2)
+    expected = interpolate(image, size=grid, mode="bicubic", align_corners=False).flatten(2).transpose(1, 2).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    if grid == (5, 7):
+        np.testing.assert_array_equal(found, cells[:, 1:])
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_ista_is_one_product_with_a_constant(cards, tmp_path, drawn):
+    """What a session keeps of a square D: D − DᵀD alone, of the control's own D if its weights were drawn."""
+    weights = zoo.draw_control(cards["crate"]) if drawn else None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(tmp_path / "kept.onnx")
+    source = runtime._changed(cards["crate"], weights, False) if weights else cards["crate"].path
+    onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    kept = onnx.load(tmp_path / "kept.onnx").graph
+    names = [f"transformer.layers.{layer}.1.fn.weight" for layer in range(2)]
+    constants = {t.name: numpy_helper.to_array(t) for t in kept.initializer}
+    assert not set(names) & set(constants)
+    dictionaries = weights or zoo.load_weights(cards["crate"], names)
+    for layer, name in enumerate(names):
+        D = dictionaries[name]
+        (step,) = [n for n, array in constants.items() if array.shape == D.shape and np.allclose(array, D - D.T @ D)]
+        (product,) = [node for node in kept.node if step in node.input]
+        behind = {node.output[0]: node for node in kept.node}[product.input[0]]
+        assert (product.op_type, behind.op_type) == ("MatMul", "LayerNormalization")
+        assert behind.input[0] == f"z_half.{layer + 1}"
 
 
 def test_each_knob_is_wired_to_its_own_layer_and_head(opened, modules):

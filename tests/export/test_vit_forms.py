@@ -11,7 +11,7 @@ from explorer import runtime, zoo
 from explorer.errors import ExplorerError
 from explorer.export.checkpoint import Checkpoint
 from explorer.export.identify import identify
-from explorer.export.importer import check_graph, import_file
+from explorer.export.importer import checked_card, import_file, is_current
 from explorer.export.renaming import renamed
 from explorer.trace import Knobs
 from tests.conftest import draw, pixels, prepared, state_of, torch_points
@@ -45,7 +45,7 @@ def test_the_graph_agrees_with_torch(form, tmp_path, quick_reader):
     for name, array in theirs.items():
         np.testing.assert_allclose(ours.points[name], array, rtol=1e-5, atol=1e-5, err_msg=name)
     assert ours.points["z.1"].shape[1] == ours.front + ours.grid[0] * ours.grid[1]
-    check_graph(card)  # so that the file can be taken to another zoo
+    assert is_current(card, *checked_card(card))  # so that the file can be taken to another zoo
     keys = zoo.layer_weights(card)[1]
     state = state_of(module)
     np.testing.assert_array_equal(keys.subspaces, state["blocks.1.attn.qkv.weight"][8:16])
@@ -86,7 +86,7 @@ def test_pooling_that_no_tensor_tells_is_said(tmp_path, quick_reader):
     card = import_file(tmp_path / "vit.pth", "vit", card_path=tmp_path / "card.json", directory=tmp_path)
     found = runtime.run(runtime.open_model(card), prepared(pixels()), []).logits
     np.testing.assert_allclose(found, torch_points(plain, pixels())["logits"], rtol=1e-5, atol=1e-5)
-    check_graph(card)
+    assert is_current(card, *checked_card(card))
 
 
 # ---- namings ----

@@ -108,10 +108,9 @@ class AttentionOnly(nn.Module):
 
 def graph(size: Size, weights: Weights, metadata: dict[str, str]) -> onnx.ModelProto:
     def tokens(g: Graph, size: Size, windows: str) -> str:
-        flat = g.op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5])
-        flat = g.op("Reshape", flat, g.vector(0, -1, 3 * size.patch**2))
-        kernel = g.op("Transpose", g.op("Reshape", g.weight("conv.weight"), g.vector(size.dim, -1)), perm=[1, 0])
-        return g.op("Add", g.op("MatMul", flat, kernel), g.weight("conv.bias"))
+        kernel = g.op("Transpose", g.weight("conv.weight"), perm=[2, 3, 1, 0])
+        kernel = g.op("Reshape", kernel, g.vector(-1, size.dim))
+        return g.op("Add", g.op("MatMul", windows, kernel), g.weight("conv.bias"))
 
     def layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
         name, number = f"steps.{layer}", layer + 1

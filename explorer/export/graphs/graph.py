@@ -58,9 +58,9 @@ class Graph:
         """A constant int64 scalar."""
         return self._constant(f"s_{value}".replace("-", "m"), np.array(value, np.int64))
 
-    def number(self, name: str, value: float) -> str:
+    def number(self, name: str, value: float, kind: type[np.floating] = np.float32) -> str:
         """A constant float scalar."""
-        return self._constant(name, np.array(value, np.float32))
+        return self._constant(name, np.array(value, kind))
 
     def table(self, name: str, values: Array) -> str:
         """A constant float array that is no weight."""
@@ -83,12 +83,29 @@ class Graph:
     def output(self, name: str, dims: Dims) -> None:
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
 
-    def linear(self, x: str, weight: str, bias: str | None = None, to: str | None = None) -> str:
-        """x Wᵀ + b with W (out,in) as torch stores it; the transpose is folded when a session opens."""
+    def linear(self, x: str, weight: str, bias: str | None = None, to: str | None = None, scale: str = "") -> str:
+        """x Wᵀ + b with W (out,in) as torch stores it, each of the outputs times a learned scale if there is one.
+        Transpose and scale are folded into constants when a session opens."""
         turned = self.op("Transpose", self.weight(weight), perm=[1, 0])
-        if not bias:
+        shift = self.weight(bias) if bias else None
+        if scale:
+            turned = self.op("Mul", turned, self.weight(scale))
+            shift = shift and self.op("Mul", shift, self.weight(scale))
+        if not shift:
             return self.op("MatMul", x, turned, to=to)
-        return self.op("Add", self.op("MatMul", x, turned), self.weight(bias), to=to)
+        return self.op("Add", self.op("MatMul", x, turned), shift, to=to)
+
+    def joined(self, parts: Sequence[str], axis: int) -> str:
+        """Parts side by side; one alone as it is."""
+        return self.op("Concat", *parts, axis=axis) if len(parts) > 1 else parts[0]
+
+    def cast(self, x: str, kind: type[np.floating]) -> str:
+        """The same numbers as another kind of float."""
+        name = f"Cast_{len(self._nodes)}"
+        self._nodes.append(
+            helper.make_node("Cast", [x], [name], name, to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+        )
+        return name
 
     def norm(self, x: str, name: str, epsilon: float, to: str | None = None) -> str:
         scale, shift = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 
 from explorer.export.graphs.graph import Graph
-from explorer.export.graphs.pictures import Knobs, Weights, by_heads, fused_attention
+from explorer.export.graphs.pictures import Knobs, Weights, by_heads, fused_attention, of_layer
 from explorer.export.graphs.texts import BLOCK, EMBEDDING, begin
 from explorer.families.nanochat_crate import NANOCHAT_CRATE
 from explorer.models.crate_lm import TextSize
@@ -21,8 +21,7 @@ def nanochat_crate(size: NanoSize, weights: Weights, metadata: dict[str, str]) -
     z = start = _embed(g, size)
     places = rotary_pair(g, size)
     for layer in range(size.layers):
-        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
-        z = _layer(g, size, layer, z, start, places, settings)
+        z = _layer(g, size, layer, z, start, places, of_layer(g, knobs, layer))
     g.output(z, ["batch", "tokens", size.dim])
     _head(g, size, z)
     return g.model(metadata)
@@ -60,10 +59,9 @@ def _layer(g: Graph, size: NanoSize, layer: int, z: str, start: str, places: tup
     update = fused_attention(g, size.heads, size.dim, (u, u, u), knobs["gain"], causal=True)
     z_half = g.op("Add", z, g.linear(update, f"{name}.mssa.c_proj.weight"), to=f"z_half.{number}")
     g.output(z_half, ["batch", "tokens", size.dim])
-    step, factor = (g.op("Unsqueeze", knobs[knob], g.vector(1, 2)) for knob in ("eta", "lam"))
-    threshold = g.op("Mul", factor, g.weight(f"{name}.odl.threshold"))
+    threshold = g.op("Mul", knobs["lam"], g.weight(f"{name}.odl.threshold"))
     above = g.op("Sub", g.linear(rms_norm(g, z_half, size.norm_eps), f"{name}.odl.D_enc.weight"), threshold)
-    codes = g.op("Relu", g.op("Mul", step, above), to=f"codes.{number}")
+    codes = g.op("Relu", g.op("Mul", knobs["eta"], above), to=f"codes.{number}")
     g.output(codes, ["batch", "tokens", size.atoms])
     last = number == size.layers
     return g.op("Add", z_half, g.linear(codes, f"{name}.odl.D_dec.weight"), to=f"z.{number + 1}" if last else None)

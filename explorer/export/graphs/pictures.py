@@ -28,8 +28,9 @@ LAYERS = "transformer.layers.{l}"
 
 @dataclass(frozen=True)
 class Parts:
-    """What differs between the networks. positions: the tensor; tokens: (B,3,rows,P,cols,P) → (B,rows·cols,d); layer:
-    Z^ℓ → Z^{ℓ+1}; head: Z^{L+1} → what the network ends in; thresholds: whether η and λ are knobs."""
+    """What differs between the networks. positions: the tensor; tokens: flattened patches (B,rows·cols,P·P·3) →
+    (B,rows·cols,d); layer: Z^ℓ → Z^{ℓ+1}; head: Z^{L+1} → what the network ends in; thresholds: whether η and λ are
+    knobs."""
 
     positions: str
     tokens: Callable[[Graph, Size, str], str]
@@ -58,8 +59,7 @@ def build(parts: Parts, size: Size, weights: Weights, metadata: dict[str, str]) 
     knobs = _knobs(g, size, parts.thresholds)
     z = _embed(g, parts, size)
     for layer in range(size.layers):
-        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
-        z = parts.layer(g, size, layer, z, settings)
+        z = parts.layer(g, size, layer, z, of_layer(g, knobs, layer))
     g.output(z, ["batch", "tokens", size.dim])
     parts.head(g, size, z)
     return g.model(metadata)
@@ -73,14 +73,20 @@ def _knobs(g: Graph, size: Size, thresholds: bool) -> Knobs:
 
 
 def add_knobs(g: Graph, layers: int, heads: int, steps: dict[str, Array]) -> Knobs:
-    """The knobs with one row per setting: gain (rows,L,K), and of steps eta and lam (rows,L). steps: trained, (L,)."""
+    """The knobs with one row per setting: gain (rows,L,1,K,1), and of steps eta and lam (rows,L,1,1). steps: trained,
+    (L,)."""
     gain = g.knob("mssa_gain", np.ones((layers, heads), np.float32), ["gain_rows", heads])
-    knobs = {"gain": g.op("Reshape", gain, g.vector(-1, layers, heads))}
+    knobs = {"gain": g.op("Reshape", gain, g.vector(-1, layers, 1, heads, 1))}
     for short, value in steps.items():
         name = {"eta": "ista_eta", "lam": "ista_lambda"}[short]
         knob = g.knob(name, value.astype(np.float32), [f"{name}_rows"])
-        knobs[short] = g.op("Reshape", knob, g.vector(-1, layers))
+        knobs[short] = g.op("Reshape", knob, g.vector(-1, layers, 1, 1))
     return knobs
+
+
+def of_layer(g: Graph, knobs: Knobs, layer: int) -> Knobs:
+    """A layer's knobs, as they multiply tokens: gain (rows,1,K,1), eta and lam (rows,1,1). layer: from 0."""
+    return {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
 
 
 FRONT = {"cls_token": "class_token", "dist_token": "distilled", "reg_token": "registers"}
@@ -92,87 +98,122 @@ def _embed(g: Graph, parts: Parts, size: Size) -> str:
     stride = g.op("Max", "stride", g.scalar(1))
     rows, row_pixels = _window_pixels(g, size.patch, stride, axis=2)
     cols, col_pixels = _window_pixels(g, size.patch, stride, axis=3)
-    windows = g.op("Gather", g.op("Gather", "image", row_pixels, axis=2), col_pixels, axis=4)  # B,3,rows,P,cols,P
-    z = parts.tokens(g, size, windows)
-    if front := [g.weight(name) for name, part in FRONT.items() if getattr(size.form, part)]:
-        batch = g.op("Shape", "image", start=0, end=1)
-        tokens = g.op("Concat", *front, axis=1) if len(front) > 1 else front[0]
-        shape = g.op("Concat", batch, g.vector(len(size.form.prefix), size.dim), axis=0)
-        expanded = g.op("Expand", tokens, shape)
-        places = _positions(g, parts.positions, size, rows, cols)
-        z = g.op("Concat", expanded, z, axis=1)
-    else:
-        places = _positions(g, parts.positions, size, rows, cols)
-    if not size.form.norm_pre:
-        return g.op("Add", z, places, to="z.1")
-    return g.norm(g.op("Add", z, places), "norm_pre", size.norm_eps, to="z.1")
+    last = None if size.form.norm_pre else "z.1"
+    front = _front(g, parts.positions, size)
+    places = _places(g, parts.positions, size, rows, cols)
+    z = parts.tokens(g, size, _windows(g, size.patch, row_pixels, col_pixels))
+    z = g.op("Add", z, places, to=None if front else last)
+    if front:
+        shape = g.op("Concat", g.op("Shape", "image", start=0, end=1), g.vector(1, size.dim), axis=0)
+        z = g.op("Concat", g.op("Expand", front, shape), z, axis=1, to=last)
+    return g.norm(z, "norm_pre", size.norm_eps, to="z.1") if size.form.norm_pre else z
 
 
 def _window_pixels(g: Graph, patch: int, stride: str, axis: int) -> tuple[str, str]:
-    """(count (1,), pixel indices (count,P)) of the windows along one axis: count = 1 + ⌊(length − P)/stride⌋."""
+    """(windows (count,) numbered from 0, pixel indices (count,P)) along one axis: count = 1 + ⌊(length − P)/stride⌋."""
     length = g.op("Squeeze", g.op("Shape", "image", start=axis, end=axis + 1))
     count = g.op("Add", g.op("Div", g.op("Sub", length, g.scalar(patch)), stride), g.scalar(1))
-    starts = g.op("Mul", g.op("Range", g.scalar(0), count, g.scalar(1)), stride)
-    pixels = g.op("Add", g.op("Unsqueeze", starts, g.vector(1)), g.vector(*range(patch)))
-    return g.op("Unsqueeze", count, g.vector(0)), pixels
+    windows = g.op("Range", g.scalar(0), count, g.scalar(1))
+    starts = g.op("Unsqueeze", g.op("Mul", windows, stride), g.vector(1))
+    return windows, g.op("Add", starts, g.vector(*range(patch)))
+
+
+def _windows(g: Graph, patch: int, row_pixels: str, col_pixels: str) -> str:
+    """The patches (B,rows·cols,P·P·3), each flattened as (row, column, channel); their pixels' places are (count,P)."""
+    width = g.op("Shape", "image", start=3, end=4)
+    starts = g.op("Unsqueeze", g.op("Mul", row_pixels, width), g.vector(1, 3))
+    places = g.op("Add", starts, g.op("Unsqueeze", col_pixels, g.vector(0, 2)))  # rows,cols,P,P
+    pixels = g.op("Transpose", g.op("Reshape", "image", g.vector(0, 3, -1)), perm=[0, 2, 1])
+    pixels = g.op("Gather", pixels, g.op("Reshape", places, g.vector(-1)), axis=1)
+    return g.op("Reshape", pixels, g.vector(0, -1, 3 * patch**2))
 
 
 def _flattened(g: Graph, size: Size, windows: str) -> str:
-    """CRATE's tokens: a patch is flattened as (row, column, channel), between two norms."""
+    """CRATE's tokens: a flattened patch through a matrix between two norms."""
+    del size
     name = "to_patch_embedding"
-    flat = g.vector(0, -1, 3 * size.patch**2)
-    x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 3, 5, 1]), flat)
-    x = g.linear(g.norm(x, f"{name}.1", 1e-5), f"{name}.2.weight", f"{name}.2.bias")
+    x = g.linear(g.norm(windows, f"{name}.1", 1e-5), f"{name}.2.weight", f"{name}.2.bias")
     return g.norm(x, f"{name}.3", 1e-5)
 
 
 def convolved(name: str) -> Callable[[Graph, Size, str], str]:
-    """Tokens of a convolution of that name, which flattens a patch as (channel, row, column)."""
+    """Tokens of a convolution of that name, whose kernel (d,3,P,P) is turned to the patches' order."""
 
     def tokens(g: Graph, size: Size, windows: str) -> str:
-        flat = g.vector(0, -1, 3 * size.patch**2)
-        x = g.op("Reshape", g.op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5]), flat)
-        kernel = g.op("Transpose", g.op("Reshape", g.weight(f"{name}.weight"), g.vector(size.dim, -1)), perm=[1, 0])
-        product = g.op("MatMul", x, kernel)
+        kernel = g.op("Transpose", g.weight(f"{name}.weight"), perm=[2, 3, 1, 0])
+        product = g.op("MatMul", windows, g.op("Reshape", kernel, g.vector(-1, size.dim)))
         return product if size.form.norm_pre else g.op("Add", product, g.weight(f"{name}.bias"))
 
     return tokens
 
 
-def _positions(g: Graph, name: str, size: Size, rows: str, cols: str) -> str:
-    """Positions (1,P+rows·cols,d), P tokens in front: the trained grid resized bicubically, as torch's interpolate
-    does.
-
-    Tokens in front that have no position get zeros."""
-    (high, wide), placed = size.grid, size.form.placed
-    embedding, front = g.weight(name), []
-    if placed:
-        front.append(g.op("Slice", embedding, g.vector(0), g.vector(placed), g.vector(1)))
+def _front(g: Graph, name: str, size: Size) -> str | None:
+    """The tokens in front of the patches with their positions, where they have one, (1,P,d); None where there are
+    none."""
+    tokens = [g.weight(token) for token, part in FRONT.items() if getattr(size.form, part)]
+    if not tokens:
+        return None
+    front, placed = g.joined(tokens, axis=1), size.form.placed
+    if not placed:
+        return front
+    given = [g.op("Slice", g.weight(name), g.vector(0), g.vector(placed), g.vector(1))]
     if placeless := len(size.form.prefix) - placed:
-        front.append(g.table("no_positions", np.zeros((1, placeless, size.dim))))
-    cells = g.op("Slice", embedding, g.vector(placed), g.vector(placed + high * wide), g.vector(1))
-    cells = g.op("Transpose", g.op("Reshape", cells, g.vector(1, high, wide, size.dim)), perm=[0, 3, 1, 2])
-    sizes = g.op("Concat", g.vector(1, size.dim), rows, cols, axis=0)
-    resized = g.op(
-        "Resize", cells, "", "", sizes,
-        mode="cubic", cubic_coeff_a=-0.75, coordinate_transformation_mode="half_pixel",
-    )  # fmt: skip
-    flat = g.op("Reshape", g.op("Transpose", resized, perm=[0, 2, 3, 1]), g.vector(1, -1, size.dim))
-    return g.op("Concat", *front, flat, axis=1) if front else flat
+        given.append(g.table("no_positions", np.zeros((1, placeless, size.dim))))
+    return g.op("Add", front, g.joined(given, axis=1))
+
+
+def _places(g: Graph, name: str, size: Size, rows: str, cols: str) -> str:
+    """Positions of the patches (1,rows·cols,d): the trained grid resized bicubically, as torch's interpolate does.
+
+    The bicubic filter is separable, so this is a small product along each axis: R · cells · Cᵀ with R (rows,G+4) and
+    C (cols,G+4) of cubic_weights, and the trained cells with their borders repeated twice on every side. That is a
+    constant when a session opens. (ONNX's Resize took a quarter of a run.)
+    """
+    (high, wide), placed = size.grid, size.form.placed
+    cells = g.op("Slice", g.weight(name), g.vector(placed), g.vector(placed + high * wide), g.vector(1))
+    cells = g.op("Reshape", cells, g.vector(high, wide, size.dim))
+    for axis, side in enumerate(size.grid):
+        cells = g.op("Gather", cells, g.vector(*np.clip(np.arange(-2, side + 2), 0, side - 1)), axis=axis)
+    cells = g.op("Reshape", cells, g.vector(high + 4, -1))
+    resized = g.op("Reshape", g.op("MatMul", cubic_weights(g, rows, high), cells), g.vector(-1, wide + 4, size.dim))
+    resized = g.op("MatMul", cubic_weights(g, cols, wide), resized)
+    return g.op("Reshape", resized, g.vector(1, -1, size.dim))
+
+
+def cubic_weights(g: Graph, targets: str, sources: int) -> str:
+    """How much each of n targets (n,), numbered from 0, takes of the cells −2 … G+1: (n,G+4). sources: G.
+
+    Keys' kernel with a = −¾, w(δ) = ¾(m₂ − 1)m₂² − 2m₁³ with m_r = max(r − |δ|, 0), at
+    δ = ((2i + 1)G − (2j + 1)n) / 2n, the distance of the middles of target i and cell j in cells. Whole numbers and
+    float64 until the end, so that at n = G the weights are exactly 0 and 1, and elsewhere rounded once.
+    """
+    count = g.op("Shape", targets)
+    ends = g.op("Mul", g.op("Add", g.op("Mul", targets, g.scalar(2)), g.scalar(1)), g.scalar(sources))
+    cells = g.op("Mul", g.vector(*range(-3, 2 * sources + 4, 2)), count)
+    apart = g.op("Sub", g.op("Unsqueeze", ends, g.vector(1)), cells)
+    distance, double = (g.cast(whole, np.float64) for whole in (g.op("Abs", apart), g.op("Mul", count, g.scalar(2))))
+    distance = g.op("Div", distance, double)
+    numbers = {"one": 1, "two": 2, "three_quarters": 0.75}
+    one, two, quarters = (g.number(name, value, np.float64) for name, value in numbers.items())
+    near, far = (g.op("Relu", g.op("Sub", reach, distance)) for reach in (one, two))
+    outer = g.op("Mul", g.op("Mul", quarters, g.op("Sub", far, one)), g.op("Mul", far, far))
+    inner = g.op("Mul", g.op("Mul", two, near), g.op("Mul", near, near))
+    return g.cast(g.op("Sub", outer, inner), np.float32)
 
 
 def _crate_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
     """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, subspace.ℓ and z_half.ℓ."""
     name, number = LAYERS.format(l=layer), layer + 1
     _, x = _compressed(g, size, layer, z, knobs, bias=f"{name}.0.fn.to_out.0.bias")
-    return ista(g, x, f"{name}.1.fn.weight", *_thresholds(g, knobs), f"z.{number + 1}")
+    return ista(g, x, f"{name}.1.fn.weight", *thresholds(g, knobs), f"z.{number + 1}")
 
 
 def _alpha_layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
     """Z^ℓ → Z^{ℓ+1}; writes z.ℓ, subspace.ℓ, z_half.ℓ and codes.ℓ."""
     name, number = LAYERS.format(l=layer), layer + 1
     z_half, x = _compressed(g, size, layer, z, knobs, bias=None)
-    codes = _odl_codes(g, x, f"{name}.1.fn.D", *_thresholds(g, knobs), f"codes.{number}")
+    D = g.weight(f"{name}.1.fn.D")
+    codes = two_steps(g, x, D, g.op("Transpose", D, perm=[1, 0]), *thresholds(g, knobs), f"codes.{number}")
     g.output(codes, ["batch", "tokens", g.shape(f"{name}.1.fn.D")[1]])
     return g.op("Add", z_half, g.linear(codes, f"{name}.1.fn.D1"), to=f"z.{number + 1}")
 
@@ -191,26 +232,27 @@ def _compressed(g: Graph, size: Size, layer: int, z: str, knobs: Knobs, bias: st
     return z_half, g.norm(z_half, f"{name}.1.norm", size.norm_eps)
 
 
-def _thresholds(g: Graph, knobs: Knobs) -> tuple[str, str]:
+def thresholds(g: Graph, knobs: Knobs) -> tuple[str, str]:
     """η, and the threshold ηλ, for every token and entry."""
-    step, threshold = (g.op("Unsqueeze", knobs[name], g.vector(1, 2)) for name in ("eta", "lam"))
-    return step, g.op("Mul", step, threshold)
+    return knobs["eta"], g.op("Mul", knobs["eta"], knobs["lam"])
 
 
 def ista(g: Graph, x: str, dictionary: str, step: str, threshold: str, to: str) -> str:
-    """ReLU(x + η Dᵀ(x − Dx) − ηλ)."""
-    residual = g.op("Sub", x, g.linear(x, dictionary))
-    gradient = g.op("MatMul", residual, g.weight(dictionary))
-    moved = g.op("Add", x, g.op("Mul", step, gradient))
+    """ReLU(x + η Dᵀ(x − Dx) − ηλ), as one product: x Dᵀ(I − D) is x (D − DᵀD) with tokens as rows. The matrix is a
+    constant when a session opens."""
+    D = g.weight(dictionary)
+    step_matrix = g.op("Sub", D, g.op("MatMul", g.op("Transpose", D, perm=[1, 0]), D))
+    moved = g.op("Add", x, g.op("Mul", step, g.op("MatMul", x, step_matrix)))
     return g.op("Relu", g.op("Sub", moved, threshold), to=to)
 
 
-def _odl_codes(g: Graph, x: str, dictionary: str, step: str, threshold: str, to: str) -> str:
-    """Two steps A ← ReLU(A − η Dᵀ(DA − x) − ηλ) from A₀ = 0."""
-    D = g.weight(dictionary)
-    first = g.op("Relu", g.op("Sub", g.op("Mul", step, g.op("MatMul", x, D)), threshold))
-    gradient = g.op("MatMul", g.op("Sub", g.linear(first, dictionary), x), D)
-    second = g.op("Sub", g.op("Sub", first, g.op("Mul", step, gradient)), threshold)
+def two_steps(g: Graph, x: str, analysis: str, synthesis: str, step: str, threshold: str, to: str) -> str:
+    """Two steps A ← ReLU(A − η Dᵀ(DA − x) − ηλ) from A₀ = 0, tokens as rows. analysis: D (d,m) as a value, synthesis:
+    Dᵀ. η multiplies the d entries of a token, not its m products."""
+    scaled = g.op("Mul", step, x)
+    first = g.op("Relu", g.op("Sub", g.op("MatMul", scaled, analysis), threshold))
+    residual = g.op("Sub", g.op("Mul", step, g.op("MatMul", first, synthesis)), scaled)
+    second = g.op("Sub", g.op("Sub", first, g.op("MatMul", residual, analysis)), threshold)
     return g.op("Relu", second, to=to)
 
 
@@ -226,15 +268,14 @@ def fused_attention(
 ) -> str:
     """softmax(query keyᵀ/√p) value per head, times its gain; (B,N,K·p) in and out. looks: query, key and value.
 
-    causal: a token attends to itself and those before it. ONNX Runtime's fused operator needs memory linear in N: at
-    11,881 tokens, 12 heads of 32 it took 61 MB and 1.7 s, the standard Attention of opset 23 6,720 MB and 2.3 s (two
-    CPU cores); at 785 tokens all are equally fast.
+    causal: a token attends to itself and those before it. ONNX Runtime's fused operator needs memory linear in N, and
+    no other way made a run of 257 tokens or more faster by a tenth (docs/architecture.md has the table).
     """
     head_dim = width // heads
     past: dict[str, Any] = {"unidirectional": 1} if causal else {}
     out = g.op("MultiHeadAttention", *looks, domain=MICROSOFT, num_heads=heads, scale=head_dim**-0.5, **past)
     split = g.op("Reshape", out, g.vector(0, 0, heads, head_dim))
-    scaled = g.op("Mul", split, g.op("Unsqueeze", gain, g.vector(1, 3)))
+    scaled = g.op("Mul", split, gain)
     return g.op("Reshape", scaled, g.vector(0, 0, width))
 
 

@@ -8,8 +8,8 @@ import onnx
 
 from explorer.export.graphs.graph import Graph
 from explorer.export.graphs.nanochat import rotary_pair, turned_back, turned_rms
-from explorer.export.graphs.pictures import Knobs, Weights, by_heads, fused_attention
-from explorer.export.graphs.texts import BLOCK, EMBEDDING, add_mlp, begin, finish, read_out_codes
+from explorer.export.graphs.pictures import Knobs, Weights, by_heads, fused_attention, of_layer
+from explorer.export.graphs.texts import BLOCK, EMBEDDING, add_mlp, begin, finish, half_step, read_out_codes
 from explorer.models.crate_lm import TextSize
 
 Places = tuple[str, str]
@@ -35,8 +35,7 @@ def _build(
     places = rotary_pair(g, size)
     z = g.op("Gather", g.weight(EMBEDDING), "tokens", axis=0, to="z.1")
     for layer in range(size.layers):
-        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
-        z = layer_of(g, size, layer, z, places, settings)
+        z = layer_of(g, size, layer, z, places, of_layer(g, knobs, layer))
     return finish(g, size, z, metadata)
 
 
@@ -49,10 +48,8 @@ def _crate_layer(g: Graph, size: TextSize, layer: int, z: str, places: Places, k
     u = turned_rms(g, size, projected, places)
     by_heads(g, u, size.heads, size.dim, f"subspace.{number}")
     mean = fused_attention(g, size.heads, size.dim, (u, u, u), knobs["gain"], causal=True)
-    update = g.linear(turned_back(g, size, mean, places), f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
-    z_half = g.op("Add", z, update, to=f"z_half.{number}")
-    g.output(z_half, ["batch", "tokens", size.dim])
-    return g.op("Add", z_half, read_out_codes(g, size, layer, z_half, knobs), to=f"z.{number + 1}")
+    x = half_step(g, size, layer, z, turned_back(g, size, mean, places), "prenorm_2")
+    return g.op("Add", f"z_half.{number}", read_out_codes(g, size, layer, x, knobs), to=f"z.{number + 1}")
 
 
 def _gpt_layer(g: Graph, size: TextSize, layer: int, z: str, places: Places, knobs: Knobs) -> str:
@@ -66,5 +63,4 @@ def _gpt_layer(g: Graph, size: TextSize, layer: int, z: str, places: Places, kno
     by_heads(g, query, size.heads, d, f"query.{number}")
     by_heads(g, key, size.heads, d, f"key.{number}")
     update = fused_attention(g, size.heads, d, (query, key, value), knobs["gain"], causal=True)
-    update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
-    return add_mlp(g, size, layer, g.op("Add", z, update, to=f"z_half.{number}"))
+    return add_mlp(g, size, layer, half_step(g, size, layer, z, update, "ln_2"))

@@ -12,7 +12,17 @@ import numpy as np
 import onnx
 
 from explorer.export.graphs.graph import Graph
-from explorer.export.graphs.pictures import Knobs, Weights, add_knobs, by_heads, fused_attention, ista
+from explorer.export.graphs.pictures import (
+    Knobs,
+    Weights,
+    add_knobs,
+    by_heads,
+    fused_attention,
+    ista,
+    of_layer,
+    thresholds,
+    two_steps,
+)
 from explorer.models.crate_lm import TextSize
 
 BLOCK = "transformer.h.{l}"
@@ -39,8 +49,7 @@ def build(
     g, knobs = begin(size, steps, weights)
     z = _embed(g)
     for layer in range(size.layers):
-        settings = {name: g.op("Gather", knob, g.scalar(layer), axis=1) for name, knob in knobs.items()}
-        z = layer_of(g, size, layer, z, settings)
+        z = layer_of(g, size, layer, z, of_layer(g, knobs, layer))
     return finish(g, size, z, metadata)
 
 
@@ -74,37 +83,27 @@ def _crate_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> 
     u = g.linear(g.norm(z, f"{name}.prenorm_1", size.norm_eps), f"{name}.attn.c_attn.weight")
     by_heads(g, u, size.heads, size.dim, f"subspace.{number}")
     update = fused_attention(g, size.heads, size.dim, (u, u, u), knobs["gain"], causal=True)
-    update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
-    z_half = g.op("Add", z, update, to=f"z_half.{number}")
-    g.output(z_half, ["batch", "tokens", size.dim])
+    x = half_step(g, size, layer, z, update, "prenorm_2")
     if size.overcomplete:
-        return read_out_codes(g, size, layer, z_half, knobs, to=f"z.{number + 1}")
-    x, step, threshold = _threshold_inputs(g, size, name, z_half, knobs)
-    return ista(g, x, f"{name}.ista.weight", step, threshold, f"z.{number + 1}")
+        return read_out_codes(g, size, layer, x, knobs, to=f"z.{number + 1}")
+    return ista(g, x, f"{name}.ista.weight", *thresholds(g, knobs), f"z.{number + 1}")
 
 
-def read_out_codes(g: Graph, size: TextSize, layer: int, z_half: str, knobs: Knobs, to: str | None = None) -> str:
-    """Z^{ℓ+½} → WᵀA₂ (B,N,d) of an overcomplete dictionary; writes codes.ℓ."""
+def half_step(g: Graph, size: TextSize, layer: int, z: str, attended: str, norm: str) -> str:
+    """Z^{ℓ+½} = Z^ℓ + W_out · what the heads gathered + b; writes z_half.ℓ and returns its norm."""
     name = BLOCK.format(l=layer)
-    x, step, threshold = _threshold_inputs(g, size, name, z_half, knobs)
-    codes = _codes(g, x, f"{name}.ista.weight", step, threshold, f"codes.{layer + 1}")
+    update = g.linear(attended, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
+    z_half = g.op("Add", z, update, to=f"z_half.{layer + 1}")
+    g.output(z_half, ["batch", "tokens", size.dim])
+    return g.norm(z_half, f"{name}.{norm}", size.norm_eps)
+
+
+def read_out_codes(g: Graph, size: TextSize, layer: int, x: str, knobs: Knobs, to: str | None = None) -> str:
+    """LN(Z^{ℓ+½}) → WᵀA₂ (B,N,d) of an overcomplete dictionary, D = Wᵀ; writes codes.ℓ."""
+    W = g.weight(f"{BLOCK.format(l=layer)}.ista.weight")
+    codes = two_steps(g, x, g.op("Transpose", W, perm=[1, 0]), W, *thresholds(g, knobs), f"codes.{layer + 1}")
     g.output(codes, ["batch", "tokens", size.atoms])
-    return g.op("MatMul", codes, g.weight(f"{name}.ista.weight"), to=to)
-
-
-def _threshold_inputs(g: Graph, size: TextSize, name: str, z_half: str, knobs: Knobs) -> tuple[str, str, str]:
-    """LN(Z^{ℓ+½}), η and ηλ."""
-    x = g.norm(z_half, f"{name}.prenorm_2", size.norm_eps)
-    step, threshold = (g.op("Unsqueeze", knobs[knob], g.vector(1, 2)) for knob in ("eta", "lam"))
-    return x, step, g.op("Mul", step, threshold)
-
-
-def _codes(g: Graph, x: str, atoms: str, step: str, threshold: str, to: str) -> str:
-    """A₁ = ReLU(ηWx − ηλ), A₂ = ReLU(A₁ + ηW(x − WᵀA₁) − ηλ)."""
-    first = g.op("Relu", g.op("Sub", g.op("Mul", step, g.linear(x, atoms)), threshold))
-    residual = g.op("Sub", x, g.op("MatMul", first, g.weight(atoms)))
-    moved = g.op("Add", first, g.op("Mul", step, g.linear(residual, atoms)))
-    return g.op("Relu", g.op("Sub", moved, threshold), to=to)
+    return g.op("MatMul", codes, W, to=to)
 
 
 def _gpt_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> str:
@@ -117,17 +116,13 @@ def _gpt_layer(g: Graph, size: TextSize, layer: int, z: str, knobs: Knobs) -> st
     by_heads(g, query, size.heads, d, f"query.{number}")
     by_heads(g, key, size.heads, d, f"key.{number}")
     update = fused_attention(g, size.heads, d, (query, key, value), knobs["gain"], causal=True)
-    update = g.linear(update, f"{name}.attn.c_proj.weight", f"{name}.attn.c_proj.bias")
-    z_half = g.op("Add", z, update, to=f"z_half.{number}")
-    return add_mlp(g, size, layer, z_half)
+    return add_mlp(g, size, layer, half_step(g, size, layer, z, update, "ln_2"))
 
 
-def add_mlp(g: Graph, size: TextSize, layer: int, z_half: str) -> str:
-    """Z^{ℓ+½} → Z^{ℓ+1} of a GPT; writes z_half.ℓ and codes.ℓ."""
+def add_mlp(g: Graph, size: TextSize, layer: int, x: str) -> str:
+    """LN(Z^{ℓ+½}) → Z^{ℓ+1} of a GPT; writes codes.ℓ."""
     name, number = BLOCK.format(l=layer), layer + 1
-    g.output(z_half, ["batch", "tokens", size.dim])
-    x = g.norm(z_half, f"{name}.ln_2", size.norm_eps)
     active = g.op("Gelu", g.linear(x, f"{name}.mlp.c_fc.weight", f"{name}.mlp.c_fc.bias"), to=f"codes.{number}")
     g.output(active, ["batch", "tokens", size.atoms])
     mlp = g.linear(active, f"{name}.mlp.c_proj.weight", f"{name}.mlp.c_proj.bias")
-    return g.op("Add", z_half, mlp, to=f"z.{number + 1}")
+    return g.op("Add", f"z_half.{number}", mlp, to=f"z.{number + 1}")

@@ -28,17 +28,14 @@ def _layer(g: Graph, size: Size, layer: int, z: str, knobs: Knobs) -> str:
     by_heads(g, query, size.heads, size.dim, f"query.{number}")
     by_heads(g, key, size.heads, size.dim, f"key.{number}")
     update = fused_attention(g, size.heads, size.dim, (query, key, value), knobs["gain"])
-    update = g.linear(update, f"{name}.attn.proj.weight", f"{name}.attn.proj.bias")
-    z_half = g.op("Add", z, _scaled(g, size, update, f"{name}.ls1.gamma"), to=f"z_half.{number}")
+    scales = [f"{name}.ls{half}.gamma" if size.form.layer_scale else "" for half in (1, 2)]
+    update = g.linear(update, f"{name}.attn.proj.weight", f"{name}.attn.proj.bias", scale=scales[0])
+    z_half = g.op("Add", z, update, to=f"z_half.{number}")
     g.output(z_half, ["batch", "tokens", size.dim])
     x = g.norm(z_half, f"{name}.norm2", size.norm_eps)
     hidden = g.op("Gelu", g.linear(x, f"{name}.mlp.fc1.weight", f"{name}.mlp.fc1.bias"))
-    mlp = g.linear(hidden, f"{name}.mlp.fc2.weight", f"{name}.mlp.fc2.bias")
-    return g.op("Add", z_half, _scaled(g, size, mlp, f"{name}.ls2.gamma"), to=f"z.{number + 1}")
-
-
-def _scaled(g: Graph, size: Size, update: str, gamma: str) -> str:
-    return g.op("Mul", update, g.weight(gamma)) if size.form.layer_scale else update
+    mlp = g.linear(hidden, f"{name}.mlp.fc2.weight", f"{name}.mlp.fc2.bias", scale=scales[1])
+    return g.op("Add", z_half, mlp, to=f"z.{number + 1}")
 
 
 def _read(g: Graph, size: Size, z: str) -> None:
