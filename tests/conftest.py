@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import safetensors.torch
 import torch
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 from torch import nn
 
 from explorer import runtime, zoo
@@ -19,6 +21,7 @@ from explorer.export.importer import import_file
 from explorer.families import family_named, resolve
 from explorer.models.crate import Size
 from explorer.models.parts import initialise
+from explorer.runtime import providers
 from explorer.trace import Prepared
 
 os.environ.setdefault(runtime.PROVIDER_VARIABLE, "cpu")  # the tested path; set it to cuda to try the same on a GPU
@@ -99,7 +102,7 @@ class StandInGpu:
     def __init__(self, source: Any, options: Any, providers: list[Any], **more: Any) -> None:
         self._on_gpu = providers[0] != runtime.CPU
         if self._on_gpu and self.opening:
-            raise runtime.ort_state.RuntimeException(self.opening)
+            raise ort_state.RuntimeException(self.opening)
         self._session = _REAL_SESSION(source, options, providers=[runtime.CPU], **more)
 
     def __getattr__(self, name: str) -> Any:
@@ -116,11 +119,11 @@ class StandInGpu:
 
     def run_with_iobinding(self, binding: Any, options: Any) -> None:
         if self._on_gpu and self.running:
-            raise runtime.ort_state.RuntimeException(self.running)
+            raise ort_state.RuntimeException(self.running)
         self._session.run_with_iobinding(binding, options)
 
 
-_REAL_SESSION = runtime.ort.InferenceSession
+_REAL_SESSION = onnxruntime.InferenceSession
 
 
 @pytest.fixture
@@ -130,8 +133,9 @@ def stand_in_gpu(monkeypatch) -> type[StandInGpu]:
     class Gpu(StandInGpu):
         pass
 
-    monkeypatch.setattr(runtime, "provider", lambda: (runtime.CUDA, "CUDA GPU"))
-    monkeypatch.setattr(runtime.ort, "InferenceSession", Gpu)
+    for place in (runtime, providers):
+        monkeypatch.setattr(place, "provider", lambda: (runtime.CUDA, "CUDA GPU"))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Gpu)
     return Gpu
 
 

@@ -12,7 +12,7 @@ import torch
 
 from explorer import runtime, zoo
 from explorer.errors import ExplorerError
-from explorer.runtime import CPU, CUDA, choose_provider
+from explorer.runtime import CPU, CUDA, choose_provider, providers
 from explorer.trace import Knobs, trace_points
 from tests.conftest import FULL, SIZES, network_of, pixels, prepared, torch_points
 
@@ -42,10 +42,10 @@ def test_choose_provider(available, wanted, problem, provider, words):
 
 def test_the_trial_runs_operators_of_our_graphs(monkeypatch):
     assert runtime.trial_problem(CPU) is None
-    used = {node.op_type for node in onnx.ModelProto.FromString(runtime._trial_model()).graph.node}
+    used = {node.op_type for node in onnx.ModelProto.FromString(providers._trial_model()).graph.node}
     assert "MultiHeadAttention" in used
     assert used <= set().union(*zoo.ALLOWED_OPERATORS.values())
-    monkeypatch.setattr(runtime, "TRIAL_TOLERANCE", 0.0)
+    monkeypatch.setattr(providers, "TRIAL_TOLERANCE", 0.0)
     assert "differs from the CPU's by 0" in (runtime.trial_problem(CPU) or "")
 
 
@@ -374,5 +374,5 @@ def test_a_point_read_by_many_threads_is_one_array(opened):
     ("problem", "unused"), [("the NVIDIA driver shows this process no GPU", True), ("no NVIDIA driver", False)]
 )
 def test_a_gpu_that_stays_unused_is_known(monkeypatch, problem: str, unused: bool):
-    monkeypatch.setattr(runtime, "provider", lambda: choose_provider([CUDA, CPU], None, problem))
+    monkeypatch.setattr(providers, "provider", lambda: choose_provider([CUDA, CPU], None, problem))
     assert runtime.leaves_gpu_unused() is unused

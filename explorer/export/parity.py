@@ -77,7 +77,7 @@ def check_parity(
     return {
         "max_abs_error": worst_abs, "max_relative_error": worst_rel, "tolerance": TOLERANCE,
         "cases": [case.what for case in todo],
-        "torch": torch.__version__, "onnxruntime": runtime.ort.__version__, "provider": model.provider,
+        "torch": torch.__version__, "onnxruntime": runtime.VERSION, "provider": model.provider,
     }  # fmt: skip
 
 

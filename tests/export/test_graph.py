@@ -16,6 +16,7 @@ from explorer.export.graphs.graph import Graph
 from explorer.export.graphs.pictures import _places
 from explorer.export.importer import import_file
 from explorer.models.form import Form
+from explorer.runtime import session
 from explorer.trace import Knobs, trace_points
 from tests.conftest import SIZES, draw, pixels, prepared, state_of, torch_points
 
@@ -185,7 +186,7 @@ def test_ista_is_one_product_with_a_constant(cards, tmp_path, drawn):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.optimized_model_filepath = str(tmp_path / "kept.onnx")
-    source = runtime._changed(cards["crate"], weights, False) if weights else cards["crate"].path
+    source = session.changed(cards["crate"], weights, False) if weights else cards["crate"].path
     onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     kept = onnx.load(tmp_path / "kept.onnx").graph
     names = [f"transformer.layers.{layer}.1.fn.weight" for layer in range(2)]
