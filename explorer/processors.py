@@ -29,9 +29,9 @@ def limit_linear_algebra() -> None:
     if usable_processors() > FEW:
         return
     import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
-    threadpool_limits(1, "blas")
+    ThreadpoolController().select(internal_api="openblas").limit(limits=1)  # NumPy's and SciPy's, not torch's own
 
 
 def _quota() -> float:

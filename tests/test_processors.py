@@ -95,7 +95,7 @@ def test_no_driver_is_no_error():
 @pytest.mark.parametrize(("count", "threads"), [(4, 1), (5, None)])
 def test_linear_algebra_has_one_thread_on_a_small_machine_alone(count, threads, monkeypatch):
     monkeypatch.setattr(processors, "usable_processors", lambda: count)
-    blas = ThreadpoolController().select(user_api="blas")
+    blas = ThreadpoolController().select(internal_api="openblas")
     before = [one["num_threads"] for one in blas.info()]
     with blas.limit(limits=2):
         processors.limit_linear_algebra()
