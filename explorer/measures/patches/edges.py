@@ -1,0 +1,206 @@
+"""Masks with the photo's own edges: maps on the patch grid, carried to the photo's pixels by a guided filter.
+
+A patch is many pixels wide, and so is the staircase of a mask that is only enlarged. The guided filter writes a mask
+around every pixel as an affine function of the photo's colours there, q = aᵀI + b, so the mask has an edge where the
+photo has one. Nothing is learned, and the photo alone decides: where it has no edge, the mask's stays where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from explorer.measures.patches.methods import Segments
+from explorer.measures.patches.segmentation import smooth_weights, upsample_smooth
+from explorer.trace import Array, read_only
+
+EDGES = ("patches", "photo")
+"""What a segmentation's borders follow: the patches, or the edges of the photo."""
+EPS = 3e-4
+"""Variance of the colours (in [0,1]) below which a window counts as flat: a spread of 4 of 255 levels."""
+REACH = 2
+"""How far a window reaches to each side, in patches."""
+ROUNDS = 3
+"""How often labels are filtered: a border that is far from an edge comes nearer each time."""
+COARSE_SIDE = 112
+"""Coefficients are worked out on every second, third … pixel, so that at least so many are left of the shorter side."""
+SMALLEST = 0.01
+"""Share of the picture that a connected part must have: MaskCut's own limit for an object."""
+TOO_SMALL = -1
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A photo as the guided filter needs it, worked out once for all masks of it. Read-only.
+
+    picture: (H,W,3) float32 in [0,1]. step: every step-th pixel of every step-th row is one of its h·w places. reach:
+    half the side of a window, in places. places: (3,h,w), the picture there. mean: (3,h,w) of the windows. inverse:
+    (h,w,3,3) of the windows' covariance + ε.
+    """
+
+    picture: Array
+    step: int
+    reach: int
+    places: Array
+    mean: Array
+    inverse: Array
+
+
+def guide_of(picture: Array, patch: float, eps: float = EPS) -> Guide:
+    """The guide of a picture, uint8 (H,W,3). patch: side of a patch in its pixels.
+
+    Raises ValueError for another shape, or for a patch or ε that is not above 0.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or not (patch > 0 and eps > 0):
+        raise ValueError(f"expected a picture (H,W,3), a patch and ε above 0, got {picture.shape}, {patch} and {eps}")
+    shown = np.asarray(picture, np.float32) / np.float32(255)
+    step = max(1, min(picture.shape[:2]) // COARSE_SIDE)
+    reach = max(1, round(REACH * patch / step))
+    places = np.ascontiguousarray(shown[::step, ::step].transpose(2, 0, 1))
+    mean = _windows(places, reach)
+    covariance = np.empty((*places.shape[1:], 3, 3), np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            shared = _windows(places[i] * places[j], reach) - mean[i] * mean[j]
+            covariance[..., i, j] = covariance[..., j, i] = shared + (eps if i == j else 0)
+    inverse = np.linalg.inv(covariance)
+    return Guide(read_only(shown), step, reach, read_only(places), read_only(mean), read_only(inverse))
+
+
+def guided_filter(guide: Guide, values: Array) -> Array:
+    """A map (h,w) on the places of a guide, filtered, on all pixels of its picture: float32 (H,W).
+
+    In every window w the ridge regression q = a_wᵀI + b_w of the map on the colours I; a and b at a pixel are the means
+    over the windows that it lies in. Where the picture is of one colour that is the map's mean over windows, twice.
+    Raises ValueError if the shapes differ.
+    Source: He, Sun and Tang, Guided image filtering, 2013, eq. 19 to 21; coefficients of fewer places as in He and Sun,
+    Fast guided filter, arXiv 1505.00996.
+    """
+    *slopes, offset = _coefficients(guide, values)
+    if guide.step > 1:
+        (height, width), (rows, cols) = guide.picture.shape[:2], values.shape
+        down = smooth_weights(height, rows, 1, guide.step).astype(np.float32)
+        across = smooth_weights(width, cols, 1, guide.step).astype(np.float32).T
+        *slopes, offset = (down @ one @ across for one in (*slopes, offset))
+    return sum((guide.picture[..., i] * one for i, one in enumerate(slopes)), offset)
+
+
+def _coefficients(guide: Guide, values: Array) -> Array:
+    """a of the three channels and b at every place: (4,h,w)."""
+    if values.shape != guide.places.shape[1:]:
+        raise ValueError(f"the map is {values.shape}, the guide has {guide.places.shape[1:]} places")
+    values = values.astype(np.float32)
+    mean = _windows(values, guide.reach)
+    shared = _windows(guide.places * values, guide.reach) - guide.mean * mean
+    slope = np.einsum("hwij,jhw->ihw", guide.inverse, shared)
+    offset = mean - (slope * guide.mean).sum(axis=0)
+    return _windows(np.concatenate([slope, offset[None]]), guide.reach)
+
+
+def photo_labels(labels: Array, guide: Guide, patch: float, stride: float) -> Array:
+    """Labels on the patch grid (rows,cols) → on the pixels of a guide's picture, with the picture's edges: (H,W), of
+    the same type.
+
+    Every label is a map of 0 and 1, enlarged bilinearly between the patches' centres and filtered; a place takes the
+    label whose map is largest there. That is done ROUNDS times, the last time on all pixels. patch, stride: in pixels
+    of the picture.
+    """
+    names, index = np.unique(labels, return_inverse=True)
+    height, width = guide.picture.shape[:2]
+    if len(names) == 1:
+        return np.full((height, width), names[0], labels.dtype)
+    down = smooth_weights(height, labels.shape[0], patch, stride)[:: guide.step].astype(np.float32)
+    across = smooth_weights(width, labels.shape[1], patch, stride)[:: guide.step].astype(np.float32).T
+    maps = down @ _maps(index.reshape(labels.shape), len(names)) @ across
+    for _ in range(ROUNDS - 1):
+        coefficients = (_coefficients(guide, one) for one in maps[:-1])
+        maps = _maps(_largest((c[:3] * guide.places).sum(axis=0) + c[3] for c in coefficients), len(names))
+    return names[_largest(guided_filter(guide, one) for one in maps[:-1])]
+
+
+def _maps(index: Array, count: int) -> Array:
+    """Labels 0 … count − 1 (h,w) as that many maps of 0 and 1: float32."""
+    return (index == np.arange(count)[:, None, None]).astype(np.float32)
+
+
+def _largest(maps: Iterable[Array]) -> Array:
+    """At each place the number of the largest map, of equal ones the first; the last map, which is left out, is what
+    the others lack to 1: filtering keeps their sum."""
+    best, chosen, rest = np.float32(-np.inf), np.int64(0), np.float32(1)
+    for number, one in enumerate(maps):
+        chosen, best, rest = np.where(one > best, number, chosen), np.maximum(one, best), rest - one
+        last = number + 1
+    return np.where(rest > best, last, chosen)
+
+
+def sharpen(segments: Segments, guide: Guide, patch: float, stride: float) -> Segments:
+    """A segmentation of patches with its labels on the pixels of a guide's picture, as photo_labels has them.
+
+    Colours stay on the patches, (rows,cols,3), and background takes those of the nearest coloured patch: the edge may
+    run through it. coloured_pixels lays them on the pixels. patch, stride: in pixels of the picture.
+    """
+    colours = segments.colours
+    if colours is not None and (segments.labels > 0).any():
+        from scipy.ndimage import distance_transform_edt
+
+        _, nearest = distance_transform_edt(segments.labels == 0, return_indices=True)
+        colours = colours[tuple(nearest)]
+    labels = photo_labels(segments.labels, guide, patch, stride)
+    return replace(segments, labels=labels, colours=colours, edges="photo")
+
+
+def carried(segments: Segments, guide: Guide | None, patch: float, stride: float, parts: bool = False) -> Segments:
+    """A segmentation of patches as it is shown: sharpened where there is a guide; parts: with its segments split into
+    connected_parts, of patches or of pixels. patch, stride: in pixels of the guide's picture."""
+    if guide is not None:
+        segments = sharpen(segments, guide, patch, stride)
+    return replace(segments, labels=connected_parts(segments.labels)) if parts else segments
+
+
+def coloured_pixels(sharp: Segments, patch: int, stride: int) -> Segments:
+    """What sharpen returns with its colours on the pixels, too: between the patches' centres bilinear, black in the
+    background."""
+    if sharp.colours is None:
+        return sharp
+    place = (*sharp.labels.shape, patch, stride)
+    colours = np.stack([upsample_smooth(sharp.colours[..., i], *place) for i in range(3)], axis=-1)
+    return replace(sharp, colours=colours * (sharp.labels > 0)[..., None])
+
+
+def connected_parts(labels: Array, smallest: float = SMALLEST) -> Array:
+    """Every segment split into its connected parts: int32 (H,W), numbered by label and then by size, 0 stays 0.
+
+    labels: int (H,W), 0 = background, which is not split. Pixels are connected by their sides. A part below the share
+    `smallest` of the picture becomes what lies nearest to it, a larger part or background; where no part is as large
+    as that and there is no background, the labels stay.
+    """
+    from scipy.ndimage import distance_transform_edt, label
+
+    parts, count = np.zeros(labels.shape, np.int32), 0
+    for name in np.unique(labels[labels > 0]):
+        found = np.empty(labels.shape, np.int32)
+        label(labels == name, output=found)
+        sizes = np.bincount(found.ravel())[1:]
+        order = np.argsort(-sizes, kind="stable")
+        kept = np.flatnonzero(sizes[order] >= smallest * labels.size)
+        numbers = np.full(len(sizes) + 1, TOO_SMALL, np.int32)
+        numbers[0], numbers[1 + order[kept]] = 0, count + 1 + np.arange(len(kept))
+        parts += numbers[found]
+        count += len(kept)
+    small = parts == TOO_SMALL
+    if small.all():
+        return labels.astype(np.int32)
+    if small.any():
+        nearest = distance_transform_edt(small, return_distances=False, return_indices=True)
+        parts = parts[tuple(nearest)]
+    return parts
+
+
+def _windows(values: Array, reach: int) -> Array:
+    """Means over windows of 2·reach + 1 places a side, the edge repeated: over the last two axes."""
+    from scipy.ndimage import uniform_filter
+
+    size = (*(1,) * (values.ndim - 2), 2 * reach + 1, 2 * reach + 1)
+    return uniform_filter(values, size, mode="nearest")
