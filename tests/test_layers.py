@@ -142,7 +142,8 @@ ONLY_IN: dict[str, set[str]] = {
     "onnxruntime": {"runtime"},
     "torch": {"models", "export", "training"},
     "safetensors": {"export"},
-    "pyarrow": {"training"},
+    "pyarrow": {"training", "evaluation"},
+    "skimage": {"evaluation"},
     "tokenizers": {"training", "inputs"},
     "onnx": {"export", "zoo", "runtime", "code_gain"},
     "huggingface_hub": {"hub"},
@@ -152,7 +153,7 @@ ONLY_IN: dict[str, set[str]] = {
 }
 """Package → the only rooms that may import it, at the top or within functions."""
 
-NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "huggingface_hub", "pillow_heif"}
+NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "skimage", "huggingface_hub", "pillow_heif"}
 """Slow to import, and not every user needs them: imported where they are used."""
 
 

@@ -60,7 +60,7 @@ def segment(
         str | None,
         typer.Option(
             help="photo: masks with the photo's own edges, 448 pixels or more. patches: blocks, at the size of the "
-            "model's input. By default photo, and patches for an array."
+            "model's input. By default photo, but patches for attention and arrays."
         ),
     ] = None,
     parts: Annotated[bool, typer.Option(help="Split every segment into its connected parts.")] = False,

@@ -134,12 +134,14 @@ class NotebookTrace(Trace):
 
         method: attention, maskcut, pca, kmeans or subspace. layer: by default the last for attention, else the one
         before. edges: "photo", the photo's own edges on the pixels of `picture`; "patches", blocks on the pixels of the
-        model's input; None: the photo's where there is a photo. parts: every segment is split into its connected parts
+        model's input; None: the photo's where there is one, but for attention, of whose patches the rule keeps a share.
+        parts: every segment is split into its connected parts
         (measures.patches.connected_parts). The rest as in explorer.measures.patches.segment_trace, which segments the
         grid of patches. Raises ExplorerError for what there is not, and for models of text.
         """
         self.card.must_read("image", "segment")
-        edges = edges or ("patches" if self.prepared.picture is None else "photo")
+        usual = "patches" if method == "attention" or self.prepared.picture is None else "photo"
+        edges = edges or usual
         if edges not in EDGES:
             raise ExplorerError(f"There are no edges {edges!r}: choose {' or '.join(EDGES)}.")
         found = segment_trace(self, method, layer, head, rule, keep, objects, token, swap)

@@ -7,8 +7,9 @@ photo has one. Nothing is learned, and the photo alone decides: where it has no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,8 +23,12 @@ EPS = 3e-4
 """Variance of the colours (in [0,1]) below which a window counts as flat: a spread of 4 of 255 levels."""
 REACH = 2
 """How far a window reaches to each side, in patches."""
+LIMIT = 1
+"""How far a border may move, in patches: what lies deeper in a segment stays, whatever the photo says."""
 ROUNDS = 3
 """How often labels are filtered: a border that is far from an edge comes nearer each time."""
+LEAST_KEPT = 0.3
+"""Share of its pixels that a segment keeps at least; more would also keep the rims that k-means finds around objects."""
 COARSE_SIDE = 112
 """Coefficients are worked out on every second, third … pixel, so that at least so many are left of the shorter side."""
 SMALLEST = 0.01
@@ -46,6 +51,12 @@ class Guide:
     places: Array
     mean: Array
     inverse: Array
+    eps: float
+
+    @cached_property
+    def narrower(self) -> Guide:
+        """The same picture with windows of half the size."""
+        return _guide(self.picture, self.step, self.reach // 2, self.eps)
 
 
 def guide_of(picture: Array, patch: float, eps: float = EPS) -> Guide:
@@ -57,7 +68,10 @@ def guide_of(picture: Array, patch: float, eps: float = EPS) -> Guide:
         raise ValueError(f"expected a picture (H,W,3), a patch and ε above 0, got {picture.shape}, {patch} and {eps}")
     shown = np.asarray(picture, np.float32) / np.float32(255)
     step = max(1, min(picture.shape[:2]) // COARSE_SIDE)
-    reach = max(1, round(REACH * patch / step))
+    return _guide(read_only(shown), step, max(1, round(REACH * patch / step)), eps)
+
+
+def _guide(shown: Array, step: int, reach: int, eps: float) -> Guide:
     places = np.ascontiguousarray(shown[::step, ::step].transpose(2, 0, 1))
     mean = _windows(places, reach)
     covariance = np.empty((*places.shape[1:], 3, 3), np.float32)
@@ -66,7 +80,7 @@ def guide_of(picture: Array, patch: float, eps: float = EPS) -> Guide:
             shared = _windows(places[i] * places[j], reach) - mean[i] * mean[j]
             covariance[..., i, j] = covariance[..., j, i] = shared + (eps if i == j else 0)
     inverse = np.linalg.inv(covariance)
-    return Guide(read_only(shown), step, reach, read_only(places), read_only(mean), read_only(inverse))
+    return Guide(shown, step, reach, read_only(places), read_only(mean), read_only(inverse), eps)
 
 
 def guided_filter(guide: Guide, values: Array) -> Array:
@@ -80,7 +94,7 @@ def guided_filter(guide: Guide, values: Array) -> Array:
     """
     *slopes, offset = _coefficients(guide, values)
     if guide.step > 1:
-        (height, width), (rows, cols) = guide.picture.shape[:2], values.shape
+        (height, width), (rows, cols) = guide.picture.shape[:2], offset.shape
         down = smooth_weights(height, rows, 1, guide.step).astype(np.float32)
         across = smooth_weights(width, cols, 1, guide.step).astype(np.float32).T
         *slopes, offset = (down @ one @ across for one in (*slopes, offset))
@@ -104,20 +118,45 @@ def photo_labels(labels: Array, guide: Guide, patch: float, stride: float) -> Ar
     the same type.
 
     Every label is a map of 0 and 1, enlarged bilinearly between the patches' centres and filtered; a place takes the
-    label whose map is largest there. That is done ROUNDS times, the last time on all pixels. patch, stride: in pixels
-    of the picture.
+    label whose map is largest there, of those within LIMIT of it. That is done ROUNDS times, the last time on all
+    pixels. A segment that keeps less than LEAST_KEPT of its pixels, being small or of the colours around it, is cut out
+    with windows of half the size; where there are none, it keeps its patches. patch, stride: in pixels of the picture.
     """
     names, index = np.unique(labels, return_inverse=True)
-    height, width = guide.picture.shape[:2]
-    if len(names) == 1:
-        return np.full((height, width), names[0], labels.dtype)
-    down = smooth_weights(height, labels.shape[0], patch, stride)[:: guide.step].astype(np.float32)
-    across = smooth_weights(width, labels.shape[1], patch, stride)[:: guide.step].astype(np.float32).T
-    maps = down @ _maps(index.reshape(labels.shape), len(names)) @ across
+    index = index.reshape(labels.shape)
+    sides = zip(guide.picture.shape[:2], labels.shape, strict=True)
+    down, across = (smooth_weights(size, count, patch, stride).astype(np.float32) for size, count in sides)
+    blocks = index[down.argmax(axis=1)[:, None], across.argmax(axis=1)]
+    found = _filtered(index, guide, (down, across), max(1, round(LIMIT * patch / stride)), len(names))
+    area, kept = (np.bincount(one.ravel(), minlength=len(names)) for one in (blocks, found))
+    if (lost := np.flatnonzero(kept < LEAST_KEPT * area)).size:
+        again = blocks if guide.reach == 1 else photo_labels(index, guide.narrower, patch, stride)
+        found = np.where(np.isin(again, lost), again, found)
+    return names[found]
+
+
+def _filtered(index: Array, guide: Guide, weights: tuple[Array, Array], limit: int, count: int) -> Array:
+    """photo_labels of labels 0 … count − 1, without what is done for lost ones. weights: of the patches in the pixels of
+    both sides. limit: in patches of the grid."""
+    if count == 1:
+        return np.zeros(guide.picture.shape[:2], int)
+    of_patches = _maps(index, count)
+    near, (down, across) = _near(of_patches, limit), weights
+    fine = np.ix_(down.argmax(axis=1), across.argmax(axis=1))
+    coarse = np.ix_(*(places.ravel()[:: guide.step] for places in fine))
+    maps = down[:: guide.step] @ of_patches @ across[:: guide.step].T
     for _ in range(ROUNDS - 1):
-        coefficients = (_coefficients(guide, one) for one in maps[:-1])
-        maps = _maps(_largest((c[:3] * guide.places).sum(axis=0) + c[3] for c in coefficients), len(names))
-    return names[_largest(guided_filter(guide, one) for one in maps[:-1])]
+        found = (_coefficients(guide, one) for one in maps[:-1])
+        maps = ((a_and_b[:3] * guide.places).sum(axis=0) + a_and_b[3] for a_and_b in found)
+        maps = _maps(_largest(maps, [one[coarse] for one in near]), count)
+    return _largest((guided_filter(guide, one) for one in maps[:-1]), [one[fine] for one in near])
+
+
+def _near(maps: Array, reach: int) -> Array:
+    """Which patches have a label within a square of patches around them: bool (M,rows,cols)."""
+    from scipy.ndimage import maximum_filter
+
+    return maximum_filter(maps, (1, 2 * reach + 1, 2 * reach + 1), mode="nearest") > 0
 
 
 def _maps(index: Array, count: int) -> Array:
@@ -125,14 +164,14 @@ def _maps(index: Array, count: int) -> Array:
     return (index == np.arange(count)[:, None, None]).astype(np.float32)
 
 
-def _largest(maps: Iterable[Array]) -> Array:
-    """At each place the number of the largest map, of equal ones the first; the last map, which is left out, is what
-    the others lack to 1: filtering keeps their sum."""
+def _largest(maps: Iterable[Array], near: Sequence[Array]) -> Array:
+    """At each place the number of the largest map that may be there, of equal ones the first. The last map, which is
+    left out, is what the others lack to 1: filtering keeps their sum. near: where each may be, bool (h,w)."""
     best, chosen, rest = np.float32(-np.inf), np.int64(0), np.float32(1)
     for number, one in enumerate(maps):
-        chosen, best, rest = np.where(one > best, number, chosen), np.maximum(one, best), rest - one
-        last = number + 1
-    return np.where(rest > best, last, chosen)
+        larger = near[number] & (one > best)
+        chosen, best, rest = np.where(larger, number, chosen), np.where(larger, one, best), rest - one
+    return np.where(near[-1] & (rest > best), len(near) - 1, chosen)
 
 
 def sharpen(segments: Segments, guide: Guide, patch: float, stride: float) -> Segments:

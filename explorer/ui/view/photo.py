@@ -123,9 +123,11 @@ def drawn_segments(view: View, *, method: str, layer: int, edges: str, parts: bo
 
 
 def segments(view: View, look: LensLook, method: str, layer: int, head: Heads = None, **options: Any) -> Segments:
-    """A segmentation on the shown picture's pixels, as the look has it; its patches are computed once."""
+    """A segmentation on the shown picture's pixels, as the look has it; its patches are computed once. Attention keeps
+    the edges of the patches, of which its rule takes a share."""
     found = view.measured(segment_trace, method=method, layer=layer, head=head, **look.options(method), **options)
-    found = carry(view, found, look.edges, look.parts)
+    if method != "attention":
+        found = carry(view, found, look.edges, look.parts and method == "maskcut")
     if found.edges == PHOTO:
         return coloured_pixels(found, view.scale * view.card.patch, view.scale * view.trace.stride)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
