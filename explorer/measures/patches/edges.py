@@ -28,7 +28,7 @@ LIMIT = 1
 ROUNDS = 3
 """How often labels are filtered: a border that is far from an edge comes nearer each time."""
 LEAST_KEPT = 0.3
-"""Share of its pixels that a segment keeps at least; more would also keep the rims that k-means finds around objects."""
+"""Share of its pixels that a segment keeps at least; more would keep the rims that k-means finds around objects."""
 COARSE_SIDE = 112
 """Coefficients are worked out on every second, third … pixel, so that at least so many are left of the shorter side."""
 SMALLEST = 0.01
@@ -136,8 +136,8 @@ def photo_labels(labels: Array, guide: Guide, patch: float, stride: float) -> Ar
 
 
 def _filtered(index: Array, guide: Guide, weights: tuple[Array, Array], limit: int, count: int) -> Array:
-    """photo_labels of labels 0 … count − 1, without what is done for lost ones. weights: of the patches in the pixels of
-    both sides. limit: in patches of the grid."""
+    """photo_labels of labels 0 … count − 1, without what is done for lost ones. weights: of the patches in the pixels
+    of both sides. limit: in patches of the grid."""
     if count == 1:
         return np.zeros(guide.picture.shape[:2], int)
     of_patches = _maps(index, count)
