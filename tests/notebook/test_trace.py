@@ -8,7 +8,7 @@ from PIL import Image
 
 import explorer
 from explorer.inputs import gallery_photo
-from explorer.measures.patches import segment_trace
+from explorer.measures.patches import guide_of, photo_labels, segment_trace
 from explorer.notebook import Model, NotebookTrace
 from tests.conftest import pixels
 

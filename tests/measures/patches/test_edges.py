@@ -129,7 +129,7 @@ def test_parts_are_split_on_patches_as_well():
     ],
 )
 def test_what_does_not_fit_is_refused(call):
-    with pytest.raises(ValueError, match="expected a picture|the map is"):
+    with pytest.raises(ValueError, match=r"expected a picture|the map is"):
         call()
 
 
