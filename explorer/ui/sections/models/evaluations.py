@@ -128,8 +128,8 @@ def _regions(card: ModelCard, result: Result) -> None:
     _by_subset(card, result, "Edges")
     st.caption(
         "Dots are means, bars 95 % bootstrap intervals over the photos; below, differences on the same photos. "
-        "*Covering*: for every region that a person drew the IoU of the best segment, weighted by area. *Edges*: blocks "
-        "of patches; the photo's own edges; these, with every segment split into its connected parts."
+        "*Covering*: for every region that a person drew the IoU of the best segment, weighted by area. *Edges*: "
+        "blocks of patches; the photo's own edges; these, with every segment split into its connected parts."
     )
 
 
