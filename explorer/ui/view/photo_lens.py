@@ -33,7 +33,8 @@ EDGES_KEY = "edges"
 EDGE_NAMES = dict(zip(EDGES, ("Patches", "Photo"), strict=True))
 EDGES_HELP = (
     "Photo: masks of objects, parts and clusters are carried to the photo's pixels by a guided filter, which moves "
-    "their borders to where the photo's colours change; nothing is learned. Patches: the blocks that the network sees."
+    "their borders to where the photo's colours change; nothing is learned. Patches: the blocks that the network sees. "
+    "Attention keeps them: its rule takes a share of the patches."
 )
 TOKEN, SHOT = "token", "shot"
 """The settings' names in the session and in the URL: the pinned token, and of a film the checkpoint in view."""
