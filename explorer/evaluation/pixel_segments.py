@@ -38,7 +38,7 @@ def colour_and_place(photo: Array, seed: int = 0, clusters: int = CLUSTERS) -> A
 
     height, width = photo.shape[:2]
     colours = rgb2lab(photo).reshape(-1, 3)
-    places = np.stack(np.indices((height, width)), axis=-1).reshape(-1, 2) / max(height, width)
+    places = np.moveaxis(np.indices((height, width)), 0, -1).reshape(-1, 2) / max(height, width)
     features = np.hstack([_of_variance_one(colours), PLACE * _of_variance_one(places)])
     restarts: Any = 3
     found = MiniBatchKMeans(clusters, n_init=restarts, random_state=seed, batch_size=4096).fit_predict(features)

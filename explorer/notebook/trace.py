@@ -175,7 +175,8 @@ class NotebookTrace(Trace):
         if isinstance(what, Segments):
             what = what if what.edges == "photo" else _enlarged(what, scale)
             return segment_picture(what, picture, overlay=True)
-        place = (*picture.shape[:2], scale * self.card.patch, scale * self.stride)
+        height, width = picture.shape[:2]
+        place = (height, width, scale * self.card.patch, scale * self.stride)
         return Image.fromarray(figures.heat_overlay(picture, upsample_smooth(np.asarray(what, float), *place)))
 
     def logit_lens(self, count: int = 5, text: int = 0) -> list[NextTokens]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,9 @@ def guided_filter(guide: Guide, values: Array) -> Array:
         down = smooth_weights(height, rows, 1, guide.step).astype(np.float32)
         across = smooth_weights(width, cols, 1, guide.step).astype(np.float32).T
         *slopes, offset = (down @ one @ across for one in (*slopes, offset))
-    return sum((guide.picture[..., i] * one for i, one in enumerate(slopes)), offset)
+    for i, one in enumerate(slopes):
+        offset = offset + guide.picture[..., i] * one
+    return offset
 
 
 def _coefficients(guide: Guide, values: Array) -> Array:
@@ -182,10 +185,7 @@ def sharpen(segments: Segments, guide: Guide, patch: float, stride: float) -> Se
     """
     colours = segments.colours
     if colours is not None and (segments.labels > 0).any():
-        from scipy.ndimage import distance_transform_edt
-
-        _, nearest = distance_transform_edt(segments.labels == 0, return_indices=True)
-        colours = colours[tuple(nearest)]
+        colours = colours[_nearest(segments.labels > 0)]
     labels = photo_labels(segments.labels, guide, patch, stride)
     return replace(segments, labels=labels, colours=colours, edges="photo")
 
@@ -203,8 +203,9 @@ def coloured_pixels(sharp: Segments, patch: int, stride: int) -> Segments:
     background."""
     if sharp.colours is None:
         return sharp
-    place = (*sharp.labels.shape, patch, stride)
-    colours = np.stack([upsample_smooth(sharp.colours[..., i], *place) for i in range(3)], axis=-1)
+    height, width = sharp.labels.shape
+    channels = (upsample_smooth(sharp.colours[..., i], height, width, patch, stride) for i in range(3))
+    colours = np.stack(list(channels), axis=-1)
     return replace(sharp, colours=colours * (sharp.labels > 0)[..., None])
 
 
@@ -215,7 +216,7 @@ def connected_parts(labels: Array, smallest: float = SMALLEST) -> Array:
     `smallest` of the picture becomes what lies nearest to it, a larger part or background; where no part is as large
     as that and there is no background, the labels stay.
     """
-    from scipy.ndimage import distance_transform_edt, label
+    from scipy.ndimage import label
 
     parts, count = np.zeros(labels.shape, np.int32), 0
     for name in np.unique(labels[labels > 0]):
@@ -232,14 +233,21 @@ def connected_parts(labels: Array, smallest: float = SMALLEST) -> Array:
     if small.all():
         return labels.astype(np.int32)
     if small.any():
-        nearest = distance_transform_edt(small, return_distances=False, return_indices=True)
-        parts = parts[tuple(nearest)]
+        parts = parts[_nearest(~small)]
     return parts
+
+
+def _nearest(chosen: Array) -> tuple[Array, Array]:
+    """For every place the row and column of the nearest chosen one: int (h,w) each. chosen: bool (h,w), not empty."""
+    from scipy.ndimage import distance_transform_edt
+
+    found: Any = distance_transform_edt(~chosen, return_distances=False, return_indices=True)
+    return found[0], found[1]
 
 
 def _windows(values: Array, reach: int) -> Array:
     """Means over windows of 2·reach + 1 places a side, the edge repeated: over the last two axes."""
     from scipy.ndimage import uniform_filter
 
-    size = (*(1,) * (values.ndim - 2), 2 * reach + 1, 2 * reach + 1)
+    size: Any = (*(1,) * (values.ndim - 2), 2 * reach + 1, 2 * reach + 1)  # SciPy says int, and takes one for each axis
     return uniform_filter(values, size, mode="nearest")

@@ -84,7 +84,7 @@ def _are_rows(text: str) -> bool:
 def compared_look(sides: Sequence[Side], rows: Sequence[str]) -> Look:
     """The switches of the pictures, where they change something."""
     look = Look()
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(sides) > 1 and set(rows) & set(OVER):
             over = _switch("Lay over A (↔)", "over", len(sides) == 2, "A and each other on one photo: swipe, or let "
                            "them take turns.")  # fmt: skip
