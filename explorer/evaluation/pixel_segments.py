@@ -12,6 +12,7 @@ from explorer.trace import Array
 CLUSTERS, PLACE = 4, 0.5
 """Clusters, and the weight of the place beside the colour, whose channels have a variance of 1 together."""
 SUPERPIXELS, COMPACTNESS = 400, 30.0
+STARTS = 5
 CUT_BELOW = 0.01
 """Normalised cuts above this value are not made (scikit-image's thresh)."""
 SCALE, SIGMA, MIN_SIZE = 1000.0, 0.8, 300
@@ -46,14 +47,21 @@ def colour_and_place(photo: Array, seed: int = 0, clusters: int = CLUSTERS) -> A
 
 
 def superpixel_cut(photo: Array, seed: int = 0) -> Array:
-    """SLIC superpixels, joined by recursive normalised cuts of the graph of neighbours with similar mean colours."""
+    """SLIC superpixels, joined by recursive normalised cuts of the graph of neighbours with similar mean colours; left
+    as they are where the eigenvectors cannot be found."""
     segmentation = _scikit_image()
+    from scipy.sparse.linalg import ArpackError
     from skimage import graph
 
     pieces = segmentation.slic(photo, n_segments=SUPERPIXELS, compactness=COMPACTNESS, start_label=0)
     neighbours = graph.rag_mean_color(photo, pieces, mode="similarity")
-    cut = graph.cut_normalized(pieces, neighbours, thresh=CUT_BELOW, rng=np.random.default_rng(seed))
-    return np.unique(cut, return_inverse=True)[1].reshape(photo.shape[:2])
+    for start in range(STARTS):
+        try:
+            cut = graph.cut_normalized(pieces, neighbours, thresh=CUT_BELOW, rng=np.random.default_rng([seed, start]))
+        except ArpackError:  # about one photo of a hundred, and it depends on the random vector that ARPACK starts with
+            continue
+        return np.unique(cut, return_inverse=True)[1].reshape(photo.shape[:2])
+    return pieces
 
 
 def _of_variance_one(features: Array) -> Array:

@@ -67,7 +67,7 @@ def regions(task: Task) -> Measured:
     numbers = sample(np.arange(photo_count(task.data)), task.limit, task.seed)
     scores: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     steps = len(task.subjects) + 1
-    for i, subject in enumerate((*task.subjects, None)):
+    for i, subject in enumerate((None, *task.subjects)):
         who = subject.who if subject else "no network"
         report = step_progress(task, f"regions, {who}", i, steps)
         for found in _each(task, numbers, subject, report):
