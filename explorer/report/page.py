@@ -85,7 +85,8 @@ def report_html(subject: PhotoReport, segment: Callable[..., Any] | None = None)
     page hands in its cached one.
     """
     feeds, precision = _feeds(subject, segment or _segment(subject, subject.trace), room())
-    subject = replace(subject, about={**subject.about, "Precision of the lens": precision})
+    edges = {"Edges of objects, parts and clusters": f"those of the {subject.look.edges}"}
+    subject = replace(subject, about={**subject.about, **edges, "Precision of the lens": precision})
     names, shares = subject.top
     caption = "The most probable classes, softmax of the logits." if subject.trace.card.has_head else NO_HEAD
     return page_html(
