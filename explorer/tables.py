@@ -14,10 +14,10 @@ from PIL import Image
 from explorer import figures
 from explorer.card import ModelCard
 from explorer.figures.style import OBJECT_COLORS, colors_array
-from explorer.measures.patches import Segments, best_overlap, iou, on_pixels
+from explorer.measures.patches import Segments, best_overlap, iou
 from explorer.measures.rates import COMPRESS, HalfStep, LayerMeasures
 from explorer.studies.layers import POSITIONS
-from explorer.trace import Array, Prepared, Trace
+from explorer.trace import Array
 from explorer.words import METHODS
 
 CHANGES = ("coding_rate", "subspace_coding_rate", "rate_reduction", "l0", "l1", "lasso", "objective")
@@ -45,10 +45,9 @@ def ledger_rows(steps: list[HalfStep], control: list[HalfStep]) -> list[dict[str
     return rows
 
 
-def segment_picture(segments: Segments, prepared: Prepared, overlay: bool) -> Image.Image:
-    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo, of which a
-    background of labels stays as it is, in the colours of the app."""
-    photo = prepared.picture
+def segment_picture(segments: Segments, photo: Array | None, overlay: bool) -> Image.Image:
+    """A segmentation as a picture: labels with a palette, PCA as colours, or either drawn on the photo, uint8 (H,W,3),
+    of which a background of labels stays as it is, in the colours of the app."""
     if overlay and photo is not None:
         if segments.colours is not None:
             return Image.fromarray(figures.rgb_overlay(photo, segments.colours, segments.labels > 0))
@@ -153,12 +152,12 @@ def token_rows(
     return rows
 
 
-def overlap_rows(found: Sequence[Segments], trace: Trace, size: tuple[int, int], mask: Array) -> list[dict[str, Any]]:
-    """One row for each segmentation of a trace: IoU with a mask (H,W) bool of the whole foreground and of the best
-    single segment. found: on the patch grid; size: height and width of the model's input."""
+def overlap_rows(found: Sequence[Segments], mask: Array) -> list[dict[str, Any]]:
+    """One row for each segmentation (H,W): IoU with a mask (H,W) bool of the whole foreground and of the best single
+    segment."""
     rows = []
     for segments in found:
-        labels = on_pixels(segments, trace, *size).labels
+        labels = segments.labels
         best, label = best_overlap(labels, mask)
         whole = segments.method in ("attention", "maskcut", "pca")
         rows.append(

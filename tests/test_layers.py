@@ -156,7 +156,8 @@ ONLY_IN: dict[str, set[str]] = {
     "onnxruntime": {"runtime", "bench"},
     "torch": {"models", "export", "training", "bench"},
     "safetensors": {"export"},
-    "pyarrow": {"training"},
+    "pyarrow": {"training", "evaluation"},
+    "skimage": {"evaluation"},
     "tokenizers": {"training", "inputs"},
     "onnx": {"export", "zoo", "runtime", "code_gain", "bench"},
     "huggingface_hub": {"hub"},
@@ -166,7 +167,7 @@ ONLY_IN: dict[str, set[str]] = {
 }
 """Package → the only rooms that may import it, at the top or within functions."""
 
-NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "huggingface_hub", "pillow_heif"}
+NOT_AT_THE_TOP = {"umap", "numba", "sklearn", "skimage", "huggingface_hub", "pillow_heif"}
 """Slow to import, and not every user needs them: imported where they are used."""
 
 

@@ -30,11 +30,15 @@ def evaluate(
     suite: Annotated[
         list[str],
         typer.Option(
-            help="accuracy, emergence, curves, heads, noise, voc, coco; of text language, embedding. May be repeated."
+            help="accuracy, emergence, curves, heads, noise, voc, coco, regions; of text language, embedding. May be "
+            "repeated."
         ),
     ],
     data: Annotated[
-        Path, typer.Option(help="A prepared folder with val/ (and train/); for voc VOC2012, for coco COCO.")
+        Path,
+        typer.Option(
+            help="A prepared folder with val/ (and train/); for voc VOC2012, for coco COCO, for regions a .parquet."
+        ),
     ],
     against: Annotated[
         list[str] | None, typer.Option(help="Another model to compare with on the same data; may be repeated.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,14 @@ def segment(
     keep: Annotated[float, typer.Option(help="The share that a rule keeps.")] = 0.6,
     objects: Annotated[int, typer.Option(min=1, max=10, help="Most objects that MaskCut looks for.")] = 3,
     swap: Annotated[bool, typer.Option(help="Objects and parts: take the other side of MaskCut's first cut.")] = False,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            help="photo: masks with the photo's own edges, 448 pixels or more. patches: blocks, at the size of the "
+            "model's input. By default photo, but patches for attention and arrays."
+        ),
+    ] = None,
+    parts: Annotated[bool, typer.Option(help="Split every segment into its connected parts.")] = False,
     overlay: Annotated[bool, typer.Option(help="Draw on the photo instead of a label image.")] = False,
 ) -> None:
     """Segment a picture into a label image: 0 is background (black), 1, 2, … are objects or segments, each in a colour.
@@ -62,8 +71,11 @@ def segment(
     The method pca writes a colour picture instead: three components of the foreground as red, green and blue.
     """
     traced = asked.trace()
-    found = traced.segment(method, layer, head, rule, keep, objects, swap=swap)
-    picture = segment_picture(found, traced.prepared, overlay)
+    found = traced.segment(method, layer, head, rule, keep, objects, swap=swap, edges=edges, parts=parts)
+    if method == "maskcut" and not parts and (count := int(found.labels.max())) < objects:
+        print(f"note: MaskCut found {count} of at most {objects} objects.", file=sys.stderr)
+    photo = traced.picture[0] if found.edges == "photo" else traced.prepared.picture
+    picture = segment_picture(found, photo, overlay)
     write_file(output, lambda file: picture.save(file, format="PNG"))
 
 

@@ -7,7 +7,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -71,7 +71,9 @@ class Asked:
         return read_input(self.source, self.card, self.size, self.framing, self.column, self.row)
 
     def trace(self, knobs: Knobs | None = None, want: Iterable[str] | None = None) -> NotebookTrace:
-        return self.opened.trace(self.prepared(), self.stride, knobs=knobs, want=want)
+        prepared = self.prepared()
+        traced = self.opened.trace(prepared, self.stride, knobs=knobs, want=want)
+        return replace(traced, larger=self.opened.larger(self.source, prepared, self.size, self.framing))
 
 
 def read_input(

@@ -24,6 +24,7 @@ from explorer.evaluation.heads import heads
 from explorer.evaluation.language import language
 from explorer.evaluation.noise import noise
 from explorer.evaluation.record import DIRTY, Result
+from explorer.evaluation.regions import regions
 from explorer.evaluation.subjects import Measured, Progress, Task, open_subjects
 from explorer.evaluation.voc import voc
 
@@ -56,6 +57,7 @@ SUITES: dict[str, Suite] = {
     "heads": Suite(heads, "whether heads specialise, and who looks at the object", limit=500, divisor=2),
     "noise": Suite(noise, "the boxes again as the pixels are disturbed", limit=500, divisor=2),
     "voc": Suite(voc, "coarse segmentation on VOC 2012 from CLS attention", size=PAPER_SIZE),
+    "regions": Suite(regions, "covering and boundaries of regions that people drew, such as BSDS500's", divisor=2),
     "language": Suite(language, "cross-entropy of held-out text against counting models", limit=1000, modality="text"),
     "embedding": Suite(embedding, "sparse codes of the token embedding's rows", limit=8192, modality="text"),
     "coco": Suite(coco, "MaskCut's average precision on COCO", size=PAPER_SIZE),

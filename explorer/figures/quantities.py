@@ -89,6 +89,8 @@ WEIGHT_CHANGE_LABEL = quantity("relative change of the weights", "#b4557f", ".3f
 ATOM_LABEL = quantity("|cos| of matched atoms", "#2d87d2", ".3f")
 LIFT_LABEL = quantity("attention in the box ÷ its area", "#1e8a3c", ".2f")
 MASK_OVERLAP_LABEL = quantity("mIoU", "#14a085", ".3f")
+COVERING_LABEL = quantity("covering of drawn regions", "#14a085", ".3f")
+BOUNDARY_LABEL = quantity("F of boundaries within 2 px", "#b4557f", ".3f")
 PRECISION_LABEL = quantity("average precision", "#9669c5", ".3f")
 
 # Axes that only count are no quantities.

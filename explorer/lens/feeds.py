@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from explorer.figures import jpeg_bytes
-from explorer.lens.packing import pack_arrays
+from explorer.lens.packing import pack_arrays, runs_of
 from explorer.measures.patches import Segments, mean_attention
 from explorer.trace import Array, Trace
 
@@ -54,14 +54,17 @@ def _integers(name: str, array: Array, levels: int) -> dict[str, Array]:
 
 
 def segments_feed(view: str, found: Mapping[str, Segments], maps: Mapping[str, Array] | None = None) -> bytes:
-    """Segmentations on the patch grid by name: labels uint8 (rows,cols), and name.colours uint8 (rows,cols,3).
+    """Segmentations by name: labels uint8 (rows,cols) on the patch grid, and name.colours uint8 (rows,cols,3).
 
+    Labels with the photo's edges, (H,W) on its pixels, go as runs (packing.runs_of), and the header's "runs" tells
+    their height and width: some kilobytes instead of hundreds.
     maps: numbers by name, (rows,cols) on the patch grid or any (n,m) for a panel of kind matrix; sent as float32.
     """
     arrays: dict[str, Array] = {}
+    sharp = {name: list(segments.labels.shape) for name, segments in found.items() if segments.edges == "photo"}
     for name, segments in found.items():
-        arrays[name] = segments.labels.astype(np.uint8)
+        arrays[name] = runs_of(segments.labels) if name in sharp else segments.labels.astype(np.uint8)
         if segments.colours is not None:
             arrays[f"{name}.colours"] = np.rint(255 * segments.colours).astype(np.uint8)
     arrays |= {name: values.astype(np.float32) for name, values in (maps or {}).items()}
-    return pack_arrays({"view": view, "what": "segments"}, arrays)
+    return pack_arrays({"view": view, "what": "segments", "runs": sharp}, arrays)

@@ -28,18 +28,25 @@ class LensChoice:
 @dataclass(frozen=True)
 class LensLook:
     """How the lens draws. rule, keep: where most attention goes; objects: MaskCut's most. swap:
-    the other side of MaskCut's first cut is foreground, of objects and parts."""
+    the other side of MaskCut's first cut is foreground, of objects and parts. edges: of objects, parts and clusters,
+    those of the patches or of the photo. parts: objects are split into their connected parts."""
 
     alpha: float = 0.65
     rule: str = "mass"
     keep: float = 0.6
     objects: int = 3
     swap: bool = False
+    edges: str = "photo"
+    parts: bool = False
 
     def options(self, method: str) -> dict[str, int]:
         """The options of a segmentation that a panel shows (measures.segment_trace)."""
         swap = {"swap": True} if self.swap and method in ("maskcut", "pca") else {}
         return swap | ({"objects": self.objects} if method == "maskcut" else {})
+
+    def drawn(self, method: str) -> dict[str, Any]:
+        """options, and how the segmentation is carried from the patches (measures.patches.carried)."""
+        return self.options(method) | {"edges": self.edges, "parts": self.parts and method == "maskcut"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,8 @@ def settings(
     return {
         "view": view, "views": dict(grids), "layers": card.layers, "headCount": card.heads,
         "layer": choice.layer, "heads": list(choice.heads), "token": choice.token, "at": at,
-        "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "look": look_up_colors(),
+        "alpha": look.alpha, "rule": look.rule, "keep": look.keep, "objects": look.objects,
+        "parts": look.parts, "look": look_up_colors(),
         "sections": [asdict(section) for section in sections], "attention": needs_attention(sections), "page": page,
         "toolbar": list(toolbar), "byDepth": by_depth, "shot": choice.shot,
         "shots": [{"view": one, "name": called} for one, called in shots], "filmLabel": film_label,

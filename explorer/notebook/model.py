@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from explorer import figures, runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.inputs import Given, picture_of, prepare
+from explorer.inputs.shown import shown_picture
 from explorer.knobs import read_knobs
 from explorer.notebook.report import ReportFile
 from explorer.notebook.table import html_table
@@ -104,7 +105,16 @@ class Model:
         turned = self._knobs(knobs)
         turned = turned if stride is None else replace(turned, stride=stride)
         trace = runtime.run(self.session, prepared, want, turned)
-        return NotebookTrace(**vars(trace), model=self, prepared=prepared, knobs=turned)
+        larger = None if isinstance(given, Prepared) else self.larger(given, prepared, size, framing)
+        return NotebookTrace(**vars(trace), model=self, prepared=prepared, knobs=turned, larger=larger)
+
+    def larger(
+        self, given: Given, prepared: Prepared, size: int | None, framing: str
+    ) -> Callable[[], tuple[Array, int]] | None:
+        """What makes the photo as it is shown, with its scale, when it is asked for; None for what is no photo."""
+        if prepared.picture is None:
+            return None
+        return lambda: shown_picture(picture_of(given)[0], self.card, prepared, size, framing)
 
     def report(
         self, given: Given, stride: int | None = None, size: int | None = None, framing: str = "crop"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,13 @@ from explorer.errors import ExplorerError
 from explorer.inputs.shown import DISPLAY_SIDE
 from explorer.knobs import turned_weights, write_knobs
 from explorer.measures.patches import (
+    EDGES,
     Heads,
     Segments,
     attention_rows,
+    carried,
+    coloured_pixels,
+    guide_of,
     head_indices,
     on_pixels,
     segment_trace,
@@ -54,6 +59,8 @@ class NotebookTrace(Trace):
     model: Model
     prepared: Prepared
     knobs: Knobs
+    larger: Callable[[], tuple[Array, int]] | None = None
+    """Makes the photo as it is shown (inputs.shown.shown_picture) from what was given; None for what had no file."""
 
     def point(self, name: str, image: int = 0) -> Array:
         """A trace point of one image by its name, such as z.3. Raises ExplorerError for what this trace has not."""
@@ -120,31 +127,56 @@ class NotebookTrace(Trace):
         objects: int = 3,
         token: int = 0,
         swap: bool = False,
+        edges: str | None = None,
+        parts: bool = False,
     ) -> Segments:
-        """A segmentation on the pixels of the model's input: labels (H,W), 0 is background.
+        """A segmentation: labels (H,W), 0 is background.
 
         method: attention, maskcut, pca, kmeans or subspace. layer: by default the last for attention, else the one
-        before. The rest as in explorer.measures.patches.segment_trace, which gives the same on the grid of patches.
-        Raises ExplorerError for what there is not, and for models of text.
+        before. edges: "photo", the photo's own edges on the pixels of `picture`; "patches", blocks on the pixels of the
+        model's input; None: the photo's where there is one, but for attention, of whose patches the rule keeps a share.
+        parts: every segment is split into its connected parts
+        (measures.patches.connected_parts). The rest as in explorer.measures.patches.segment_trace, which segments the
+        grid of patches. Raises ExplorerError for what there is not, and for models of text.
         """
         self.card.must_read("image", "segment")
+        usual = "patches" if method == "attention" or self.prepared.picture is None else "photo"
+        edges = edges or usual
+        if edges not in EDGES:
+            raise ExplorerError(f"There are no edges {edges!r}: choose {' or '.join(EDGES)}.")
         found = segment_trace(self, method, layer, head, rule, keep, objects, token, swap)
-        return on_pixels(found, self, self.prepared.height, self.prepared.width)
+        if edges == "photo":
+            picture, scale = self.picture
+            patch, stride = scale * self.card.patch, scale * self.stride
+            return coloured_pixels(carried(found, guide_of(picture, patch), patch, stride, parts), patch, stride)
+        return on_pixels(carried(found, None, 1, 1, parts), self, self.prepared.height, self.prepared.width)
 
-    def draw(self, what: Segments | Array | None = None) -> Image.Image:
-        """The photo as the model sees it, enlarged to at least 448 pixels, with a segmentation or a map (rows,cols) on
-        the grid of patches, such as attention, over it. Raises ExplorerError where there is no photo."""
+    @cached_property
+    def picture(self) -> tuple[Array, int]:
+        """The photo as the model sees it, uint8 (H,W,3), with a shorter side of at least 448 pixels, and how many times
+        as large as the model's input it is: from the photo's file where there was one, else enlarged.
+
+        Raises ExplorerError where there is no photo."""
         if self.prepared.picture is None:
             raise ExplorerError(f"{self.prepared.label} is no picture, so there is nothing to draw on.")
+        if self.larger is not None:
+            return self.larger()
         height, width = self.prepared.height, self.prepared.width
         scale = max(1, -(-DISPLAY_SIDE // min(height, width)))
         large = Image.fromarray(self.prepared.picture).resize((scale * width, scale * height), Image.Resampling.BICUBIC)
+        return np.asarray(large), scale
+
+    def draw(self, what: Segments | Array | None = None) -> Image.Image:
+        """`picture` with a segmentation or a map (rows,cols) on the grid of patches, such as attention, over it. Raises
+        ExplorerError where there is no photo."""
+        picture, scale = self.picture
         if what is None:
-            return large
-        picture = np.asarray(large)
+            return Image.fromarray(picture)
         if isinstance(what, Segments):
-            return segment_picture(_enlarged(what, scale), replace(self.prepared, picture=picture), overlay=True)
-        place = (scale * height, scale * width, scale * self.card.patch, scale * self.stride)
+            what = what if what.edges == "photo" else _enlarged(what, scale)
+            return segment_picture(what, picture, overlay=True)
+        height, width = picture.shape[:2]
+        place = (height, width, scale * self.card.patch, scale * self.stride)
         return Image.fromarray(figures.heat_overlay(picture, upsample_smooth(np.asarray(what, float), *place)))
 
     def logit_lens(self, count: int = 5, text: int = 0) -> list[NextTokens]:

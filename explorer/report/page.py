@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 
 from explorer import figures, lens, verdicts
 from explorer.card import ModelCard
-from explorer.measures.patches import segment_trace
+from explorer.measures.patches import Segments, carried, guide_of, segment_trace
 from explorer.measures.rates import LayerMeasures, rate_bounds
 from explorer.tables import csv_text, layer_rows, report_rows
 from explorer.trace import Array, Trace
@@ -81,10 +81,12 @@ def report_html(subject: PhotoReport, segment: Callable[..., Any] | None = None)
     """The report of a photo as the bytes of an HTML file of at most 10 MB, where a few megabytes of photo and numbers
     allow it. Where knobs are turned, attention and objects stand there as trained and now.
 
-    segment: what segments the trace, segment_trace by default; a page hands in its cached one.
+    segment: the segmentation of a method in a layer as the lens draws it, with the look's options (LensLook.drawn); a
+    page hands in its cached one.
     """
-    feeds, precision = _feeds(subject, segment or _segment(subject.trace), room())
-    subject = replace(subject, about={**subject.about, "Precision of the lens": precision})
+    feeds, precision = _feeds(subject, segment or _segment(subject, subject.trace), room())
+    edges = {"Edges of objects, parts and clusters": f"those of the {subject.look.edges}"}
+    subject = replace(subject, about={**subject.about, **edges, "Precision of the lens": precision})
     names, shares = subject.top
     caption = "The most probable classes, softmax of the logits." if subject.trace.card.has_head else NO_HEAD
     return page_html(
@@ -154,9 +156,13 @@ def feed_tags(texts: Sequence[str]) -> str:
     return "\n".join(f'<script type="application/gzip" class="feed">{text}</script>' for text in texts)
 
 
-def _segment(trace: Trace) -> Callable[..., Any]:
-    def segment(**options: Any) -> Any:
-        return segment_trace(trace, **options)
+def _segment(subject: PhotoReport, trace: Trace) -> Callable[..., Segments]:
+    patch, stride = subject.scale * trace.card.patch, subject.scale * trace.stride
+    guide = guide_of(subject.picture, patch) if subject.look.edges == "photo" else None
+
+    def segment(edges: str, parts: bool, **options: Any) -> Segments:
+        del edges  # the guide is there for them
+        return carried(segment_trace(trace, **options), guide, patch, stride, parts)
 
     return segment
 
@@ -197,12 +203,12 @@ def _feeds(subject: PhotoReport, segment: Callable[..., Any], most: int) -> tupl
     found = {}
     for source in {lens.PANELS[name].source for name in PANELS} - {""}:
         for layer in layers:
-            found[f"{source}.{layer}"] = segment(method=source, layer=layer, head=None, **subject.look.options(source))
+            found[f"{source}.{layer}"] = segment(method=source, layer=layer, **subject.look.drawn(source))
     fixed = [lens.photo_feed("photo", subject.picture), lens.segments_feed(VIEW, found, subject.heads)]
     traces = {VIEW: trace}
     if subject.trained:
-        traces[TRAINED], old = subject.trained.trace, _segment(subject.trained.trace)
-        options = {"method": "maskcut", "head": None, **subject.look.options("maskcut")}
+        traces[TRAINED], old = subject.trained.trace, _segment(subject, subject.trained.trace)
+        options = {"method": "maskcut", **subject.look.drawn("maskcut")}
         objects = {f"maskcut.{layer}": old(layer=layer, **options) for layer in layers}
         fixed.append(lens.segments_feed(TRAINED, objects))
     for levels in LEVELS:

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from explorer import lens
 from explorer.families.crate import CRATE
+from explorer.figures.pictures import outline
+from explorer.figures.style import OBJECT_COLORS
 from explorer.measures.patches.attention import attention_rows, threshold_entries, threshold_mass
 from explorer.measures.patches.methods import Segments, place_attention
 from explorer.measures.rates.histogram import threshold_histogram
@@ -97,6 +99,78 @@ def last_sent(page: Page) -> dict:
     page.wait_for_function("sent.length > 0")
     page.wait_for_timeout(250)  # longer than the pause between two reports
     return page.evaluate("sent.at(-1)")
+
+
+# ---- masks with the photo's edges ----
+
+
+def disc() -> np.ndarray:
+    """Labels of the photo's pixels: a disc of label 2 around a smaller one of label 1, and background."""
+    rows, cols = np.indices((ROWS * PATCH, COLS * PATCH))
+    away = np.hypot(rows - 15.5, cols - 19.5)
+    return np.select([away < 6, away < 13], [1, 2]).astype(np.uint8)
+
+
+def test_labels_of_pixels_come_as_runs(tab: Page):
+    large = np.zeros((300, 400), np.uint8)  # its background is one run longer than 65,535
+    large[-1, -3:] = 7
+    for i, labels in enumerate((disc(), large, np.full((1, 1), 3, np.uint8))):
+        sharp = Segments("maskcut", 1, None, labels, edges="photo")
+        feed = lens.segments_feed(f"runs{i}", {"maskcut.1": sharp})
+        assert len(feed) < 800
+        bring(tab, feed)
+        tab.evaluate(f"window.got = feedsOf('runs{i}').segments.get('maskcut.1')")
+        shape, got = tab.evaluate("[got.shape, Array.from(got.data)]")
+        assert shape == list(labels.shape)
+        np.testing.assert_array_equal(np.reshape(got, shape), labels)
+
+
+def test_objects_are_drawn_on_the_pixels_of_their_masks(drawn: Page):
+    labels = disc()
+    before = pixels_of(drawn, "Objects")
+    bring(drawn, lens.segments_feed("v", {"maskcut.2": Segments("maskcut", 2, None, labels, edges="photo")}))
+    expect(drawn.get_by_text("layer 2, 2 objects found, up to 3 asked for")).to_be_visible()
+    after, plain = pixels_of(drawn, "Objects"), pixels_of(drawn, "Photo")
+    np.testing.assert_array_equal(after[labels == 0], plain[labels == 0])  # no pixel outside is touched
+    assert (before[labels == 0] != plain[labels == 0]).any()  # the blocks reached further
+    first, second = (np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in OBJECT_COLORS[:2])
+    for label, color in ((1, first), (2, second)):
+        edge = outline(labels == label)
+        mixed = np.where(edge[..., None], color, plain + 0.65 * 0.75 * (color - plain))
+        at = labels == label
+        np.testing.assert_allclose(after[at], mixed[at], rtol=0, atol=3)
+
+
+def test_parts_end_at_the_edge_of_their_mask(tab: Page):
+    """Colours are smooth between the patches and cut out along the pixels; the background goes dark."""
+    labels, colours = (disc() > 0).astype(np.uint8), np.full((ROWS, COLS, 3), [0.2, 0.4, 1.0])
+    opened(tab)
+    panels = [lens.PANELS["photo"], lens.PANELS["parts"]]
+    picture = np.zeros((ROWS * PATCH, COLS * PATCH, 3), np.uint8)
+    look = lens.LensLook(alpha=1.0)
+    data = lens.settings(
+        "v", {"v": lens.grid(trace(), picture)}, Card(),  # pyright: ignore[reportArgumentType]
+        lens.LensChoice(2, (), 0), [lens.Section(panels)], look, at=1,
+    )  # fmt: skip
+    bring(tab, lens.segments_feed("v", {"pca.2": Segments("pca", 2, None, labels, colours, edges="photo")}))
+    tab.evaluate("text => update(made, JSON.parse(text), () => {})", json.dumps(data))
+    tab.wait_for_function("document.querySelector('[aria-label^=Parts]')")
+    got = pixels_of(tab, "Parts")
+    np.testing.assert_array_equal(got[labels == 0], 0)
+    np.testing.assert_allclose(got[labels == 1], np.broadcast_to([51, 102, 255], got[labels == 1].shape), atol=1)
+
+
+def pixels_of(page: Page, title: str) -> np.ndarray:
+    """What a panel shows, (H,W,3)."""
+    height, width, data = page.evaluate(
+        """title => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+            const canvas = document.querySelector(`[aria-label^="${title}"]`);
+            const { width, height } = canvas;
+            done([height, width, Array.from(canvas.getContext('2d').getImageData(0, 0, width, height).data)]);
+        })))""",
+        title,
+    )
+    return np.reshape(data, (height, width, 4))[..., :3].astype(float)
 
 
 # ---- numbers ----

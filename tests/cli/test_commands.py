@@ -192,17 +192,37 @@ def test_ablate_takes_one_picture(command, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["attention", "maskcut", "pca", "kmeans", "subspace"])
-@pytest.mark.parametrize("overlay", [(), ("--overlay",)])
-def test_segment_writes_a_picture_of_the_inputs_size(command, tmp_path, method, overlay):
+@pytest.mark.parametrize(
+    ("options", "side"), [(("--edges", "patches"), 24), (("--edges", "photo"), 456), (("--overlay",), 456)]
+)
+def test_segment_writes_a_picture_of_the_input_or_of_the_photo(command, tmp_path, method, options, side):
+    """With the photo's edges it is the photo as shown: 448 pixels or more, a multiple of the input's 24. Attention
+    keeps the patches, of which its rule takes a share."""
     out = tmp_path / "s.png"
     code, _, err = command(
-        "segment", "crate", PHOTO, "-o", out, "--method", method, "--size", "24", "--stride", "2", *overlay
+        "segment", "crate", PHOTO, "-o", out, "--method", method, "--size", "24", "--stride", "2", *options
     )
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert "Error" not in err
+    side = 24 if method == "attention" and options == ("--overlay",) else side
     with Image.open(out) as picture:
-        assert picture.size == (24, 24)
-        if method != "pca" and not overlay:
+        assert picture.size == (side, side)
+        if method != "pca" and "--overlay" not in options:
             assert picture.mode == "P"
+
+
+def test_segment_says_how_many_objects_it_found(command, tmp_path):
+    out = tmp_path / "s.png"
+    _, _, err = command("segment", "crate", PHOTO, "-o", out, "--method", "maskcut", "--objects", "10", "--size", "24")
+    found = np.asarray(Image.open(out)).max()
+    assert err == f"note: MaskCut found {found} of at most 10 objects.\n"
+
+
+def test_an_array_has_no_edges_of_a_photo(command, tmp_path):
+    np.save(tmp_path / "x.npy", pixels(1))
+    code, _, err = command("segment", "crate", tmp_path / "x.npy", "-o", tmp_path / "s.png", "--edges", "photo")
+    assert code == 2
+    assert "no picture" in err
 
 
 def test_attention_keeps_the_share_of_patches_that_is_asked_for(command, tmp_path):

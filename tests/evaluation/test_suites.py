@@ -184,7 +184,7 @@ def test_a_card_with_something_else_is_refused_in_words(named, values):
 
 
 def test_every_suite_is_listed_and_others_are_refused(named, squares):
-    of_pictures = {"accuracy", "emergence", "curves", "heads", "noise", "voc", "coco"}
+    of_pictures = {"accuracy", "emergence", "curves", "heads", "noise", "voc", "coco", "regions"}
     assert set(SUITES) == of_pictures | {"language", "embedding"}
     with pytest.raises(ExplorerError, match="no suite speed"):
         evaluate(named["crate"], "speed", squares)

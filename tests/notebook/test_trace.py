@@ -8,7 +8,7 @@ from PIL import Image
 
 import explorer
 from explorer.inputs import gallery_photo
-from explorer.measures.patches import segment_trace
+from explorer.measures.patches import guide_of, photo_labels, segment_trace
 from explorer.notebook import Model, NotebookTrace
 from tests.conftest import pixels
 
@@ -118,8 +118,23 @@ def test_a_segmentation_lies_on_pixels_and_on_the_photo(trace, cards):
         Model(cards["crate"]).trace(pixels(1)).draw()
 
 
+def test_a_segmentation_with_the_photos_edges_lies_on_the_shown_photo(trace):
+    """The guide is the photo's own file at 456 pixels, not the enlarged 24 pixels of the input."""
+    picture, scale = trace.picture
+    found = trace.segment("kmeans")
+    guide = guide_of(picture, scale * 4)
+    labels = photo_labels(segment_trace(trace, "kmeans").labels, guide, scale * 4, scale * 2)
+    assert (found.edges, picture.shape, scale) == ("photo", (456, 456, 3), 19)
+    np.testing.assert_array_equal(found.labels, labels)
+    parts = trace.segment("pca")
+    assert parts.colours is not None
+    assert not parts.colours[parts.labels == 0].any()
+    with pytest.raises(explorer.ExplorerError, match="no edges 'sharp'"):
+        trace.segment(edges="sharp")
+
+
 def test_a_strongest_subspace_has_the_colour_of_its_head(trace):
-    found = trace.segment("subspace")
+    found = trace.segment("subspace", edges="patches")
     scale = len(np.asarray(trace.draw())) // 24
     large = found.labels.repeat(scale, 0).repeat(scale, 1)
     photo, drawn = np.asarray(trace.draw()), np.asarray(trace.draw(found))

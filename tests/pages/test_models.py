@@ -43,6 +43,11 @@ def rows_of(suite: str) -> list[Row]:
         baseline = [Row("CorLoc", "centre box", 0.3, on="small boxes", **SMALL)]
         both = [Row("CorLoc", who, 0.3, method="ncut", on="small boxes", **SMALL) for who in (MODEL, CONTROL)]
         return both + baseline + compared
+    if suite == "regions":
+        edges = ("patches", "photo")
+        both = [Row("covering", who, 0.3, method="maskcut", on=e, **SMALL) for who in (MODEL, CONTROL) for e in edges]
+        less = [Row("covering", MODEL, 0.1, method="maskcut", on="photo", minus="its patches", **SMALL)]
+        return [*both, *less, Row("boundary F", MODEL, 0.3, method="maskcut", on="photo", **SMALL)]
     measure = {"accuracy": "top-1", "voc": "mIoU", "coco": "AP"}[suite]
     return [Row(measure, who, 0.3, method="" if suite == "accuracy" else "mass", **SMALL) for who in (MODEL, CONTROL)]
 
@@ -64,7 +69,7 @@ def page(app, monkeypatch, folder, cards: dict[str, ModelCard], suites: dict[str
     return tested.run()
 
 
-SUITES = ("accuracy", "emergence", "curves", "heads", "noise", "voc", "coco")
+SUITES = ("accuracy", "emergence", "curves", "heads", "noise", "voc", "coco", "regions")
 
 
 def test_every_suite_is_drawn_with_its_source(app, cards, monkeypatch, tmp_path):

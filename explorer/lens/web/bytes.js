@@ -1,6 +1,6 @@
 // Bytes from Python (lens/packing.py): a JSON header, then named arrays.
 
-const ARRAY_TYPES = { uint8: Uint8Array, int8: Int8Array, int32: Int32Array, float32: Float32Array, float16: Uint16Array };
+const ARRAY_TYPES = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int32: Int32Array, float32: Float32Array, float16: Uint16Array };
 
 /** Length of the JSON header (4 bytes, little-endian), header, body. */
 function unpack(bytes) {
@@ -17,6 +17,13 @@ function unpackArrays(bytes) {
     arrays[name] = { dtype, shape, data: new ARRAY_TYPES[dtype](body.slice(start, end).buffer) };
   }
   return { header, arrays };
+}
+
+/** Labels of pixels from runs of label and length (packing.runs_of). */
+function fromRuns({ data }, [height, width]) {
+  const labels = new Uint8Array(height * width);
+  for (let i = 0, at = 0; i < data.length; i += 2) labels.fill(data[i], at, (at += data[i + 1]));
+  return { dtype: "uint8", shape: [height, width], data: labels, pixels: true };
 }
 
 let halfTable; // every half-precision number as a float, made once

@@ -55,6 +55,72 @@ function layHeat(context, grid, values, limits, table, opacity) {
   layCells(context, grid, colorOf(values, limits, table), opacity, true);
 }
 
+const pictures = new WeakMap(); // labels of pixels → what was painted of them, by name: painting takes some milliseconds
+
+/** A canvas of the size of labels, painted once: paint(context) the first time. */
+function pictureOf(labels, name, paint) {
+  if (!pictures.has(labels)) pictures.set(labels, new Map());
+  const made = pictures.get(labels);
+  if (!made.has(name)) {
+    const canvas = element("canvas", { width: labels.shape[1], height: labels.shape[0] });
+    paint(canvas.getContext("2d"));
+    made.set(name, canvas);
+  }
+  return made.get(name);
+}
+
+/** Pixels of a canvas of labels: color(i) gives [r, g, b] of pixel i, or nothing to leave it clear. */
+function paintPixels(context, { shape: [height, width] }, color) {
+  const pixels = new ImageData(width, height);
+  for (let i = 0; i < height * width; i++) {
+    const one = color(i);
+    if (one) pixels.data.set([...one, 255], 4 * i);
+  }
+  context.putImageData(pixels, 0, 0);
+}
+
+/** Segments with the photo's edges over it. what: "fill", or the "outline" within each. colors: of label 1, 2, … */
+function layPixels(context, grid, labels, what, colors, opacity) {
+  const shown = what === "fill" ? (i) => labels.data[i] : outlineOf(labels, Math.max(1, Math.round(labels.shape[1] / 220)));
+  const color = (i) => (shown(i) ? colors[(labels.data[i] - 1) % colors.length] : null);
+  layPicture(context, grid, pictureOf(labels, what, (made) => paintPixels(made, labels, color)), opacity);
+}
+
+/** Whether pixel i belongs to a segment and has another one, or the picture's edge, within a distance along a side. */
+function outlineOf({ data, shape: [height, width] }, distance) {
+  return (i) => {
+    const [x, label] = [i % width, data[i]];
+    if (!label) return false;
+    for (let step = 1; step <= distance; step++) {
+      if (x < step || x + step >= width || data[i - step * width] !== label || data[i + step * width] !== label) return true;
+      if (data[i - step] !== label || data[i + step] !== label) return true;
+    }
+    return false;
+  };
+}
+
+/** Colours of patches, smooth between their centres, cut out along the labels of pixels; the rest goes dark. */
+function layCut(context, grid, labels, color, opacity) {
+  const painted = pictureOf(labels, "cut", (made) => {
+    const { width, height } = made.canvas;
+    paintPixels(made, labels, (i) => (labels.data[i] ? [0, 0, 0] : null));
+    made.globalCompositeOperation = "source-in";
+    made.scale(width / grid.width, height / grid.height);
+    layCells(made, grid, color, 1, true);
+    made.setTransform(1, 0, 0, 1, 0, 0);
+    made.globalCompositeOperation = "destination-over";
+    made.fillRect(0, 0, width, height);
+  });
+  layPicture(context, grid, painted, opacity);
+}
+
+function layPicture(context, grid, picture, opacity) {
+  context.save();
+  context.globalAlpha = opacity;
+  context.drawImage(picture, 0, 0, grid.width, grid.height);
+  context.restore();
+}
+
 /** Where cell boundary number i lies: halfway between centres; the first and last are the photo's edges. */
 function boundary(i, count, patch, stride, size) {
   if (i === 0) return 0;

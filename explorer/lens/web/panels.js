@@ -40,19 +40,25 @@ const KINDS = {
     const colors = scene.look.objects.map(channels);
     const color = (i) => [...colors[(labels.data[i] - 1) % colors.length], 255];
     const count = labels.data.reduce((most, label) => Math.max(most, label), 0);
-    layCells(context, scene.grid, (i) => (labels.data[i] ? color(i) : [0, 0, 0, 0]), scene.alpha * 0.75, false);
-    for (let label = 1; label <= count; label++) {
-      const line = scene.look.objects[(label - 1) % colors.length];
-      outlineCells(context, scene.grid, (i) => labels.data[i] === label, line, scene.grid.width / 110);
+    if (labels.pixels) {
+      layPixels(context, scene.grid, labels, "fill", colors, scene.alpha * 0.75);
+      layPixels(context, scene.grid, labels, "outline", colors, 1);
+    } else {
+      layCells(context, scene.grid, (i) => (labels.data[i] ? color(i) : [0, 0, 0, 0]), scene.alpha * 0.75, false);
+      for (let label = 1; label <= count; label++) {
+        const line = scene.look.objects[(label - 1) % colors.length];
+        outlineCells(context, scene.grid, (i) => labels.data[i] === label, line, scene.grid.width / 110);
+      }
     }
-    return { caption: `layer ${scene.layer}, ${count ? `${count} object${count > 1 ? "s" : ""}` : "no object found"}` };
+    return { caption: `layer ${scene.layer}, ${foundObjects(count, scene)}` };
   },
 
   labels(context, scene, { labels }) {
     if (!labels) return waiting(context, scene);
     const colors = scene.look.heads.map(channels);
     const color = (i) => (labels.data[i] ? [...colors[(labels.data[i] - 1) % colors.length], 255] : [0, 0, 0, 0]);
-    layCells(context, scene.grid, color, scene.alpha, false);
+    if (labels.pixels) layPixels(context, scene.grid, labels, "fill", colors, scene.alpha);
+    else layCells(context, scene.grid, color, scene.alpha, false);
     return { caption: `layer ${scene.layer}` };
   },
 
@@ -78,12 +84,22 @@ const KINDS = {
     return { caption: `layer ${scene.layer}`, limits, text: (value) => plainNumber(value, panel.unit) };
   },
 
-  colours(context, scene, { colours }) {
+  colours(context, scene, { labels, colours }) {
     if (!colours) return waiting(context, scene);
-    layCells(context, scene.grid, (i) => [...colours.data.subarray(3 * i, 3 * i + 3), 255], scene.alpha, false);
+    const color = (i) => [...colours.data.subarray(3 * i, 3 * i + 3), 255];
+    if (labels?.pixels) layCut(context, scene.grid, labels, color, scene.alpha);
+    else layCells(context, scene.grid, color, scene.alpha, false);
     return { caption: `layer ${scene.layer}` };
   },
 };
+
+/** How many objects there are, and how many were asked for, where those are more. Parts of objects are counted as such. */
+function foundObjects(count, { objects, parts }) {
+  if (!count) return "no object found";
+  const one = parts ? "connected part" : "object";
+  const found = `${count} ${one}${count > 1 ? "s" : ""}`;
+  return !parts && objects > count ? `${found} found, up to ${objects} asked for` : found;
+}
 
 const EVEN_LIMITS = [-EVEN_REACH, EVEN_REACH];
 

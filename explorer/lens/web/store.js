@@ -23,7 +23,8 @@ function receive(bytes) {
     feeds.bytes += 4 * arrays.query.data.length * (arrays.key ? 2 : 1);
   }
   if (header.what === "segments") {
-    for (const [name, array] of Object.entries(arrays)) {
+    for (const [name, sent] of Object.entries(arrays)) {
+      const array = header.runs?.[name] ? fromRuns(sent, header.runs[name]) : sent;
       feeds.bytes += array.data.byteLength - (feeds.segments.get(name)?.data.byteLength ?? 0);
       feeds.segments.set(name, array);
     }

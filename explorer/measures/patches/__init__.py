@@ -8,6 +8,17 @@ from explorer.measures.patches.attention import (
     threshold_mass,
 )
 from explorer.measures.patches.cloud import centred_in_cube, cloud_clusters, cloud_rates, cloud_strongest, cloud_vectors
+from explorer.measures.patches.edges import (
+    EDGES,
+    Guide,
+    carried,
+    coloured_pixels,
+    connected_parts,
+    guide_of,
+    guided_filter,
+    photo_labels,
+    sharpen,
+)
 from explorer.measures.patches.grid import Patches, carry_tokens, matching_tokens, patches_of
 from explorer.measures.patches.heads import (
     MAX_QUERIES,
@@ -35,11 +46,13 @@ from explorer.measures.patches.segmentation import best_overlap, iou, upsample, 
 from explorer.measures.patches.walk import LayerWalk, walk_layer
 
 __all__ = [
+    "EDGES",
     "MAX_QUERIES",
     "METHODS",
     "PHOTO_NUMBERS",
     "RULES",
     "TEXT_NUMBERS",
+    "Guide",
     "Heads",
     "LayerWalk",
     "Patches",
@@ -47,13 +60,18 @@ __all__ = [
     "attention_map",
     "attention_rows",
     "best_overlap",
+    "carried",
     "carry_tokens",
     "centred_in_cube",
     "cloud_clusters",
     "cloud_rates",
     "cloud_strongest",
     "cloud_vectors",
+    "coloured_pixels",
+    "connected_parts",
     "default_layer",
+    "guide_of",
+    "guided_filter",
     "head_indices",
     "iou",
     "jensen_shannon",
@@ -64,9 +82,11 @@ __all__ = [
     "patches_of",
     "pca_coordinates",
     "photo_head_numbers",
+    "photo_labels",
     "place_attention",
     "segment_trace",
     "share_on",
+    "sharpen",
     "strongest_subspace",
     "text_head_numbers",
     "threshold_mass",

@@ -29,7 +29,8 @@ class Segments:
     """A segmentation, of patches or, enlarged, of pixels.
 
     labels: int (H,W), 0 = background, 1, 2, … = objects or segments. colours: float (H,W,3) in [0,1] for PCA-RGB, black
-    in the background, else None. layer, head: where it was read.
+    in the background, else None. layer, head: where it was read. edges: "patches", or "photo" where the labels lie on
+    the pixels of the photo and have its edges (measures.patches.edges).
     """
 
     method: str
@@ -37,6 +38,7 @@ class Segments:
     head: Heads
     labels: Array
     colours: Array | None = None
+    edges: str = "patches"
 
 
 def default_layer(layers: int, method: str) -> int:

@@ -59,13 +59,14 @@ def upsample_smooth(grid_map: Array, height: int, width: int, patch: int, stride
     """
     _check_grid(grid_map, height, width, patch, stride)
     down, across = (
-        _hat_weights(size, count, patch, stride) for size, count in zip((height, width), grid_map.shape, strict=True)
+        smooth_weights(size, count, patch, stride) for size, count in zip((height, width), grid_map.shape, strict=True)
     )
     return down @ grid_map.astype(np.float64) @ across.T
 
 
-def _hat_weights(size: int, count: int, patch: int, stride: int) -> Array:
-    """(size,count): how much each of count patches weighs in each of size pixels, along one axis."""
+def smooth_weights(size: int, count: int, patch: float, stride: float) -> Array:
+    """(size,count): how much each of count patches weighs in each of size pixels, along one axis: bilinear between
+    their centres, flat beyond them. patch, stride: pixels, not whole ones where the picture has another scale."""
     place = np.clip((np.arange(size) + 0.5 - patch / 2) / stride, 0, count - 1)
     return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(count)))
 

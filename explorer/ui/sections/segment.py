@@ -12,14 +12,14 @@ from explorer.inputs.formats import TYPES
 from explorer.inputs.image import prepare_mask
 from explorer.knobs import write_knobs
 from explorer.lens import PANELS, LensChoice, LensLook, Section
-from explorer.measures.patches import Segments, segment_trace
+from explorer.measures.patches import Segments
 from explorer.tables import csv_text, label_png, overlap_rows, segment_rows
 from explorer.trace import Array
 from explorer.ui.frame.widgets import download, heading, options_expander, plot
 from explorer.ui.panels.prediction import photo_panel, prediction_caption
 from explorer.ui.state.settings import url_setting
 from explorer.ui.view.photo import View, enlarge_map, segments
-from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, edges_setting, lens_choice
 from explorer.words import NO_HEAD, meaning
 
 MAX_OBJECTS = 6
@@ -51,13 +51,20 @@ class SegmentSettings:
 def segment_settings(view: View) -> SegmentSettings:
     """Layer, heads and token from the lens; the rarer settings in an expander."""
     choice = lens_choice(view)
-    swap = url_setting(
-        st.toggle, "Swap foreground and background", key="swap", default=False, valid=(False, True),
-        help="Which side of MaskCut's first cut is the object is a guess, by its strongest patch and the corners of "
-        "the photo. Parts are coloured on the side on which that object lies. Swap it where the guess is wrong.",
-    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        edges = edges_setting()
+        swap = url_setting(
+            st.toggle, "Swap foreground and background", key="swap", default=False, valid=(False, True),
+            help="Which side of MaskCut's first cut is the object is a guess, by its strongest patch and the corners "
+            "of the photo. Parts are coloured on the side on which that object lies. Swap it where the guess is wrong.",
+        )  # fmt: skip
     with options_expander():
         columns = st.columns([3, 2, 2, 2])
+        parts = url_setting(
+            st.toggle, "Split objects into connected parts", key="parts", default=False, valid=(False, True),
+            help="MaskCut makes one object of animals of one kind that touch on the patches. With the photo's edges "
+            "they often come apart; each part of at least 1 % of the picture is then an object of its own.",
+        )  # fmt: skip
     with columns[0]:
         rule = url_setting(
             st.segmented_control, "Keep a share of the", list(RULE_NAMES), key="rule", default="mass",
@@ -79,7 +86,7 @@ def segment_settings(view: View) -> SegmentSettings:
         alpha = url_setting(
             st.select_slider, "Overlay opacity", SHARES, key="alpha", default=0.65, valid=SHARES, format_func=_percent
         )
-    return SegmentSettings(choice, LensLook(alpha, rule, keep, objects, swap))
+    return SegmentSettings(choice, LensLook(alpha, rule, keep, objects, swap, edges, parts))
 
 
 def segment_lens(view: View, settings: SegmentSettings) -> None:
@@ -127,28 +134,28 @@ def mask_comparison(view: View, settings: SegmentSettings) -> None:
                 "This mask marks nothing in the framed part of the photo: white or labelled pixels are the object."
             )
             return
-        rows = overlaps(view, settings, mask)
-        left, right = st.columns([1, 3])
         shown = mask.repeat(view.scale, axis=0).repeat(view.scale, axis=1)
+        rows = overlaps(view, settings, shown)
+        left, right = st.columns([1, 3])
         drawn = figures.threshold_overlay(view.picture, shown, settings.look.alpha)
         left.image(figures.jpeg_bytes(drawn), caption="Your mask, framed as the photo")
         right.dataframe(rows, hide_index=True, width="stretch")
         right.caption(
-            f"{meaning('IoU')} It is taken on the pixels that the model sees; of methods with several segments, of the "
-            "one that overlaps best."
+            f"{meaning('IoU')} It is taken on the pixels of the picture as shown, with the edges chosen above; of "
+            "methods with several segments, of the one that overlaps best."
         )
         with right:
             download("Overlaps (CSV)", lambda: csv_text(rows), f"{view.file_stem}_overlaps.csv")
 
 
 def overlaps(view: View, settings: SegmentSettings, mask: Array) -> list[dict[str, object]]:
-    """IoU with the mask for every method, as rows: of the whole foreground and of the best single segment."""
+    """IoU with the mask (H,W) on the shown picture for every method, as rows: of the whole foreground and of the best
+    single segment."""
     found = []
     for method in measures.patches.METHODS:
-        options = settings.attention if method == "attention" else settings.look.options(method)
-        head = settings.head if method == "attention" else None
-        found.append(view.measured(segment_trace, method=method, layer=settings.choice.layer, head=head, **options))
-    return overlap_rows(found, view.trace, (view.prepared.height, view.prepared.width), mask)
+        head, options = (settings.head, settings.attention) if method == "attention" else (None, {})
+        found.append(segments(view, settings.look, method, settings.choice.layer, head, **options))
+    return overlap_rows(found, mask)
 
 
 def segment_downloads(view: View, settings: SegmentSettings) -> None:
@@ -161,17 +168,18 @@ def segment_downloads(view: View, settings: SegmentSettings) -> None:
         return figures.png_bytes(figures.heat_overlay(view.picture, enlarge_map(view, heat), look.alpha))
 
     def kept() -> Segments:
-        return segments(view, "attention", layer, head, **settings.attention)
+        return segments(view, look, "attention", layer, head, **settings.attention)
 
     def found() -> Segments:
-        return segments(view, "maskcut", layer, **look.options("maskcut"))
+        return segments(view, look, "maskcut", layer)
 
     def numbers() -> str:
         about = {
             "model": view.card.name, "photo": view.photo.name, "height": view.prepared.height,
             "width": view.prepared.width, "stride": view.trace.stride, "framing": view.framing, "layer": layer,
             "head": " ".join(map(str, choice.heads)) or "mean", "token": choice.token, "rule": look.rule,
-            "keep": look.keep, "knobs": write_knobs(view.knobs, view.card),
+            "keep": look.keep, "edges": look.edges, "connected parts": look.parts,
+            "knobs": write_knobs(view.knobs, view.card),
         }  # fmt: skip
         top = view.top_classes()
         return csv_text(segment_rows(about, top, {"attention": kept(), "maskcut": found()}))

@@ -21,7 +21,7 @@ from explorer.ui.panels.prediction import photo_panel
 from explorer.ui.state import caches
 from explorer.ui.state.settings import set_next
 from explorer.ui.view.photo import View, make_view
-from explorer.ui.view.photo_lens import PhotoLens, draw_lens, last_choice, lens_choice, view_name
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, last_choice, lens_choice, usual_look, view_name
 from explorer.words import NO_HEAD, whole_photo
 from explorer.zoo import FIRST_MODEL
 
@@ -36,7 +36,7 @@ def prepare() -> None:
     headline(view, "this photo")
     for method in ("maskcut", "pca"):
         layer = default_layer(card.layers, method)
-        view.measured(segment_trace, method=method, layer=layer, head=None, **LensLook().options(method))
+        view.drawn(method=method, layer=layer, **LensLook().drawn(method))
 
 
 def first_lens(view: View) -> Callable[[], None]:
@@ -53,7 +53,7 @@ def first_lens(view: View) -> Callable[[], None]:
     ]
     choice = replace(lens_choice(view), heads=())
     sections = [Section(panels), Section([rate_panel(view), sparsity_panel(view)], wide=True)]
-    return draw_lens(PhotoLens(view, choice, sections, LensLook(), key="start_lens", toolbar=(), ahead=False))
+    return draw_lens(PhotoLens(view, choice, sections, usual_look(), key="start_lens", toolbar=(), ahead=False))
 
 
 def layer_walk(view: View) -> None:

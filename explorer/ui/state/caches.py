@@ -22,6 +22,7 @@ import streamlit as st
 from explorer import runtime, zoo
 from explorer.card import ModelCard
 from explorer.errors import ExplorerError
+from explorer.measures.patches import Guide, guide_of
 from explorer.processors import limit_linear_algebra
 from explorer.trace import Array, Knobs, LayerWeights, Prepared, Readout, Trace
 from explorer.ui.state.sharing import charged
@@ -33,6 +34,8 @@ LARGEST_TRACE_BYTES = 1_500_000_000
 """A view needs up to four traces at once (trained and control, turned and not): that many may stay up to this size."""
 TRACES_IN_USE = 4
 MAX_RESULTS = 320
+MAX_GUIDES = 8
+"""Photos that masks can follow the edges of without working them out anew: about 6 MB each."""
 DRAWN_S = 2.0
 """Seconds that a browser is given to draw the first page: imports would hold its last messages back."""
 AHEAD = "ahead"
@@ -178,6 +181,17 @@ def trace(card: ModelCard, prepared: Prepared, knobs: Knobs, control: bool = Fal
         return runtime.run(model, prepared, None, knobs)
 
     return _traces().get(key, cost.memory_bytes, compute)
+
+
+def guide(digest: str, picture: Array, patch: int) -> Guide:
+    """What the guided filter needs of a shown picture (measures.patches.guide_of). digest: of what the picture was made
+    from; patch: in its pixels."""
+    return _guides().get(f"{digest}|{picture.shape}|{patch}", 1, lambda: guide_of(picture, patch))
+
+
+@st.cache_resource
+def _guides() -> _Store:
+    return _Store(MAX_GUIDES)
 
 
 def gathered(key: str, size_bytes: int, compute: Callable[[], Trace]) -> Trace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -11,8 +12,16 @@ from explorer.errors import ExplorerError
 from explorer.inputs.image import prepare_photo
 from explorer.inputs.photo import Photo
 from explorer.inputs.shown import shown_picture
-from explorer.lens import photo_heads
-from explorer.measures.patches import Heads, Segments, on_pixels, segment_trace, upsample_smooth
+from explorer.lens import LensLook, photo_heads
+from explorer.measures.patches import (
+    Heads,
+    Segments,
+    carried,
+    coloured_pixels,
+    on_pixels,
+    segment_trace,
+    upsample_smooth,
+)
 from explorer.measures.prediction import top_classes
 from explorer.trace import Array, Knobs, Prepared
 from explorer.ui.frame import sidebar
@@ -21,6 +30,8 @@ from explorer.ui.state import caches
 from explorer.ui.view.run import RunView
 
 MAX_PREPARED = 48
+PHOTO = "photo"
+"""The edges that are not those of the patches."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -35,6 +46,14 @@ class View(RunView):
     def head_numbers(self) -> dict[str, Array]:
         """Numbers of every head of every layer, of the run and of its control."""
         return caches.once(self.key, photo_heads, self.trace, self.control_trace())
+
+    def drawn(self, **options: Any) -> Segments:
+        """drawn_segments(self, **options), computed once for these options."""
+        return caches.once(self.key, drawn_segments, self, **options)
+
+    def drawn_before(self, **options: Any) -> Segments | None:
+        """What drawn would return, if it has been computed; else None."""
+        return caches.ready(self.key, drawn_segments, **options)
 
     def top_classes(self, count: int = 5) -> tuple[list[str], Array]:
         """The classes of highest probability and their probabilities, softmax of the logits; none without a head."""
@@ -93,7 +112,25 @@ def enlarge_map(view: View, grid_map: Array) -> Array:
     return upsample_smooth(grid_map, height, width, scale * card.patch, scale * view.trace.stride)
 
 
-def segments(view: View, method: str, layer: int, head: Heads = None, **options) -> Segments:
-    """A segmentation on the shown picture's pixels; its patches are computed once."""
-    found = view.measured(segment_trace, method=method, layer=layer, head=head, **options)
+def carry(view: View, found: Segments, edges: str, parts: bool = False) -> Segments:
+    """A segmentation of patches as the lens draws it: with the edges of the patches or of the photo, and objects split
+    into their connected parts where these are asked for."""
+    guide = caches.guide(view.prepared.digest, view.picture, view.scale * view.card.patch) if edges == PHOTO else None
+    return carried(found, guide, view.scale * view.card.patch, view.scale * view.trace.stride, parts)
+
+
+def drawn_segments(view: View, *, method: str, layer: int, edges: str, parts: bool, **options: Any) -> Segments:
+    """A segmentation of a layer as the lens draws it: carry; all heads."""
+    found = view.measured(segment_trace, method=method, layer=layer, head=None, **options)
+    return found if edges != PHOTO and not parts else carry(view, found, edges, parts)
+
+
+def segments(view: View, look: LensLook, method: str, layer: int, head: Heads = None, **options: Any) -> Segments:
+    """A segmentation on the shown picture's pixels, as the look has it; its patches are computed once. Attention keeps
+    the edges of the patches, of which its rule takes a share."""
+    found = view.measured(segment_trace, method=method, layer=layer, head=head, **look.options(method), **options)
+    if method != "attention":
+        found = carry(view, found, look.edges, look.parts and method == "maskcut")
+    if found.edges == PHOTO:
+        return coloured_pixels(found, view.scale * view.card.patch, view.scale * view.trace.stride)
     return on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)

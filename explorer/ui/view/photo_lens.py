@@ -12,7 +12,7 @@ from streamlit.components.v2 import component
 
 from explorer import lens
 from explorer.lens import LensChoice, LensLook, Panel, Section
-from explorer.measures.patches import METHODS, Segments, segment_trace
+from explorer.measures.patches import EDGES, METHODS, Segments
 from explorer.trace import Array, layer_on
 from explorer.ui.state import caches
 from explorer.ui.state.settings import PAGE, last_value, looked_at, no_widget, url_setting
@@ -28,6 +28,14 @@ from explorer.ui.view.layer import (
 )
 from explorer.ui.view.photo import View
 
+USUAL = LensLook()
+EDGES_KEY = "edges"
+EDGE_NAMES = dict(zip(EDGES, ("Patches", "Photo"), strict=True))
+EDGES_HELP = (
+    "Photo: masks of objects, parts and clusters are carried to the photo's pixels by a guided filter, which moves "
+    "their borders to where the photo's colours change; nothing is learned. Patches: the blocks that the network sees. "
+    "Attention keeps them: its rule takes a share of the patches."
+)
 TOKEN, SHOT = "token", "shot"
 """The settings' names in the session and in the URL: the pinned token, and of a film the checkpoint in view."""
 HAVE = "lens_have"
@@ -39,6 +47,19 @@ MAX_FEED_BYTES = 8_000_000
 """Layers beyond this many bytes are sent when the user comes near them."""
 MAX_PATCHES_AHEAD = 1200
 """Larger grids are segmented when they are looked at, not ahead: MaskCut's cost grows with their square."""
+
+
+def edges_setting() -> str:
+    """What the borders of objects, parts and clusters follow, on this page and on all others."""
+    return url_setting(
+        st.segmented_control, "Edges", list(EDGE_NAMES), key=EDGES_KEY, default=USUAL.edges, valid=list(EDGE_NAMES),
+        required=True, format_func=EDGE_NAMES.__getitem__, help=EDGES_HELP,
+    )  # fmt: skip
+
+
+def usual_look() -> LensLook:
+    """How the lens draws where a page has no settings for it: with the edges that were chosen last."""
+    return LensLook(edges=last_value(EDGES_KEY, USUAL.edges))
 
 
 def lens_choice(view: View, layer_key: str = LAYER, default: int | None = None) -> LensChoice:
@@ -228,12 +249,12 @@ def _send_segments(lens_shown: PhotoLens, view: View, key: str) -> None:
     numbers: dict[str, Array] = {}
     sent = _sent(key, view_name(view))
     for layer in range(1, view.card.layers + 1):
-        take = view.measured if layer in shown else view.ready
+        take = view.drawn if layer in shown else view.drawn_before
         for source in _sources(panels):
-            name, options = f"{source}.{layer}", look.options(source)
+            name, options = f"{source}.{layer}", look.drawn(source)
             if layer not in shown and sent.get(name) == options:
                 continue
-            segments = take(segment_trace, method=source, layer=layer, head=None, **options)
+            segments = take(method=source, layer=layer, **options)
             if segments is not None:
                 found[name], sent[name] = segments, options
         if maps is not None and (layer in shown or layer not in sent):
@@ -280,10 +301,7 @@ def _measure_ahead(shown: PhotoLens) -> None:
         if rows * cols > MAX_PATCHES_AHEAD:
             continue
         for layer in shown.near(view):
-            tasks += [
-                partial(view.measured, segment_trace, method=source, layer=layer, head=None, **look.options(source))
-                for source in sources
-            ]
+            tasks += [partial(view.drawn, method=source, layer=layer, **look.drawn(source)) for source in sources]
             tasks += [partial(caches.once, view.key, maps, view, layer=layer)] if maps else []
     caches.ahead(tasks)
 

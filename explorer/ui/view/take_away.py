@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import streamlit as st
 from explorer import lens
 from explorer.inputs import quoted
 from explorer.knobs import turns_of, words_of
-from explorer.measures.patches import segment_trace
 from explorer.measures.prediction import probabilities, top_class_indices
 from explorer.report import AsTrained, PhotoReport, TextReport, about_run, about_text, report_html, text_report_html
 from explorer.trace import Array
@@ -20,7 +18,7 @@ from explorer.ui.components.copy_link import copy_link
 from explorer.ui.frame.widgets import FORMAT, FORMATS, download
 from explorer.ui.state.settings import looked_at, url_setting
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import last_choice
+from explorer.ui.view.photo_lens import last_choice, usual_look
 from explorer.ui.view.run import RunView
 from explorer.ui.view.text import TextView
 from explorer.ui.view.text_lens import last_text_choice
@@ -64,7 +62,7 @@ def _report_button(view: View | TextView) -> None:
         download("Report (HTML)", lambda: _text_report(view, chosen["text"]), f"{view.file_stem}.html")
     else:
         chosen.setdefault("image", last_choice(view))
-        chosen.setdefault("look", lens.LensLook())
+        chosen.setdefault("look", usual_look())
         download("Report (HTML)", lambda: _report(view, chosen["image"], chosen["look"]), f"{view.file_stem}.html")
         st.caption("Every layer is segmented for it: this takes a few seconds.")
 
@@ -78,7 +76,7 @@ def _report(view: View, choice: lens.LensChoice, look: lens.LensLook) -> bytes:
         scale=view.scale, top=view.top_classes(), choice=choice, look=look, **_common(view),
         before=_before(view, top_class_indices(view.trace)),
     )  # fmt: skip
-    return report_html(subject, partial(view.measured, segment_trace))
+    return report_html(subject, view.drawn)
 
 
 def _text_report(view: TextView, choice: lens.TextLensChoice) -> bytes:

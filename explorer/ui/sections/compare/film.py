@@ -21,8 +21,8 @@ from explorer.ui.frame.widgets import download, heading, plain
 from explorer.ui.sections.compare.pictures import compare_maps
 from explorer.ui.state import caches
 from explorer.ui.state.settings import no_widget, url_setting
-from explorer.ui.view.photo import View, enlarge_map, make_view, model_and_photo
-from explorer.ui.view.photo_lens import SHOT, PhotoLens, draw_lens, lens_choice
+from explorer.ui.view.photo import View, enlarge_map, make_view, model_and_photo, segments
+from explorer.ui.view.photo_lens import SHOT, PhotoLens, draw_lens, lens_choice, usual_look
 from explorer.words import COMPRESSION, EPOCH_NOTE, METHODS, SPARSITY, meaning
 
 FILM_TEXT = "Slider, ▶ or the keys , and . go through the training. The parts keep the colours of the last epoch."
@@ -84,10 +84,11 @@ def film_lens(film: Film) -> None:
         Section(_layer_charts(film), "Over the layers", wide=True),
         Section(_story(film), "When did it emerge?", _story_text(film), wide=True),
     ]
-    maps = partial(compare_maps, like=last, by_depth=False, parts=True, numbers=False)
+    drawn = usual_look()
+    maps = partial(compare_maps, like=last, by_depth=False, parts=True, numbers=False, edges=drawn.edges)
     first, *others = film.views
     draw_lens(PhotoLens(
-        first, choice, sections, LensLook(), key="film_lens", toolbar=["film", "layer", "heads", "against"],
+        first, choice, sections, drawn, key="film_lens", toolbar=["film", "layer", "heads", "against"],
         others=others, shots=film.epochs, film_label="Epoch", maps=maps,
     ))()  # fmt: skip
 
@@ -160,27 +161,26 @@ def film_sheet(film: Film) -> None:
         required=True, format_func=MULTIPLES.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
     key = "|".join(view.key for view in film.views)
+    draw = partial(caches.once, key, _sheet, film, kind=kind, edges=usual_look().edges)
     with st.spinner("Drawing every layer of every epoch…", show_time=True):
-        page = caches.once(key, _sheet, film, kind=kind, dark=st.context.theme.type == "dark")
+        page = draw(dark=st.context.theme.type == "dark")
     st.image(page, width="stretch")
     name = f"{film.views[-1].file_stem}_{kind}_by_epoch.png"
-    download("This picture (PNG, on white)", lambda: caches.once(key, _sheet, film, kind=kind, dark=False), name)
+    download("This picture (PNG, on white)", lambda: draw(dark=False), name)
 
 
-def _sheet(film: Film, kind: str, dark: bool) -> bytes:
+def _sheet(film: Film, kind: str, edges: str, dark: bool) -> bytes:
     layers = range(1, film.views[-1].card.layers + 1)
-    rows = [[_tile(view, layer, kind) for layer in layers] for view in film.views]
+    rows = [[_tile(view, layer, kind, edges) for layer in layers] for view in film.views]
     names = [f"epoch {epoch}" for epoch in film.epochs]
     return figures.png_bytes(figures.sheet(rows, [f"layer {layer}" for layer in layers], names, TILE_SIDE, dark))
 
 
-def _tile(view: View, layer: int, kind: str) -> Array:
+def _tile(view: View, layer: int, kind: str, edges: str) -> Array:
     if kind == "attention":
         heat = view.measured(measures.patches.trace_attention, layer=layer, head=None, token=0)
         return figures.heat_overlay(view.picture, enlarge_map(view, heat), 0.7)
-    options = LensLook().options(kind)
-    found = view.measured(measures.patches.segment_trace, method=kind, layer=layer, head=None, **options)
-    found = measures.patches.on_pixels(found, view.trace, view.prepared.height, view.prepared.width, view.scale)
+    found = segments(view, LensLook(edges=edges), kind, layer)
     if found.colours is not None:
         return figures.rgb_overlay(view.picture, found.colours, found.labels > 0)
     return figures.label_overlay(view.picture, found.labels.astype(int) - 1, 0.55, figures.OBJECT_COLORS)

@@ -19,8 +19,8 @@ from explorer.ui.panels.prediction import answer_of
 from explorer.ui.sections.compare.sides import Compared, Side
 from explorer.ui.state import caches
 from explorer.ui.state.settings import url_setting
-from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
+from explorer.ui.view.photo import View, carry
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, edges_setting, lens_choice, usual_look, view_name
 from explorer.words import COMPRESSION, METHODS, SPARSITY, TOKEN_RATE, meaning
 
 ROWS = {
@@ -82,9 +82,9 @@ def _are_rows(text: str) -> bool:
 
 
 def compared_look(sides: Sequence[Side], rows: Sequence[str]) -> Look:
-    """The two switches of the pictures, where they change something."""
+    """The switches of the pictures, where they change something."""
     look = Look()
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(sides) > 1 and set(rows) & set(OVER):
             over = _switch("Lay over A (↔)", "over", len(sides) == 2, "A and each other on one photo: swipe, or let "
                            "them take turns.")  # fmt: skip
@@ -93,6 +93,8 @@ def compared_look(sides: Sequence[Side], rows: Sequence[str]) -> Look:
             one = _switch("One colour scale", "one_scale", False, "The pictures of a row share the ends of their "
                           "colours; otherwise each has its own, written below it.")  # fmt: skip
             look = replace(look, one_scale=one)
+        if {"objects", "parts"} & set(rows):
+            edges_setting()
     return look
 
 
@@ -117,9 +119,10 @@ def compare_lens(sides: Sequence[Side], rows: Sequence[str], by_depth: bool, loo
     first, choice = sides[0].view, lens_choice(sides[0].view)
     sections = [section for row in rows for section in compare_sections(row, sides, look)]
     parts, numbers = "parts" in rows, bool({"rate", "tokens"} & set(rows))
-    maps = partial(compare_maps, like=first, by_depth=by_depth, parts=parts, numbers=numbers)
+    drawn = usual_look()
+    maps = partial(compare_maps, like=first, by_depth=by_depth, parts=parts, numbers=numbers, edges=drawn.edges)
     finish = draw_lens(PhotoLens(
-        first, choice, sections, LensLook(), key="compare_lens", others=[side.view for side in sides[1:]],
+        first, choice, sections, drawn, key="compare_lens", others=[side.view for side in sides[1:]],
         by_depth=by_depth, maps=maps if parts or numbers else None,
     ))  # fmt: skip
     if "curves" in rows:
@@ -195,12 +198,14 @@ def _build(side: Compared) -> tuple[str, int, int, int]:
     return card.family, card.layers, card.dim, card.heads
 
 
-def compare_maps(view: View, layer: int, like: View, by_depth: bool, parts: bool, numbers: bool) -> dict[str, Any]:
+def compare_maps(
+    view: View, layer: int, like: View, by_depth: bool, parts: bool, numbers: bool, edges: str
+) -> dict[str, Any]:
     """What the rows of parts and numbers show of one side's layer. like: A, whose colours the parts take."""
     found: dict[str, Any] = {}
     if parts:
         home = layer_on(layer, view.card.layers, like.card.layers, by_depth)
-        found["shared"] = _parts(view, layer, like, home)
+        found["shared"] = carry(view, _parts(view, layer, like, home), edges)
     if numbers:
         of_layer = caches.once(view.key, layer_maps, view, layer=layer)
         found |= {name: of_layer[name] for name in ("rate", "z_next")}

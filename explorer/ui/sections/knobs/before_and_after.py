@@ -14,7 +14,7 @@ from explorer.ui.frame.widgets import heading, plain, plot
 from explorer.ui.panels.layers import rate_panel, sparsity_panel
 from explorer.ui.state.knobs import knob_moves, knobs_now
 from explorer.ui.view.photo import View
-from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, view_name
+from explorer.ui.view.photo_lens import PhotoLens, draw_lens, lens_choice, usual_look, view_name
 from explorer.words import NO_HEAD
 
 PICTURES_TEXT = (
@@ -102,7 +102,7 @@ def before_and_after(view: View) -> Callable[[], None]:
             )
         ]
     segment = draw_lens(PhotoLens(
-        view, choice, [Section(panels)], LensLook(), key="knob_lens", layer_key="read", layer_label="Look at layer",
+        view, choice, [Section(panels)], usual_look(), key="knob_lens", layer_key="read", layer_label="Look at layer",
         others=[trained] if view.turned else [], ahead=False,
     ))  # fmt: skip
     note = st.empty()

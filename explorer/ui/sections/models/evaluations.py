@@ -30,7 +30,7 @@ LABELS = {
     "AP": figures.PRECISION_LABEL, "R^c": figures.RATE_LABEL, "non-zeros": figures.NONZERO_LABEL,
     "heads apart": figures.APART_LABEL, "head constancy": figures.CONSTANCY_LABEL, "on the object": figures.LIFT_LABEL,
     "cross-entropy": figures.CROSS_ENTROPY_LABEL, "perplexity": figures.PERPLEXITY_LABEL,
-    "logit lens": figures.SURPRISE_LABEL,
+    "logit lens": figures.SURPRISE_LABEL, "covering": figures.COVERING_LABEL, "boundary F": figures.BOUNDARY_LABEL,
 }  # fmt: skip
 OTHERS = HEAD_COLORS[2:3] + HEAD_COLORS[8:10]
 """Colours of the models that this one is compared with."""
@@ -116,22 +116,37 @@ def _accuracy(card: ModelCard, result: Result) -> None:
 
 
 def _emergence(card: ModelCard, result: Result) -> None:
+    _by_subset(card, result, "Boxes")
+    st.caption(
+        "Dots are means, bars 95 % bootstrap intervals over the images; below, differences on the same images: where "
+        "an interval leaves zero out, the choice of images does not explain the difference. A box of everything scores "
+        "well where objects are large: look at the small boxes, those that cover under half of the image."
+    )
+
+
+def _regions(card: ModelCard, result: Result) -> None:
+    _by_subset(card, result, "Edges")
+    st.caption(
+        "Dots are means, bars 95 % bootstrap intervals over the photos; below, differences on the same photos. "
+        "*Covering*: for every region that a person drew the IoU of the best segment, weighted by area. *Edges*: "
+        "blocks of patches; the photo's own edges; these, with every segment split into its connected parts."
+    )
+
+
+def _by_subset(card: ModelCard, result: Result, what: str) -> None:
+    """One measure, a column for each of what it was taken on, and below the differences on the same images."""
     measures = list(dict.fromkeys(row.measure for row in result.rows))
     measure = _choose("Measure", measures, f"of_{card.name}")
     rows = [row for row in result.rows if row.measure == measure]
     subsets = list(dict.fromkeys(row.on for row in rows))
     for place, subset in zip(st.columns(len(subsets)), subsets, strict=True):
         mine = [row for row in rows if row.on == subset]
-        title = f"{subset.capitalize()} ({mine[0].images:,} images)"
+        called = subset.capitalize() if what == "Boxes" else f"{what}: {subset}"
+        title = f"{called} ({mine[0].images:,} images)"
         with place:
             _dots(card, [r for r in mine if not r.minus], mine[0].measure, _method, f"boxes_{subset}", title)
             less, named = [r for r in mine if r.minus], f"{title}: trained minus …"
             _dots(card, less, mine[0].measure, lambda r: f"{r.method} − {r.minus}", f"less_{subset}", named, True)
-    st.caption(
-        "Dots are means, bars 95 % bootstrap intervals over the images; below, differences on the same images: where "
-        "an interval leaves zero out, the choice of images does not explain the difference. A box of everything scores "
-        "well where objects are large: look at the small boxes, those that cover under half of the image."
-    )
 
 
 def _method(row: Row) -> str:
@@ -323,6 +338,6 @@ def _end(row: Row, end: str) -> float:
 
 DRAWINGS: dict[str, Callable[[ModelCard, Result], None]] = {
     "accuracy": _accuracy, "emergence": _emergence, "curves": _curves, "heads": _heads, "noise": _noise,
-    "voc": _protocol, "coco": _protocol, "language": _language, "embedding": embedding_curves,
+    "voc": _protocol, "coco": _protocol, "regions": _regions, "language": _language, "embedding": embedding_curves,
 }  # fmt: skip
 """How each suite is drawn; one that this version does not know is a table alone."""
