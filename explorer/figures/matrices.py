@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -38,7 +39,7 @@ def matrix_map(
     matrix = _square(matrix, MAX_SIDE)
     figure = go.Figure(_heat(matrix, style.look_of(label), top, cell))
     figure.update_traces(colorbar=style.colorbar(style.look_of(label)), showscale=True)
-    _frame(figure, len(matrix) * cell, heads)
+    figure.update_layout(_frame(len(matrix) * cell), shapes=_blocks(len(matrix) * cell, heads))
     if heads:
         width = len(matrix) * cell / heads
         ticks = {"tickvals": [(head + 0.5) * width + 0.5 for head in range(heads)], "ticktext": _names(heads)}
@@ -73,10 +74,14 @@ def matrix_row(
     figure = make_subplots(
         rows, columns, subplot_titles=names, horizontal_spacing=0.03, vertical_spacing=0.34 / (rows + 2)
     )
-    for index, matrix in enumerate(maps):
+    layout: dict[str, Any] = {}
+    blocks: list[dict[str, Any]] = []
+    for index, (matrix, axis) in enumerate(zip(maps, axes, strict=True)):
         heat = _heat(matrix, style.look_of(label), top, cell, f"layer {index + 1}, ")
-        figure.add_trace(heat.update(xaxis=f"x{axes[index]}", yaxis=f"y{axes[index]}"))
-        _frame(figure, len(matrix) * cell, heads, axes[index])
+        figure.add_trace(heat.update(xaxis=f"x{axis}", yaxis=f"y{axis}"))
+        layout |= _frame(len(matrix) * cell, axis)
+        blocks += _blocks(len(matrix) * cell, heads, axis)
+    figure.update_layout(layout, shapes=blocks)  # at once: each add_shape checks all that are there
     figure.update_traces(colorbar=style.colorbar(style.look_of(label)))
     figure.update_traces(showscale=True, selector=0)
     figure.update_xaxes(showticklabels=False, ticks="")
@@ -127,10 +132,9 @@ def cross_matrix(
         raise ValueError(f"expected values (n,m) and limits in order, got {values.shape} and {limits}")
     where = f"{axes[0]} %{{y}}, {axes[1]} %{{x}}"
     figure = _numbers(values, np.zeros(values.shape, bool), label, limits, axes, where, text, title)
-    for row, column in marked:
-        place = {"x0": column - 1.5, "x1": column - 0.5, "y0": row - 1.5, "y1": row - 0.5}
-        figure.add_shape(type="rect", line={"color": style.SELECTED_COLOR, "width": 3}, **place)
-    return figure
+    outline = {"type": "rect", "line": {"color": style.SELECTED_COLOR, "width": 3}}
+    places = [{"x0": column - 1.5, "x1": column - 0.5, "y0": row - 1.5, "y1": row - 0.5} for row, column in marked]
+    return figure.update_layout(shapes=[outline | place for place in places])
 
 
 def _numbers(
@@ -205,18 +209,20 @@ def _columns(cell: int) -> str:
     return "columns %{y} and %{x}" if cell == 1 else f"{cell}×{cell} entries around columns %{{y:.0f}} and %{{x:.0f}}"
 
 
-def _frame(figure: go.Figure, side: int, heads: int | None, axis: str = "") -> None:
-    """Square cells, row 0 on top, columns counted from 1, and an outline around each head's own block."""
+def _frame(side: int, axis: str = "") -> dict[str, Any]:
+    """Axes of a map in a layout: square cells, row 0 on top, columns counted from 1."""
     shared = {"constrain": "domain", "showgrid": False, "zeroline": False}
-    figure.update_layout(
-        {
-            f"xaxis{axis}": shared | {"range": [0.5, side + 0.5]},
-            f"yaxis{axis}": shared | {"range": [side + 0.5, 0.5], "scaleanchor": f"x{axis}"},
-        }
-    )
-    place = {"xref": f"x{axis}", "yref": f"y{axis}", "line": BLOCK_LINE}
-    for low, high in itertools.pairwise(np.linspace(0.5, side + 0.5, (heads or 0) + 1)):
-        figure.add_shape(type="rect", x0=low, x1=high, y0=low, y1=high, **place)
+    return {
+        f"xaxis{axis}": shared | {"range": [0.5, side + 0.5]},
+        f"yaxis{axis}": shared | {"range": [side + 0.5, 0.5], "scaleanchor": f"x{axis}"},
+    }
+
+
+def _blocks(side: int, heads: int | None, axis: str = "") -> list[dict[str, Any]]:
+    """An outline around each head's own block, as shapes of a layout."""
+    place = {"type": "rect", "xref": f"x{axis}", "yref": f"y{axis}", "line": BLOCK_LINE}
+    ends = itertools.pairwise(np.linspace(0.5, side + 0.5, (heads or 0) + 1))
+    return [place | {"x0": low, "x1": high, "y0": low, "y1": high} for low, high in ends]
 
 
 def _names(heads: int) -> list[str]:

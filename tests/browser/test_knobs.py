@@ -60,7 +60,7 @@ def test_the_picture_follows_a_fader_and_the_page_when_it_rests(page: Page, url:
 def test_a_knob_turned_again_while_the_page_still_follows_is_never_lost(page: Page, serve: Serve):
     open_page(page, serve(APP) + "/knobs?model=crate-objects")  # real sizes: small messages never went astray
     lens, fader = page.locator(".lens").first, page.get_by_role("slider", name="Head 1")
-    for i in range(30):  # at moments around that at which a fader that rests makes the page follow
+    for i in range(12):  # at moments around that at which a fader that rests makes the page follow
         before = lens.get_attribute("data-view") or ""
         fader.press("ArrowDown" if i % 2 == 0 else "ArrowUp")
         expect(lens).not_to_have_attribute("data-view", re.compile(f"^({before})?$"), timeout=PATIENCE_MS)

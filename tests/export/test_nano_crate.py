@@ -22,7 +22,7 @@ from explorer.measures.rates.whiteness import layer_rate_gradient, measure_spars
 from explorer.measures.texts import logit_effect
 from explorer.measures.texts.language import logit_lens, read_out
 from explorer.rotary import rotate
-from explorer.trace import LayerWeights, Prepared, Trace, trace_points
+from explorer.trace import Knobs, LayerWeights, Prepared, Trace, trace_points
 from tests.models.test_nano_crate import KNOBS, SIZE, TOKENS, nano_model, state_of
 
 CONFIG = {"sequence_len": 12, "vocab_size": 11, "n_layer": 2, "n_head": 2, "n_kv_head": 2, "n_embd": 8,
@@ -59,7 +59,7 @@ def test_a_checkpoint_imports_and_computes_the_same(card, trace):
     assert card.parity["cases"] == [{"tokens": 1}, {"tokens": 3}, {"tokens": 7}]
     assert card.provenance["window_pattern"] == "SSSL"
     for turned in ({}, KNOBS):
-        settings = runtime.Knobs(*(turned[name].numpy() if turned else None for name in KNOBS))
+        settings = Knobs(*(turned[name].numpy() if turned else None for name in KNOBS))
         found = runtime.run(runtime.open_model(card), TEXT, knobs=settings)
         with torch.no_grad():
             expected = nano_model()(TOKENS[:1], **turned)
@@ -70,7 +70,7 @@ def test_a_checkpoint_imports_and_computes_the_same(card, trace):
 
 
 def test_the_knobs_values_as_trained_are_the_models_own(card, trace):
-    ones = runtime.Knobs(ista_lambda=np.ones(2, np.float32), ista_eta=np.ones(2, np.float32))
+    ones = Knobs(ista_lambda=np.ones(2, np.float32), ista_eta=np.ones(2, np.float32))
     np.testing.assert_array_equal(runtime.run(runtime.open_model(card), TEXT, knobs=ones).logits, trace.logits)
     assert knobs.write_knobs(ones, card) == ""
     turned, refused = knobs.read_knobs("l2=0", card)
@@ -85,9 +85,9 @@ def test_each_of_a_batch_may_have_knobs_of_its_own(card):
     gain = np.ones((4, 2), np.float32)
     gain[2] = 0  # the second text's first layer is silenced
     model, both = runtime.open_model(card), Prepared(np.repeat(TEXT.data, 2, axis=0), None, "")
-    whole = runtime.run(model, both, knobs=runtime.Knobs(mssa_gain=gain)).logits
+    whole = runtime.run(model, both, knobs=Knobs(mssa_gain=gain)).logits
     for i in range(2):
-        alone = runtime.run(model, TEXT, knobs=runtime.Knobs(mssa_gain=gain[2 * i : 2 * i + 2])).logits[0]
+        alone = runtime.run(model, TEXT, knobs=Knobs(mssa_gain=gain[2 * i : 2 * i + 2])).logits[0]
         np.testing.assert_allclose(whole[i], alone, rtol=1e-5, atol=1e-5)
     assert np.abs(whole[0] - whole[1]).max() > 1e-3
 

@@ -13,7 +13,7 @@ from explorer.card import ModelCard
 from explorer.errors import ExplorerError
 from explorer.export.importer import import_file
 from explorer.inputs.text import prepare_text
-from explorer.trace import Prepared, trace_points
+from explorer.trace import Knobs, Prepared, Trace, trace_points
 from explorer.training.texts import learn_tokenizer
 from tests.models.test_text_models import KINDS, model_of
 
@@ -29,7 +29,7 @@ def write_checkpoint(path: Path, kind: str, **changes) -> Path:
     return path
 
 
-def run(card: ModelCard, tokens: np.ndarray) -> runtime.Trace:
+def run(card: ModelCard, tokens: np.ndarray) -> Trace:
     return runtime.run(runtime.open_model(card), Prepared(tokens, None, ""))
 
 
@@ -159,4 +159,4 @@ def test_what_a_text_model_cannot_read_is_said(tmp_path, quick_reader, cards):
     with pytest.raises(ExplorerError, match="from 0 to 10, but 11 came"):
         runtime.run(model, Prepared(np.array([[11]]), None, ""))
     with pytest.raises(ExplorerError, match="no stride"):
-        runtime.run(model, tokens, knobs=runtime.Knobs(stride=1))
+        runtime.run(model, tokens, knobs=Knobs(stride=1))

@@ -78,7 +78,8 @@ def test_no_two_settings_share_a_key():
 def test_what_the_session_keeps_has_no_settings_name():
     written = written_keys()
     assert len(written) > 5, "the walk no longer sees the session"
-    mixed = {key: sorted(places) for key, places in written.items() if key in drawn_settings()}
+    settings = drawn_settings()
+    mixed = {key: sorted(places) for key, places in written.items() if key in settings}
     assert set(mixed) <= {"shot", "place"}, mixed  # the lens's own settings, which it sets
 
 

@@ -9,6 +9,7 @@ import torch
 from explorer import runtime
 from explorer.errors import ExplorerError
 from explorer.studies.generate import Sampling, continuation
+from explorer.trace import Prepared
 from tests.models.test_text_models import model_of
 
 START = np.array([3, 1, 4])
@@ -39,7 +40,7 @@ def test_a_stopped_text_goes_on_as_it_would_have(text_cards):
 def test_shares_are_the_models(text_cards):
     model = runtime.open_model(text_cards["crate_lm"])
     (drawn,) = continuation(model, START, Sampling(temperature=0, top_k=1), most=1)
-    logits = runtime.run(model, runtime.Prepared(START[None], None, ""), []).logits[0, -1].astype(float)
+    logits = runtime.run(model, Prepared(START[None], None, ""), []).logits[0, -1].astype(float)
     shares = np.exp(logits) / np.exp(logits).sum()
     assert drawn.share == pytest.approx(shares.max(), rel=1e-5)
     assert (drawn.rank, drawn.drawn_share) == (1, 1)
@@ -52,7 +53,7 @@ def test_shares_are_the_models(text_cards):
 def test_a_token_that_is_not_the_first_has_its_rank(text_cards):
     model = runtime.open_model(text_cards["crate_lm"])
     (drawn,) = continuation(model, START, Sampling(temperature=50, top_k=0, seed=1), most=1)
-    logits = runtime.run(model, runtime.Prepared(START[None], None, ""), []).logits[0, -1].astype(float)
+    logits = runtime.run(model, Prepared(START[None], None, ""), []).logits[0, -1].astype(float)
     assert drawn.rank == 1 + (logits > logits[drawn.token]).sum() > 1
     assert drawn.share == pytest.approx(np.exp(logits[drawn.token]) / np.exp(logits).sum(), rel=1e-5)
     assert drawn.drawn_share == pytest.approx(1 / 11, rel=0.2)  # so hot that all are nearly alike

@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on_exactly(prepared_data, tmp_path, rows_before):
     """SIGKILL within the first stage, or within the second: the same weights in the end, and a curve without gaps."""
     train(tiny_recipe(stages=TWO_STAGES), prepared_data, tmp_path / "whole")
     out = tmp_path / "killed"
-    process = child(prepared_data, out, pause=1.0)
+    process = child(prepared_data, out, pause=0.4)
     try:
         limit = time.monotonic() + 60
         while not (out / CURVE).exists() or len(curve(out)) < rows_before:

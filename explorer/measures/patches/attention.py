@@ -17,8 +17,8 @@ MOST_ASKED = 1024
 def attention_rows(query: Array, key: Array, token: int, causal: bool = False) -> Array:
     """What one token attends to in every head: softmax over all N tokens of ⟨q_token, k_n⟩ p^{−½}.
 
-    query, key: (K,N,p); the same array for CRATE. token: row of the query. causal: as in a
-    language model, only the token itself and those before it; the rest is 0.
+    query, key: (K,N,p), multiplied in their own precision; the same array for CRATE. token: row of the query. causal:
+    as in a language model, only the token itself and those before it; the rest is 0.
     Returns (K,N) float64, each row summing to 1, tokens in front of the patches included.
     Raises ValueError if the shapes differ or are not 3-D, or if token is not in 0 … N−1.
     Source: Ma-Lab-Berkeley/CRATE, model/crate.py (logits are scaled by p^{−½}).
@@ -27,8 +27,7 @@ def attention_rows(query: Array, key: Array, token: int, causal: bool = False) -
         raise ValueError(f"query and key must both be (K,N,p), got {query.shape} and {key.shape}")
     if not 0 <= token < query.shape[1]:
         raise ValueError(f"token must be in 0 … {query.shape[1] - 1}, got {token}")
-    keys = key.astype(np.float64)
-    logits = (keys @ query[:, token, :, None].astype(np.float64))[..., 0] * query.shape[-1] ** -0.5
+    logits = (key @ query[:, token, :, None])[..., 0].astype(np.float64) * query.shape[-1] ** -0.5
     if causal:
         logits[:, token + 1 :] = -np.inf
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
