@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ import numpy as np
 from explorer import lens
 from explorer.bench.chromium import PATIENCE_MS, app, chromium, free_port, settle
 from explorer.card import ModelCard
-from explorer.families.crate import CRATE
 from explorer.trace import Trace
 
 VIEWPORT = {"width": 1400, "height": 900}
@@ -53,7 +52,7 @@ def measure_pages(card: ModelCard, progress: Callable[[str], None]) -> list[Figu
     """
     with chromium() as browser:
         progress("lens frame at 785 tokens × 12 heads")
-        figures = [_large_frame(browser)]
+        figures = [_large_frame(browser, card)]
         progress("first page")
         figures += _first_page(browser, card)
         with app() as (url, process):
@@ -225,30 +224,30 @@ def _resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _large_frame(browser: Any) -> Figure:
+def _large_frame(browser: Any, card: ModelCard) -> Figure:
     """A frame of the lens on 224 pixels at patch 8 with 12 heads of 64, random numbers, outside Streamlit."""
     tab = browser.new_page(viewport=VIEWPORT)
     tab.set_content('<div class="lens"></div>')
     tab.add_style_tag(content=lens.asset("lens.css"))
     tab.add_script_tag(content=lens.asset(*lens.SCRIPTS))
     tab.evaluate((resources.files("explorer.bench") / "pages.js").read_text("utf-8"))
-    card = _LargeCard()
-    tokens = np.random.default_rng(0).standard_normal((1, card.heads, 785, card.head_dim)).astype(np.float32)
-    trace = Trace(card, {"subspace.1": tokens}, (28, 28), card.patch)  # pyright: ignore[reportArgumentType]
-    picture = np.zeros((448, 448, 3), np.uint8)
-    for feed in (lens.photo_feed("photo", picture), lens.attention_feed("large", trace, 1)):
+    feeds, settings = large_lens(card)
+    for feed in feeds:
         tab.evaluate("text => bench.feed(text)", base64.b64encode(feed).decode())
-    panels = [lens.PANELS[name] for name in ("photo", "attention", "kept")]
-    settings = lens.settings(
-        "large", {"large": lens.grid(trace, picture, 2)}, card,  # pyright: ignore[reportArgumentType]
-        lens.LensChoice(1, (), 0), [lens.Section(panels), lens.Section(strip=True)], lens.LensLook(),
-    )  # fmt: skip
     times = tab.evaluate("([text, count]) => bench.large(text, count)", [json.dumps(settings), HOVERS])
     tab.close()
     return _figure("lens frame, 785 tokens × 12 heads", times, 16)
 
 
-class _LargeCard:
-    """As much of CRATE-B/8's card as a lens asks for."""
-
-    name, layers, heads, head_dim, patch, has_subspaces, traits = "large", 1, 12, 64, 8, True, CRATE
+def large_lens(card: ModelCard) -> tuple[list[bytes], dict[str, Any]]:
+    """Feeds and settings of a lens on a model of CRATE-B/8's size. card: of any CRATE, for all that is not a size."""
+    card = replace(card, name="large", layers=1, heads=12, head_dim=64, dim=768, patch=8)
+    tokens = np.random.default_rng(0).standard_normal((1, card.heads, 785, card.head_dim)).astype(np.float32)
+    trace = Trace(card, {"subspace.1": tokens}, (28, 28), card.patch)
+    picture = np.zeros((448, 448, 3), np.uint8)
+    panels = [lens.PANELS[name] for name in ("photo", "attention", "kept")]
+    settings = lens.settings(
+        "large", {"large": lens.grid(trace, picture, 2)}, card, lens.LensChoice(1, (), 0),
+        [lens.Section(panels), lens.Section(strip=True)], lens.LensLook(),
+    )  # fmt: skip
+    return [lens.photo_feed("photo", picture), lens.attention_feed("large", trace, 1)], settings

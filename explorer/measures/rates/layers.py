@@ -23,7 +23,7 @@ from explorer.trace import Array, LayerWeights, Norm, Trace
 
 Of = TypeVar("Of")
 WORTH_A_THREAD = 150_000
-"""Numbers of a layer's projections from which a second thread helps: 12 layers of 785 × 384 took 13 ms instead of 19, but of
+"""Numbers of a layer's projections from which a second thread helps: 12 layers of 785 × 384 took 13 ms, not 19, but of
 197 × 384 8 instead of 7."""
 
 
@@ -152,7 +152,7 @@ def measure_curves(trace: Trace, image: int = 0) -> tuple[Array, Array]:
 
 
 def _of_each(layers: Sequence[int], size: int, measure: Callable[[int], Of]) -> list[Of]:
-    """What a measure says of each layer; size: numbers in one. Large ones two at a time: NumPy releases Python's lock."""
+    """What a measure says of each layer; size: numbers in one. Large ones two at a time: NumPy frees Python's lock."""
     workers = min(2, usable_processors()) if size >= WORTH_A_THREAD else 1
     if workers == 1:
         return [measure(layer) for layer in layers]
