@@ -21,6 +21,8 @@ SHARED_VARIABLE = "CRATE_EXPLORER_SHARED"
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 SERVER_S = 0.25
 """Seconds for the server's own imports: others beside them would only hold it back."""
+DRAWN_S = 1.5
+"""Seconds in which a browser that waits for the first page draws it."""
 
 
 def launch(port: int | None = None, headless: bool = False, host: str = LOCAL) -> None:
@@ -44,15 +46,16 @@ def launch(port: int | None = None, headless: bool = False, host: str = LOCAL) -
 
 
 def _prepare() -> None:
-    """Import the pages' modules and compute the first view; a page that comes sooner waits for what is under way."""
+    """Import what the first page needs and compute its view; a page that comes sooner waits for what is under way. The
+    other pages' modules follow once the first one is likely to be drawn: they take a quarter of a second."""
     try:
         time.sleep(SERVER_S)
-        from explorer.ui import sections
-
-        for module in pkgutil.walk_packages(sections.__path__, f"{sections.__name__}."):
-            importlib.import_module(module.name)
         importlib.import_module("explorer.processors").limit_linear_algebra()
         importlib.import_module("explorer.ui.sections.start").prepare()
+        time.sleep(DRAWN_S)
+        sections = importlib.import_module("explorer.ui.sections")
+        for module in pkgutil.walk_packages(sections.__path__, f"{sections.__name__}."):
+            importlib.import_module(module.name)
     finally:
         gc.freeze()
         gc.enable()
