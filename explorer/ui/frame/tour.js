@@ -19,6 +19,7 @@
     window.crateTourSpot = spot;
     Object.assign(spot.style, { outline: EDGE, outlineOffset: "6px", borderRadius: "6px", scrollMargin: "17rem 0 2rem" });
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    window.dispatchEvent(new Event("crate-scroll")); // the page need no longer be kept at its top (history.js)
     spot.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   };
   setTimeout(look, 250, 80);
