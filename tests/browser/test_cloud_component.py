@@ -27,7 +27,7 @@ def tokens(page: Page, serve) -> Locator:
 
 def ready(page: Page, element: Locator) -> None:
     """Wait until the photo is loaded and nothing moves any more."""
-    done = "e => Boolean(e.view.picture.naturalWidth && e.view.screen && !e.view.morph && !e.view.frame)"
+    done = "({ view }) => Boolean(view?.picture.naturalWidth && view.screen && !view.morph && !view.frame)"
     for _ in range(100):
         if element.evaluate(done):
             return
