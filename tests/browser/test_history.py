@@ -17,6 +17,12 @@ def url(serve: Serve, cards) -> str:
     return serve(APP, {zoo.MODELS_VARIABLE: str(cards["crate"].path.parent)})
 
 
+def start(page: Page, address: str) -> None:
+    """Streamlit loads what runs a page's scripts after the page itself: history.js may come later than all else."""
+    open_page(page, address)
+    page.wait_for_function("window.crateHistory", timeout=PATIENCE_MS)
+
+
 def on(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible(timeout=PATIENCE_MS)
     settle(page)
@@ -34,7 +40,7 @@ def scrolled(page: Page) -> float:
 
 
 def test_back_leads_to_the_page_before_and_forward_returns(page: Page, url: str):
-    open_page(page, url)
+    start(page, url)
     entries = page.evaluate("history.length")
     go(page, "Ledger")
     choose_a_part(page)
@@ -52,7 +58,7 @@ def test_back_leads_to_the_page_before_and_forward_returns(page: Page, url: str)
 
 
 def test_a_page_begins_at_its_top(page: Page, url: str):
-    open_page(page, f"{url}/ledger")
+    start(page, f"{url}/ledger")
     page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 1500)")
     assert scrolled(page) > 500
     go(page, "Experiment")
