@@ -234,29 +234,14 @@ def _salient(vector: Array, weights: Array | None, swap: bool) -> tuple[Array, A
     """The connected object that a vector (rows,cols), its largest |entry| positive, points at, and the vector with the
     object on its high side. weights: the graph, where LAPACK's sign decides about the corner rule. swap: the object of
     the other side."""
+    from scipy.ndimage import label
+
     front = vector > vector.mean()
     in_corners = np.count_nonzero(front[[0, 0, -1, -1], [0, -1, 0, -1]]) >= 3
     if in_corners and (weights is None or lapack_sign(weights, vector.ravel()) > 0):
         front, vector = ~front, -vector
     if swap:
         front, vector = ~front, -vector
-    return _connected(front, int(np.argmax(vector))), vector
-
-
-def _connected(front: Array, start: int) -> Array:
-    """The part of front, bool (rows,cols), that is connected by edges to a patch of it, given by its place in the flat
-    array. SciPy's ndimage.label would do, but its import takes a quarter of a second of the app's first page."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import breadth_first_order
-
-    index = np.arange(front.size).reshape(front.shape)
-    across, down = front[:, :-1] & front[:, 1:], front[:-1] & front[1:]
-    ends = (
-        np.concatenate([index[:, :-1][across], index[:-1][down]]),
-        np.concatenate([index[:, 1:][across], index[1:][down]]),
-    )
-    graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(front.size, front.size)).tocsr()
-    reached = breadth_first_order(graph, start, directed=False, return_predecessors=False)
-    part = np.zeros(front.size, bool)
-    part[reached] = True
-    return part.reshape(front.shape)
+    parts = np.empty(front.shape, np.int32)
+    label(front, output=parts)
+    return parts == parts.flat[np.argmax(vector)], vector
